@@ -1,0 +1,163 @@
+"""Runs a graph: owns buffers, carried state and random generators, and knows nothing of what the layers compute.
+
+Several executors may share the same weights (training, validation, sampling), each with a state of its own.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from minidl.errors import DataError, UsageError, suggest
+from minidl.feeds import check_feeds, lowest_allowed
+from minidl.graph import Graph
+from minidl.layer import Carried
+from minidl.memory import Arena
+from minidl.parameters import Parameters
+from minidl.program import Backward, Context, Forward
+
+Array = NDArray[Any]
+PROGRAMS_KEPT = 8  # shapes that alternate (training windows, a last short one) are not bound anew each time
+
+
+class Executor:
+    """A graph with weights, ready to run forward and backward."""
+
+    def __init__(
+        self, graph: Graph, weights: Parameters, *, training: bool, seed: int, input_gradients: bool = True
+    ) -> None:
+        self.graph, self.weights = graph, weights
+        self.gradient: Array = np.zeros_like(weights.flat)
+        self.gradients = weights.views(self.gradient)
+        self.rngs = {name: np.random.default_rng([seed, zlib.crc32(name.encode())]) for name in graph.nodes}
+        self.context = Context(graph, weights, self.gradients, training, self.rngs, input_gradients)
+        self.state: dict[str, Array] = {}
+        self._lowest = lowest_allowed(graph)
+        self._result_names = {name: graph.names[node] for name, node in graph.results.items()}
+        self._arenas = Arena(), Arena()
+        self._forwards: dict[Any, Forward] = {}
+        self._backwards: dict[Any, Backward] = {}
+        self._current: Forward | None = None
+        self._computed_at = -1
+
+    def forward(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """All results that can be computed from these inputs: views of the executor's own buffers."""
+        arrays = check_feeds(self.graph, feeds, self._lowest)
+        program = self._forward_program({name: array.shape for name, array in arrays.items()})
+        for name, array in arrays.items():
+            np.copyto(program.values[name], array, casting="same_kind" if array.dtype.kind != "u" else "unsafe")
+        self._begin(program)
+        for _, call in program.calls:
+            call()
+        self._end(program)
+        self._current, self._computed_at = program, self.weights.version
+        return {name: program.values[node] for name, node in self._result_names.items() if node in program.values}
+
+    def backward(self, seeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """Gradients of Σ seed · result for every parameter (into `gradients`) and float input (returned)."""
+        program = self._backward_program(tuple(sorted(self._seeded_nodes(seeds))))
+        for name, value in seeds.items():
+            self._set_seed(program, name, value)
+        for grad in program.untouched:
+            grad[...] = 0
+        for _, call in program.calls:
+            call()
+        return {name: program.gradient(name) for name in program.input_gradients()}
+
+    def arrays(self) -> dict[str, Array]:
+        """What the last forward pass left, by "node/array": outputs, caches such as gates, carried values."""
+        if self._current is None:
+            return {}
+        return {
+            f"{name}/{array}": value
+            for name, arrays in self._current.arrays.items()
+            for array, value in arrays.items()
+            if array in self._current.declared[name] and isinstance(value, np.ndarray)
+        }
+
+    def reset_state(self) -> None:
+        """Begin anew: what recurrent layers carry is zero."""
+        for carried in self.state.values():
+            carried[...] = 0
+
+    def memory(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """What the next call depends on besides weights: carried state (arrays), random generators (plain data)."""
+        state = {name: array.copy() for name, array in self.state.items()}
+        return state, {name: rng.bit_generator.state for name, rng in self.rngs.items()}
+
+    def remember(self, state: Mapping[str, Array], generators: Mapping[str, Any]) -> None:
+        """Go back to what `memory` gave."""
+        self.state = {name: np.array(array, self.weights.flat.dtype) for name, array in state.items()}
+        for name, generator in generators.items():
+            self.rngs[name].bit_generator.state = generator
+
+    def _forward_program(self, shapes: Mapping[str, tuple[int, ...]]) -> Forward:
+        key = (self._arenas[0].generation, *shapes.items())
+        if key not in self._forwards:
+            if len(self._forwards) >= PROGRAMS_KEPT:
+                self._forget()
+            program = Forward(self.context, shapes, self._arenas[0])
+            self._forwards[(self._arenas[0].generation, *shapes.items())] = program
+            return program
+        return self._forwards[key]
+
+    def _backward_program(self, seeded: tuple[str, ...]) -> Backward:
+        if self._current is None:
+            raise UsageError("backward needs a forward pass before it: call model.forward(...) first")
+        if self._computed_at != self.weights.version:
+            raise UsageError("the weights have changed since the last forward pass: call model.forward(...) again")
+        key = (self._arenas[1].generation, id(self._current), seeded)
+        if key not in self._backwards:
+            program = Backward(self._current, seeded, self._arenas[1])
+            self._backwards[self._arenas[1].generation, id(self._current), seeded] = program
+            return program
+        return self._backwards[key]
+
+    def _forget(self) -> None:
+        self._forwards.clear()
+        self._backwards.clear()
+
+    def _begin(self, program: Forward) -> None:
+        """Step 0 of each carried array is what the previous call left; a new batch size begins at zero."""
+        for key, array in self._carried(program):
+            if key not in self.state or self.state[key].shape != array.shape[1:]:
+                self.state[key] = np.zeros(array.shape[1:], array.dtype)
+            array[0] = self.state[key]
+
+    def _end(self, program: Forward) -> None:
+        """Each sequence leaves the value after its own last step."""
+        for key, array in self._carried(program):
+            lengths = program.arrays[key.split("/")[0]].get("lengths")
+            last = array[-1] if lengths is None else array[lengths, np.arange(array.shape[1])]
+            self.state[key][...] = last
+
+    def _carried(self, program: Forward) -> Iterable[tuple[str, Array]]:
+        for name, declared in program.declared.items():
+            for array, item in declared.items():
+                if isinstance(item, Carried):
+                    yield f"{name}/{array}", program.arrays[name][array]
+
+    def _seeded_nodes(self, seeds: Mapping[str, ArrayLike]) -> list[str]:
+        for name in seeds:
+            if name not in self._result_names:
+                known = ", ".join(self._result_names)
+                raise UsageError(
+                    f"the model has no output {name!r}{suggest(name, self._result_names)} (it has: {known})"
+                )
+            if self._current is not None and self._result_names[name] not in self._current.values:
+                missing = ", ".join(name for name in self.graph.inputs if name not in self._current.shapes)
+                raise UsageError(f"{name!r} was not computed: the last forward pass was given no {missing}")
+        return [self._result_names[name] for name in seeds]
+
+    def _set_seed(self, program: Backward, name: str, value: ArrayLike) -> None:
+        node = self._result_names[name]
+        if node not in program.seeds:
+            return  # nothing behind this result is trained
+        seed, given = program.seeds[node], np.asarray(value)
+        if given.shape not in (seed.shape, ()):
+            raise DataError(f"the gradient of {name!r} should have its shape {seed.shape}, got {given.shape}")
+        seed[...] = given

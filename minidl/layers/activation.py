@@ -1,0 +1,81 @@
+"""Activation: an element-wise non-linearity as a layer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from minidl.layer import Array, Cache, Declaration, Layer, Out, Port, Shape
+from minidl.ops import sigmoid, sigmoid_slope, tanh_slope
+
+GELU_SCALE = math.sqrt(2 / math.pi)
+GELU_CUBIC = 0.044715
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """An element-wise function.
+
+        tanh       y = tanh x                                       dx = dy (1 - y²)
+        sigmoid    y = σ(x) = 1 / (1 + e⁻ˣ)                         dx = dy y (1 - y)
+        relu       y = max(x, 0)                                    dx = dy [x > 0]
+        gelu       y = x s,  s = σ(2u),  u = √(2/π) (x + 0.044715 x³)
+                                                                    dx = dy (s + 2 x u' s (1 - s))
+
+    kind: which of them. x (...), y (...).
+
+    >>> from minidl import Model
+    >>> Model.of(Activation("relu"), np.array([[[-1.0, 2.0]]])).arrays["activation/y"].tolist()
+    [[[0.0, 2.0]]]
+
+    gelu is the approximation by tanh, ½ (1 + tanh u) = σ(2u): Hendrycks and Gimpel 2016, section 2.
+    """
+
+    kind: Literal["tanh", "sigmoid", "relu", "gelu"]
+
+    inputs = {"x": Port("...")}
+
+    def arrays(self, x: Shape) -> dict[str, Declaration]:
+        gate = x if self.kind == "gelu" else (0,)
+        return {"gate": Cache(gate), "y": Out(x)}
+
+    def forward(self, x: Array, gate: Array, y: Array) -> None:
+        if self.kind == "tanh":
+            np.tanh(x, out=y)
+        elif self.kind == "sigmoid":
+            sigmoid(x, out=y)
+        elif self.kind == "relu":
+            np.maximum(x, 0, out=y)
+        else:
+            np.multiply(x, x, out=gate)
+            gate *= 2 * GELU_SCALE * GELU_CUBIC
+            gate += 2 * GELU_SCALE
+            gate *= x
+            sigmoid(gate, out=gate)
+            np.multiply(x, gate, out=y)
+
+    def backward(self, x: Array, gate: Array, y: Array, dy: Array, dx: Array | None) -> None:
+        if dx is None:
+            return
+        if self.kind == "tanh":
+            tanh_slope(y, out=dx)
+        elif self.kind == "sigmoid":
+            sigmoid_slope(y, out=dx)
+        elif self.kind == "relu":
+            np.greater(y, 0, out=dx, casting="unsafe")
+        else:
+            self._gelu_slope(x, gate, y, out=dx)
+        dx *= dy
+
+    def _gelu_slope(self, x: Array, gate: Array, y: Array, out: Array) -> None:
+        """s + 2 x u' s (1 - s), where x s = y and 2u' = 2 √(2/π) (1 + 3 · 0.044715 x²)."""
+        np.multiply(x, x, out=out)
+        out *= 6 * GELU_SCALE * GELU_CUBIC
+        out += 2 * GELU_SCALE
+        out *= y
+        for k in range(len(out)):  # step by step: 1 - s of all steps at once would need another array
+            out[k] *= 1 - gate[k]
+        out += gate

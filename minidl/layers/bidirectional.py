@@ -1,0 +1,51 @@
+"""Bidirectional: a recurrent layer that reads each sequence in both directions."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from minidl.layer import Layer
+from minidl.layers.merge import Concat
+from minidl.layers.recurrent import Recurrent
+from minidl.layers.steps import Reverse
+from minidl.node import Node
+
+
+@dataclass(frozen=True)
+class Bidirectional(Layer):
+    """Two copies of a recurrent layer, one of which reads the steps backwards.
+
+        y = [layer(x), reverse(layer'(reverse(x)))]        x (T, B, F), lengths (B,), y (T, B, 2H)
+
+    It is made of other layers, which take its place in the graph: NAME_forward, NAME_backward, Reverse and Concat.
+    layer: what to copy. With lengths, each sequence is reversed within its own.
+
+    >>> from minidl import Input, Model
+    >>> from minidl.layers import LSTM
+    >>> model = Model(outputs={"y": Bidirectional(LSTM(3))(Input("x", depth=2))})
+    >>> [name for name in model.graph.nodes if "ward" in name]
+    ['bidirectional_forward', 'bidirectional_backward']
+
+    Schuster and Paliwal 1997, section II B.
+    """
+
+    layer: Recurrent
+
+    inputs = Recurrent.inputs
+
+    @cached_property
+    def directions(self) -> tuple[Recurrent, Recurrent]:
+        """The two copies; made once, so that calling this object twice shares their weights."""
+        name = self.name or self.default_name()
+        forwards, backwards = (dataclasses.replace(self.layer, name=f"{name}_{way}") for way in ("forward", "backward"))
+        return forwards, backwards
+
+    def __call__(self, *inputs: Any) -> Node:
+        x, *lengths = inputs
+        forwards, backwards = self.directions
+        ahead = forwards(x, *lengths)
+        back = Reverse()(backwards(Reverse()(x, *lengths), *lengths), *lengths)
+        return Concat(name=self.name or self.default_name())(ahead, back)

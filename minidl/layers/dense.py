@@ -1,0 +1,51 @@
+"""Dense: the affine map that turns features into other features, or into logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Gt
+
+from minidl.layer import Array, Declaration, Layer, Out, Param, Port, Shape, Tied
+from minidl.ops import affine, affine_gradients, rows
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """Affine map.
+
+        y = x W + b                          x (..., F), W (F, units), b (units,), y (..., units)
+
+        dW = xᵀ dy,   db = Σ dy,   dx = dy Wᵀ
+
+    units: size of the output. tied_to: the name of an Embedding before it, whose table then serves, transposed,
+    as W; the number of units has to be that of its symbols.
+
+    >>> from minidl import Model
+    >>> Model.of(Dense(2), np.ones((5, 3, 4))).arrays["dense/y"].shape
+    (5, 3, 2)
+
+    Tied weights: Press and Wolf 2017, section 2.
+    """
+
+    units: Annotated[int, Gt(0)]
+    tied_to: str | None = None
+
+    inputs = {"x": Port("... F")}
+    looks_up = True
+
+    def arrays(self, x: Shape) -> dict[str, Declaration]:
+        features = x[-1]
+        shape = (features, self.units)
+        W = Param(shape, "glorot") if self.tied_to is None else Tied(self.tied_to, "table", shape)
+        return {"W": W, "b": Param((self.units,)), "y": Out((*x[:-1], self.units))}
+
+    def forward(self, x: Array, W: Array, b: Array, y: Array) -> None:
+        affine(x, W, b, out=y)
+
+    def backward(self, x: Array, W: Array, dy: Array, dW: Array, db: Array, dx: Array | None) -> None:
+        affine_gradients(x, dy, dW, db)
+        if dx is not None:  # None: nobody needs it
+            np.matmul(rows(dy), W.T, out=rows(dx))

@@ -1,0 +1,78 @@
+"""What RNN, GRU and LSTM have in common: hyperparameters, weights, dropout; the equations are in their own files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Ge, Gt, Lt
+
+from minidl.layer import Array, Cache, Carried, Declaration, Layer, Out, Param, Port, Scratch, Shape
+from minidl.layers.dropout import Dropout
+from minidl.node import Node, Symbol, connect
+
+
+@dataclass(frozen=True)
+class Recurrent(Layer, abstract=True):
+    """Base of the recurrent layers: weights Wx (F, kH), Wh (H, kH), b (kH,), and h (B, H) carried between calls.
+
+    units: H. dropout: on the input, as a Dropout layer put before. recurrent_dropout: on Wh, one mask a window.
+
+    Dropped recurrent weights: Merity, Keskar, Socher 2018, section 2 (DropConnect of Wan et al. 2013).
+    """
+
+    units: Annotated[int, Gt(0)]
+    dropout: Annotated[float, Ge(0), Lt(1)] = field(default=0.0, kw_only=True)
+    recurrent_dropout: Annotated[float, Ge(0), Lt(1)] = field(default=0.0, kw_only=True)
+
+    gates_per_unit: ClassVar[int] = 1
+    bias_init: ClassVar[str] = "zeros"
+    inputs: ClassVar = {"x": Port("T B F"), "lengths": Port("B", dtype="int", optional=True, lowest=1)}
+    looks_up = True
+
+    def __call__(self, *inputs: Any) -> Node:
+        if self.dropout and inputs and isinstance(inputs[0], Symbol):
+            name = f"{self.name}_dropout" if self.name else None
+            inputs = (Dropout(self.dropout, name=name)(inputs[0]), *inputs[1:])
+        return connect(self, inputs)
+
+    def arrays(self, x: Shape, lengths: Shape | None = None) -> dict[str, Declaration]:
+        T, B, F = x
+        H, kH = self.units, self.gates_per_unit * self.units
+        return {
+            "Wx": Param((F, kH), f"glorot_{self.gates_per_unit}"),
+            "Wh": Param((H, kH), "orthogonal"),
+            "b": Param((kH,), self.bias_init),
+            "h": Carried((T + 1, B, H)),
+            "y": Out((T, B, H), steps_of="h"),
+            "kept": Cache((H, kH) if self.recurrent_dropout else (0, 0)),
+            "Wu": Cache((H, kH) if self.recurrent_dropout else (0, 0)),
+            "a": Scratch((B, kH)),
+            "dh": Scratch((B, H)),
+            "WuT": Scratch((kH, H)),
+        }
+
+    def recurrent_weights(self, Wh: Array, kept: Array, Wu: Array, training: bool) -> Array:
+        """The weights in use: Wh, or what dropout has left of it."""
+        if not (self.recurrent_dropout and training):
+            return Wh
+        return np.multiply(Wh, kept, out=Wu)
+
+    def draw_mask(self, kept: Array, training: bool, rng: np.random.Generator) -> None:
+        """Which recurrent weights this window uses, scaled by how many are left."""
+        if self.recurrent_dropout and training:
+            kept[...] = rng.random(kept.shape) >= self.recurrent_dropout
+            kept *= 1 / (1 - self.recurrent_dropout)
+
+    def mask_gradient(self, dWh: Array, kept: Array, training: bool) -> None:
+        """A weight that was not used has no gradient."""
+        if self.recurrent_dropout and training:
+            dWh *= kept
+
+
+def split(x: Array, parts: int) -> Sequence[Array]:
+    """Views of the gates that stand side by side in the last axis."""
+    width = x.shape[-1] // parts
+    return [x[..., k * width : (k + 1) * width] for k in range(parts)]

@@ -1,0 +1,98 @@
+"""RNN: the plain recurrent layer, one matrix product and one non-linearity a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from minidl.layer import Array, Declaration, Scratch, Shape
+from minidl.layers.recurrent import Recurrent
+from minidl.ops import affine, affine_gradients, rows, tanh_slope
+
+
+@dataclass(frozen=True)
+class RNN(Recurrent):
+    """Simple recurrent layer.
+
+        h = tanh(x Wx + h₋ Wh + b)           or relu in the place of tanh
+
+    x (T, B, F), Wx (F, H), Wh (H, H), b (H,), y = h (T, B, H); h₋ is that of the step before, and of the previous
+    call at step 0.
+
+        da = dh (1 - h²)   (relu: dh [h > 0]),   dh₋ = da Whᵀ,   dWh = h₋ᵀ da,   dWx = xᵀ da,   db = Σ da
+
+    units, dropout, recurrent_dropout: see Recurrent. activation: tanh or relu. lengths (B,): where padded sequences
+    end, for the state that is carried on.
+
+    >>> from minidl import Model
+    >>> Model.of(RNN(3), np.zeros((5, 2, 4))).arrays["rnn/y"].shape
+    (5, 2, 3)
+
+    Elman 1990.
+    """
+
+    activation: Literal["tanh", "relu"] = "tanh"
+
+    def arrays(self, x: Shape, lengths: Shape | None = None) -> dict[str, Declaration]:
+        return super().arrays(x, lengths) | {"da": Scratch((*x[:2], self.units))}
+
+    def forward(
+        self,
+        x: Array,
+        Wx: Array,
+        Wh: Array,
+        b: Array,
+        h: Array,
+        y: Array,
+        a: Array,
+        kept: Array,
+        Wu: Array,
+        training: bool,
+        rng: np.random.Generator,
+    ) -> None:
+        self.draw_mask(kept, training, rng)
+        Wh = self.recurrent_weights(Wh, kept, Wu, training)
+        affine(x, Wx, b, out=y)  # the inputs' share of all steps at once; y is h from step 1 on
+        for t in range(len(y)):
+            np.matmul(h[t], Wh, out=a)
+            a += y[t]
+            if self.activation == "tanh":
+                np.tanh(a, out=h[t + 1])
+            else:
+                np.maximum(a, 0, out=h[t + 1])
+
+    def backward(
+        self,
+        x: Array,
+        Wx: Array,
+        Wh: Array,
+        h: Array,
+        kept: Array,
+        Wu: Array,
+        WuT: Array,
+        dy: Array,
+        da: Array,
+        dh: Array,
+        dx: Array | None,
+        dWx: Array,
+        dWh: Array,
+        db: Array,
+        training: bool,
+    ) -> None:
+        if self.activation == "tanh":
+            tanh_slope(h[1:], out=da)
+        else:
+            np.greater(h[1:], 0, out=da, casting="unsafe")
+        WuT[...] = self.recurrent_weights(Wh, kept, Wu, training).T
+        dh[...] = 0
+        for t in reversed(range(len(dy))):
+            dh += dy[t]
+            da[t] *= dh
+            np.matmul(da[t], WuT, out=dh)
+        affine_gradients(x, da, dWx, db)
+        np.matmul(rows(h[:-1]).T, rows(da), out=dWh)
+        self.mask_gradient(dWh, kept, training)
+        if dx is not None:
+            np.matmul(rows(da), Wx.T, out=rows(dx))

@@ -1,0 +1,65 @@
+"""SigmoidCE: the loss of yes-or-no questions, any number of them at each step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from minidl.layer import Array, Cache, Declaration, Layer, Out, Port, Scratch, Shape
+from minidl.layers.mse import check_same, share
+from minidl.ops import sigmoid
+
+
+@dataclass(frozen=True)
+class SigmoidCE(Layer):
+    """Sigmoid and binary cross-entropy in one, in nats.
+
+        y = mean or sum of -t log σ(v) - (1 - t) log(1 - σ(v)) = max(v, 0) - v t + log(1 + e^-|v|)
+
+        dv = dy (σ(v) - t) / n,   dt = -dy v / n        v (..., F), targets t (..., F) in [0, 1], y ()
+
+    reduction: mean over all elements, or sum.
+
+    >>> from minidl import Model
+    >>> float(Model.of(SigmoidCE(), np.zeros((1, 1, 2)), np.ones((1, 1, 2))).arrays["sigmoid_ce/y"].round(4))
+    0.6931
+    """
+
+    reduction: Literal["mean", "sum"] = "mean"
+
+    inputs: ClassVar = {"logits": Port("..."), "targets": Port("...")}
+
+    def arrays(self, logits: Shape, targets: Shape) -> dict[str, Declaration]:
+        check_same(logits, targets)
+        return {"p": Cache(logits), "room": Scratch(logits), "y": Out(())}
+
+    def forward(self, logits: Array, targets: Array, p: Array, room: Array, y: Array) -> None:
+        np.maximum(logits, -logits, out=p)
+        np.negative(p, out=room)
+        np.exp(room, out=room)
+        np.log1p(room, out=room)  # log(1 + e^-|v|)
+        p += logits
+        p *= 0.5  # max(v, 0) = (|v| + v) / 2
+        room += p
+        np.multiply(logits, targets, out=p)
+        room -= p
+        y[...] = room.sum() * share(self.reduction, room)
+        sigmoid(logits, out=p)
+
+    def backward(
+        self,
+        logits: Array,
+        targets: Array,
+        p: Array,
+        dy: Array,
+        dlogits: Array | None,
+        dtargets: Array | None,
+    ) -> None:
+        scale = dy * share(self.reduction, p)
+        if dlogits is not None:
+            np.subtract(p, targets, out=dlogits)
+            dlogits *= scale
+        if dtargets is not None:
+            np.multiply(logits, -scale, out=dtargets)

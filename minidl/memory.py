@@ -1,0 +1,79 @@
+"""One block of memory from which a program takes all its arrays, planned before anything is allocated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from minidl.layer import Shape
+
+Array = NDArray[Any]
+ALIGNMENT = 64  # bytes: a cache line, and the width of the widest vector registers
+
+
+@dataclass(frozen=True)
+class Request:
+    """An array that is wanted from call `first` to call `last` of a program."""
+
+    shape: Shape
+    dtype: DTypeLike
+    first: int
+    last: int
+
+    @property
+    def size(self) -> int:
+        """Bytes, rounded up to whole cache lines."""
+        return -(-math.prod(self.shape) * np.dtype(self.dtype).itemsize // ALIGNMENT) * ALIGNMENT
+
+    def meets(self, other: Request) -> bool:
+        """Whether both are wanted at the same time."""
+        return self.first <= other.last and other.first <= self.last
+
+
+def plan(requests: Mapping[Hashable, Request]) -> tuple[dict[Hashable, int], int]:
+    """An offset for each request, and the total; arrays that are never wanted at the same time may share bytes.
+
+    Largest first, each at the lowest place that is free while it is wanted.
+    """
+    offsets: dict[Hashable, int] = {}
+    total = 0
+    for key, wanted in sorted(requests.items(), key=lambda item: -item[1].size):
+        neighbours = sorted((offsets[k], requests[k].size) for k in offsets if requests[k].meets(wanted))
+        offset = 0
+        for start, size in neighbours:
+            if offset + wanted.size <= start:
+                break
+            offset = max(offset, start + size)
+        offsets[key] = offset
+        total = max(total, offset + wanted.size)
+    return offsets, total
+
+
+class Arena:
+    """A block that grows when a program needs more; programs bound before it grew have to be bound again."""
+
+    def __init__(self) -> None:
+        self.block: NDArray[np.uint8] = np.empty(0, np.uint8)
+        self.generation = 0
+
+    def take(self, requests: Mapping[Hashable, Request]) -> dict[Hashable, Array]:
+        """An array for each request, its content undefined."""
+        offsets, total = plan(requests)
+        if total > self.block.size:
+            self._grow(total)
+        return {key: self._view(offsets[key], wanted) for key, wanted in requests.items()}
+
+    def _grow(self, total: int) -> None:
+        raw = np.empty(total + ALIGNMENT, np.uint8)
+        skip = -raw.ctypes.data % ALIGNMENT
+        self.block = raw[skip : skip + total]
+        self.generation += 1
+
+    def _view(self, offset: int, wanted: Request) -> Array:
+        count = math.prod(wanted.shape) * np.dtype(wanted.dtype).itemsize
+        return self.block[offset : offset + count].view(wanted.dtype).reshape(wanted.shape)

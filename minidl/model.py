@@ -1,0 +1,196 @@
+"""The user's model: a graph, its weights, and an executor for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from minidl.errors import CheckpointError, GraphError, UsageError
+from minidl.executor import Executor
+from minidl.graph import Graph
+from minidl.layer import Layer
+from minidl.node import Input, Node, Symbol
+from minidl.parameters import NamedArrays, Parameters
+from minidl.table import model_table
+
+if TYPE_CHECKING:
+    from minidl.data.vocabulary import Vocabulary
+
+Array = NDArray[Any]
+
+
+class Model:
+    """Layers wired into a graph, with weights.
+
+    loss: the node to minimise, if any. outputs: further nodes that `forward` returns, by name; what feeds the loss
+    where none is given. seed: of first weights and dropout. dtype: float32 or float64.
+
+    >>> from minidl import Input, Model
+    >>> from minidl.layers import LSTM, Dense
+    >>> model = Model(outputs={"y": Dense(2)(LSTM(3)(Input("x", depth=4)))})
+    >>> model.forward(x=np.zeros((5, 1, 4)))["y"].shape
+    (5, 1, 2)
+    """
+
+    def __init__(
+        self,
+        loss: Node | None = None,
+        outputs: Mapping[str, Symbol] | None = None,
+        *,
+        seed: int = 0,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        results: dict[str, Symbol] = {} if loss is None else {"loss": loss}
+        if outputs is None:
+            outputs = {} if loss is None else {loss.inputs[0].label: loss.inputs[0]}
+        results.update(outputs)
+        if not results:
+            raise GraphError("a model needs a loss or outputs, as in Model(loss) or Model(outputs={'y': node})")
+        graph = Graph(results)
+        weights = Parameters(graph.parameters(), dtype)
+        weights.initialize(seed)
+        self._assemble(graph, weights, seed=seed, training=True)
+
+    def _assemble(self, graph: Graph, weights: Parameters, *, seed: int, training: bool) -> None:
+        self.graph, self.weights, self.seed = graph, weights, seed
+        self.executor = Executor(graph, weights, training=training, seed=seed)
+        self.vocabulary: Vocabulary | None = None
+
+    @classmethod
+    def of(cls, layer: Layer, *inputs: ArrayLike, seed: int = 0, dtype: DTypeLike = "float64") -> Model:
+        """A model of one layer, run forward on these arrays; `backward(y=dy)` then gives its gradients.
+
+        >>> from minidl.layers import Dense
+        >>> sorted(Model.of(Dense(2), np.ones((3, 1, 4))).backward(y=1.0))
+        ['x']
+        """
+        ports = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
+        feeds = dict(zip(ports, (np.asarray(array) for array in inputs), strict=False))
+        symbols = [_input_like(name, array) for name, array in feeds.items()]
+        model = cls(outputs={"y": layer(*symbols)}, seed=seed, dtype=dtype)
+        model.forward(**feeds)
+        return model
+
+    def forward(self, **inputs: ArrayLike) -> dict[str, Any]:
+        """Run the graph: the loss as a float and each output as an array, as far as the inputs given reach.
+
+        Recurrent layers go on from the state that the previous call left. The arrays are the model's own buffers,
+        valid until the next call; copy them to keep them.
+        """
+        results: dict[str, Any] = self.executor.forward(inputs)
+        return {name: float(value.real) if value.shape == () else value for name, value in results.items()}
+
+    def backward(self, **gradients: ArrayLike) -> dict[str, Array]:
+        """Fill `gradients` from the loss, or from given gradients of outputs; returns those of float inputs."""
+        if not gradients:
+            if "loss" not in self.graph.results:
+                raise UsageError("this model has no loss: give the gradient of an output, as in backward(logits=dy)")
+            gradients = {"loss": 1.0}
+        return self.executor.backward(gradients)
+
+    @property
+    def parameters(self) -> NamedArrays:
+        """The weights by "node/array": live and writable."""
+        return NamedArrays(self.weights.arrays, "parameter")
+
+    @property
+    def gradients(self) -> NamedArrays:
+        """The gradients that the last `backward` left, by "node/array"."""
+        return NamedArrays(self.executor.gradients, "gradient")
+
+    @property
+    def state(self) -> NamedArrays:
+        """What recurrent layers carry from one call to the next, (B, H), by "node/array"."""
+        return NamedArrays(self.executor.state, "state")
+
+    @property
+    def arrays(self) -> NamedArrays:
+        """Everything the last `forward` left: outputs, gates, cell states, by "node/array"."""
+        return NamedArrays(self.executor.arrays(), "array")
+
+    def reset_state(self) -> None:
+        """Zero what recurrent layers carry."""
+        self.executor.reset_state()
+
+    def replica(self, *, training: bool = False, dtype: DTypeLike | None = None) -> Model:
+        """Another model with a state and buffers of its own: over the same weights, or a copy in another dtype.
+
+        Dropout is active where `training` is true. Validation and sampling use replicas, so that they never disturb
+        the state of training.
+        """
+        twin = Model.__new__(Model)
+        weights = self.weights if dtype is None else self.weights.astype(dtype)
+        twin._assemble(self.graph, weights, seed=self.seed, training=training)
+        twin.vocabulary = self.vocabulary
+        return twin
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write wiring, weights and vocabulary into one file."""
+        from minidl.archive import write_archive
+
+        arrays = {f"parameters/{name}": array for name, array in self.weights.arrays.items()}
+        write_archive(path, arrays, {"model": self.config()})
+
+    def config(self) -> dict[str, Any]:
+        """Everything about the model but its numbers, as plain data."""
+        vocabulary = None if self.vocabulary is None else self.vocabulary.to_json()
+        dtype = str(self.weights.flat.dtype)
+        return {"graph": self.graph.config(), "seed": self.seed, "dtype": dtype, "vocabulary": vocabulary}
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Model:
+        """The model in a file that `save` wrote, or in a checkpoint."""
+        from minidl.archive import read_archive
+
+        archive = read_archive(path)
+        model = cls.from_config(archive.meta.get("model"), str(path))
+        model.set_parameters(archive.arrays, str(path))
+        return model
+
+    @classmethod
+    def from_config(cls, config: Any, source: str) -> Model:
+        """A model with the wiring that `config()` described; its weights are zero."""
+        from minidl.data.vocabulary import Vocabulary
+
+        try:
+            graph = Graph.from_config(config["graph"])
+            weights = Parameters(graph.parameters(), config["dtype"])
+            model = cls.__new__(cls)
+            model._assemble(graph, weights, seed=config["seed"], training=True)
+            if config["vocabulary"] is not None:
+                model.vocabulary = Vocabulary.from_json(config["vocabulary"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise CheckpointError(f"{source}: describes no model ({error}); is it a minidl checkpoint?") from None
+        return model
+
+    def set_parameters(self, arrays: Mapping[str, Array], source: str) -> None:
+        """Take over weights named "parameters/node/array"; all of them are checked before any is changed."""
+        prefix = "parameters/"
+        given = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        own = self.weights.arrays
+        problems = [f"missing {name} {own[name].shape}" for name in own if name not in given]
+        problems += [f"unexpected {name} {given[name].shape}" for name in given if name not in own]
+        for name in own:
+            if name in given and own[name].shape != given[name].shape:
+                problems.append(f"{name}: shape {given[name].shape}, the model has {own[name].shape}")
+            elif name in given and not np.isfinite(given[name]).all():
+                problems.append(f"{name}: holds NaN or infinity")
+        if problems:
+            raise CheckpointError(f"{source} does not fit this model: {'; '.join(problems)}")
+        for name, array in own.items():
+            array[...] = given[name]
+        self.weights.version += 1
+
+    def __str__(self) -> str:
+        return model_table(self.graph)
+
+
+def _input_like(name: str, array: Array) -> Input:
+    if array.dtype.kind in "iu":
+        depth = int(array.max()) + 1 if array.size else 1
+        return Input(name, dtype="int", depth=depth, shape=("T", "B")[-array.ndim :])
+    return Input(name, shape=("T", "B", *array.shape[2:])[: array.ndim])

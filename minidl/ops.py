@@ -1,0 +1,98 @@
+"""Array operations that several layers share, written in place (`out=`) so that a step allocates nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def rows(x: Array) -> Array:
+    """All leading axes as one, without a copy: (T, B, F) -> (T·B, F).
+
+    >>> rows(np.zeros((5, 2, 3))).shape
+    (10, 3)
+    """
+    view = x.view()
+    view.shape = (-1 if x.size else int(np.prod(x.shape[:-1])), x.shape[-1])  # raises where reshape would copy
+    return view
+
+
+@dataclass(frozen=True)
+class OneHotRows:
+    """One-hot rows that are never written out: `ids` (T, B) stands for an array (T, B, depth).
+
+    A one-hot row times a matrix is a row of that matrix; the gradient is added to that row.
+    """
+
+    ids: Array
+    depth: int
+
+
+def affine(x: Array | OneHotRows, W: Array, b: Array | None, out: Array) -> None:
+    """out = x W + b.      x (..., F), W (F, K), b (K,), out (..., K)"""
+    if isinstance(x, OneHotRows):
+        np.take(W, x.ids, axis=0, out=out, mode="clip")  # ids are checked where they enter; clip avoids a copy
+    else:
+        np.matmul(rows(x), W, out=rows(out))
+    if b is not None:
+        out += b
+
+
+def affine_gradients(x: Array | OneHotRows, dy: Array, dW: Array, db: Array | None) -> None:
+    """dW = xᵀ dy,   db = Σ dy."""
+    if isinstance(x, OneHotRows):
+        scatter_rows(x.ids, dy, dW)
+    else:
+        np.matmul(rows(x).T, rows(dy), out=dW)
+    if db is not None:
+        np.sum(rows(dy), axis=0, out=db)
+
+
+def scatter_rows(ids: Array, dy: Array, out: Array) -> None:
+    """out[k] = sum of the rows of dy whose id is k.      ids (...), dy (..., K), out (V, K)
+
+    Row by row: as fast as a product with the one-hot matrix where V is small, and V does not matter.
+    """
+    out[...] = 0
+    for k, row in zip(ids.reshape(-1).tolist(), rows(dy), strict=True):
+        out[k] += row
+
+
+def sigmoid(x: Array, out: Array) -> None:
+    """σ(x) = ½ tanh(x / 2) + ½, which never overflows.
+
+    >>> y = np.empty(3); sigmoid(np.array([-1e9, 0.0, 1e9]), out=y); y
+    array([0. , 0.5, 1. ])
+    """
+    np.multiply(x, 0.5, out=out)
+    np.tanh(out, out=out)
+    out *= 0.5
+    out += 0.5
+
+
+def softmax(logits: Array, out: Array) -> None:
+    """softmax(v) = exp(v - max v) / Σ exp(v - max v) over the last axis.
+
+    >>> p = np.empty(2); softmax(np.array([1e30, 0.0]), out=p); p
+    array([1., 0.])
+    """
+    np.subtract(logits, logits.max(axis=-1, keepdims=True), out=out)
+    np.exp(out, out=out)
+    out /= out.sum(axis=-1, keepdims=True)
+
+
+def sigmoid_slope(y: Array, out: Array) -> Array:
+    """dσ(x)/dx = y (1 - y), from the output y = σ(x)."""
+    np.subtract(1, y, out=out)
+    return np.multiply(out, y, out=out)
+
+
+def tanh_slope(y: Array, out: Array) -> Array:
+    """dtanh(x)/dx = 1 - y², from the output y = tanh(x)."""
+    np.multiply(y, y, out=out)
+    return np.subtract(1, out, out=out)

@@ -1,0 +1,81 @@
+"""All trained arrays of a graph, laid out in one flat vector.
+
+The optimizer, clipping, checkpoints and NaN checks are then operations on a single array, and each layer's `W` or
+`b` is a view into it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from minidl.errors import UsageError, suggest
+from minidl.initializers import initialize
+from minidl.layer import Param
+
+Array = NDArray[Any]
+
+
+class NamedArrays(Mapping[str, Array]):
+    """Live arrays by name; a wrong name is answered with the nearest right one."""
+
+    def __init__(self, arrays: Mapping[str, Array], kind: str) -> None:
+        self._arrays, self._kind = arrays, kind
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._arrays:
+            known = ", ".join(self._arrays) or "none yet: call forward first"
+            raise UsageError(f"there is no {self._kind} {name!r}{suggest(name, self._arrays)} (there are: {known})")
+        return self._arrays[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{name}: {array.shape}' for name, array in self._arrays.items())}}}"
+
+
+class Parameters:
+    """The weights: a flat vector, and views into it by "node/array".
+
+    version counts the updates, so that gradients of older weights can be told from current ones.
+    """
+
+    def __init__(self, declared: Mapping[str, Param], dtype: DTypeLike) -> None:
+        self.declared = dict(declared)
+        self.flat: Array = np.zeros(sum(math.prod(param.shape) for param in declared.values()), dtype)
+        self.arrays = self.views(self.flat)
+        self.version = 0
+
+    def initialize(self, seed: int) -> None:
+        """First weights, the same numbers for every dtype."""
+        rng = np.random.default_rng(seed)
+        for name, param in self.declared.items():
+            values = np.empty(param.shape)
+            initialize(param.init, values, rng)
+            self.arrays[name][...] = values
+
+    def views(self, vector: Array) -> dict[str, Array]:
+        """The parts of a vector that is laid out as the weights are: gradients, moments of an optimizer."""
+        views, start = {}, 0
+        for name, param in self.declared.items():
+            stop = start + math.prod(param.shape)
+            views[name] = vector[start:stop].reshape(param.shape)
+            start = stop
+        return views
+
+    def astype(self, dtype: DTypeLike) -> Parameters:
+        """A copy in another precision."""
+        other = Parameters(self.declared, dtype)
+        other.flat[...] = self.flat
+        return other
