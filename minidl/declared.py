@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from minidl.errors import UsageError, suggest
+from minidl.errors import UsageError
 
 Self = TypeVar("Self", bound="Declared")
 
@@ -31,12 +31,13 @@ class Declared:
     registry: ClassVar[dict[str, type[Any]]] = {}
     abstract: ClassVar[bool] = True
 
-    def __init_subclass__(cls, *, family: str = "", abstract: bool = False) -> None:
+    def __init_subclass__(cls, *, family: str = "", abstract: bool | None = None) -> None:
         super().__init_subclass__()
         if family:
             cls.family, cls.registry = family, {}
-        cls.abstract = abstract or bool(family)
-        cls.__repr__ = Declared.__repr__  # type: ignore[method-assign]  # else @dataclass writes its own
+        cls.abstract = bool(family) if abstract is None else abstract
+        # In the class itself, or @dataclass would write one that shows every default.
+        cls.__repr__ = Declared.__repr__  # type: ignore[method-assign]
         if not cls.abstract:
             cls._enter_registry()
 
@@ -76,9 +77,9 @@ class Declared:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        from minidl.validation import schema_of
+        from pydantic_core import core_schema
 
-        return schema_of(cls)
+        return core_schema.is_instance_schema(cls)
 
     def config(self) -> dict[str, Any]:
         """The declaration as plain data: `type`, and every field that differs from its default."""
@@ -94,20 +95,8 @@ class Declared:
         """The object that `config()` described; the inverse, also through JSON."""
         from minidl.validation import build
 
-        found = find(cls, config.get("type"))
-        result: Self = build(found, {key: value for key, value in config.items() if key != "type"})
+        result: Self = build(cls, config)
         return result
-
-
-def find(base: type[Declared], name: Any) -> type[Any]:
-    """The class registered under a name, or an error with the nearest name."""
-    known = base.types()
-    if name not in known:
-        raise ConfigError(
-            f"there is no {base.family} of type {name!r}{suggest(str(name), known)} (known: {', '.join(known)}; "
-            f"a class of your own is known once the file that defines it is imported)"
-        )
-    return known[name]
 
 
 def plain(value: Any) -> Any:

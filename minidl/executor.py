@@ -16,7 +16,7 @@ from minidl.errors import DataError, UsageError, suggest
 from minidl.feeds import check_feeds, lowest_allowed
 from minidl.graph import Graph
 from minidl.layer import Carried
-from minidl.memory import Arena
+from minidl.memory import Arena, Ruler
 from minidl.parameters import Parameters
 from minidl.program import Backward, Context, Forward
 
@@ -83,6 +83,13 @@ class Executor:
         """Begin anew: what recurrent layers carry is zero."""
         for carried in self.state.values():
             carried[...] = 0
+
+    def estimate(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
+        """Bytes that weights, gradients and a training step on inputs of these shapes take; nothing is allocated."""
+        ruler = Ruler()
+        forward = Forward(self.context, shapes, ruler)
+        Backward(forward, [name for result, name in self._result_names.items() if result == "loss"], ruler)
+        return ruler.total + 2 * self.weights.flat.nbytes
 
     def memory(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """What the next call depends on besides weights: carried state (arrays), random generators (plain data)."""

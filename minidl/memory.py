@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from minidl.errors import UsageError
 from minidl.layer import Shape
 
 Array = NDArray[Any]
@@ -54,6 +55,28 @@ def plan(requests: Mapping[Hashable, Request]) -> tuple[dict[Hashable, int], int
     return offsets, total
 
 
+class OutOfMemory(UsageError, MemoryError):
+    """A program that needs more memory than there is."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(
+            f"the arrays of this model take {total / 1e9:.1f} GB, more than there is: "
+            "lower batch_size, seq_len or units, or use an Embedding in the place of one-hot vectors"
+        )
+
+
+class Ruler:
+    """Measures what programs would take from an arena: its arrays have shapes, but no memory and no values."""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def take(self, requests: Mapping[Hashable, Request]) -> dict[Hashable, Array]:
+        """An array without memory for each request."""
+        self.total += plan(requests)[1]
+        return {key: np.broadcast_to(np.empty((), wanted.dtype), wanted.shape) for key, wanted in requests.items()}
+
+
 class Arena:
     """A block that grows when a program needs more; programs bound before it grew have to be bound again."""
 
@@ -69,7 +92,10 @@ class Arena:
         return {key: self._view(offsets[key], wanted) for key, wanted in requests.items()}
 
     def _grow(self, total: int) -> None:
-        raw = np.empty(total + ALIGNMENT, np.uint8)
+        try:
+            raw = np.empty(total + ALIGNMENT, np.uint8)
+        except MemoryError:
+            raise OutOfMemory(total) from None
         skip = -raw.ctypes.data % ALIGNMENT
         self.block = raw[skip : skip + total]
         self.generation += 1

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from minidl.graph import Graph
 from minidl.layer import Cache, Carried, Declaration, Out, Param, Scratch, Shape, Tied
-from minidl.memory import Arena, Request
+from minidl.memory import Arena, Request, Ruler
 from minidl.node import Node
 from minidl.ops import OneHotRows
 from minidl.parameters import Parameters
@@ -45,7 +45,7 @@ class Context:
 class Forward:
     """The forward calls for inputs of these shapes; nodes whose inputs are not all given are left out."""
 
-    def __init__(self, context: Context, shapes: Mapping[str, Shape], arena: Arena) -> None:
+    def __init__(self, context: Context, shapes: Mapping[str, Shape], arena: Arena | Ruler) -> None:
         self.context, self.shapes = context, dict(shapes)
         self.declared = specialise(context.graph, shapes)
         self.looked_up = {name for name in self.declared if is_looked_up(context.graph, name)}
@@ -116,7 +116,7 @@ class Forward:
 class Backward:
     """The backward calls from gradients of some results (`seeds`) to all parameters, and to inputs where asked for."""
 
-    def __init__(self, forward: Forward, seeds: Iterable[str], arena: Arena) -> None:
+    def __init__(self, forward: Forward, seeds: Iterable[str], arena: Arena | Ruler) -> None:
         self.forward, self.context = forward, forward.context
         graph = self.context.graph
         self.wanted = wanted(graph, self.context.input_gradients)

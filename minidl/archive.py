@@ -1,0 +1,316 @@
+"""The one file format of minidl, for models and checkpoints alike: named arrays and plain data.
+
+A file is a .npz that `numpy.load` opens: a zip of members NAME.npy, none compressed, and
+"meta.json". Its zip comment is the sha256 of all bytes before it, so that no damage goes unnoticed.
+A write replaces the older file only when the new one is on the disk as a whole. A read trusts
+nothing: sizes are compared before memory is taken, and nothing is unpickled or evaluated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import json
+import math
+import os
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from minidl.errors import CheckpointError, StorageError, UsageError, suggest
+
+FORMAT_VERSION = 1
+
+Array: TypeAlias = NDArray[Any]
+FilePath: TypeAlias = str | os.PathLike[str]
+
+_META = "meta.json"
+_MAX_DEPTH = 100
+_DTYPE = r"\|b1|\|[iu]1|<[iu][248]|<f[248]|<c8|<c16"
+# numpy's reader evaluates this header as a Python literal, which hostile text can make fail in
+# a dozen ways; this is how it writes the header of an array that we accept.
+_NPY_HEADER = re.compile(
+    rf"\x93NUMPY\x01\x00(?P<size>..){{'descr': '(?P<dtype>{_DTYPE})', "
+    r"'fortran_order': False, 'shape': \((?P<shape>[\d, ]{0,2000})\), } *\n".encode(),
+    re.DOTALL,
+)
+_UTF8_NAME = 0x800
+_SEAL_SIZE, _END_RECORD_SIZE = 64, 22
+_ZIP_FAULTS = (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, OverflowError)
+_OLDER = "take an older checkpoint"
+_FOREIGN = "name a file that minidl wrote"
+_NAME = "check the name and its permissions"
+_DISK = "check the folder, its permissions and its free space"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What a file held: arrays by name in the order written, plain data, its format's version."""
+
+    arrays: dict[str, Array]
+    meta: dict[str, Any]
+    version: int
+
+
+def write_archive(path: FilePath, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> None:
+    """Write arrays and plain data into one file, all or nothing; equal content gives equal bytes.
+
+    arrays: of bool, integers, float16/32/64 or complex numbers and any shape, by names such as
+    "parameters/lstm/Wx". meta: what JSON can hold. Raises UsageError for anything else, and
+    StorageError, the older file intact, when the disk refuses.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_archive(f"{folder}/model.npz", {"dense/W": np.eye(2)}, {"step": 7})
+    ...     with np.load(f"{folder}/model.npz") as file:
+    ...         file["dense/W"]
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    write_whole(path, _pack(arrays, meta))
+
+
+def read_archive(path: FilePath) -> Archive:
+    """Read a file that `write_archive` wrote; CheckpointError, and no memory taken, for any other.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_archive(f"{folder}/model.npz", {"dense/b": np.zeros(2)}, {"step": 7})
+    ...     read_archive(f"{folder}/model.npz")
+    Archive(arrays={'dense/b': array([0., 0.])}, meta={'step': 7}, version=1)
+    """
+    path = Path(path)
+    try:
+        path = path.absolute()
+        _refuse_special(path)
+        with open(path, "rb") as file:
+            return _unpack(file)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    except (OSError, ValueError) as error:
+        reason = _reason(path, error)
+        raise CheckpointError(f"{path}: cannot be read ({reason}); {_NAME}") from error
+
+
+def write_whole(path: FilePath, data: bytes) -> None:
+    """Put a file in place as a whole or not at all, even if the process or the power dies.
+
+    A link is followed. Raises StorageError with the errno of the fault, the older file intact.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_whole(f"{folder}/run.json", b"{}")
+    ...     os.listdir(folder)
+    ['run.json']
+    """
+    target = Path(path)
+    try:
+        target = Path(os.path.realpath(target))
+        _refuse_special(target)
+        _replace(target, data)
+    except (OSError, ValueError) as error:
+        reason = _reason(target, error)
+        refusal = StorageError(f"{target}: cannot be written ({reason}); {_DISK}")
+        refusal.errno = getattr(error, "errno", errno.EINVAL)
+        raise refusal from error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    # A fresh name each time, so that two writers never share a file.
+    temporary = target.with_name(f".minidl-{os.urandom(8).hex()}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    if hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
+        _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # how some network file systems say that they never can
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse a folder, a pipe, a device: reading might never end, writing would replace it."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(errno.EINVAL, "it is a pipe or a device")
+
+
+def _reason(path: Path, error: OSError | ValueError) -> str:
+    """What the system said; where a name was wrong, with the nearest one beside it."""
+    reason = getattr(error, "strerror", None) or str(error)
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError)):
+        return reason
+    while not os.path.isdir(path.parent):
+        path = path.parent
+    with contextlib.suppress(OSError):
+        reason += suggest(path.name, set(os.listdir(path.parent)) - {path.name})
+    return reason
+
+
+def _pack(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as members:
+        members.writestr(_member(_META), _format_meta(meta))
+        for name, array in arrays.items():
+            plain = _plain(name, array)
+            with members.open(_member(f"{name}.npy", plain.nbytes), "w") as member:
+                npy.write_array(member, plain, version=(1, 0), allow_pickle=False)
+        members.comment = bytes(_SEAL_SIZE)
+    with buffer.getbuffer() as view:
+        view[-_SEAL_SIZE:] = _digest([view[:-_SEAL_SIZE]])
+    return buffer.getvalue()
+
+
+def _digest(chunks: Iterable[bytes | memoryview]) -> bytes:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest().encode()
+
+
+def _member(name: str, size: int = 0) -> zipfile.ZipInfo:
+    """An entry whose bytes depend on its name alone, and on its size beyond 2 GB."""
+    if not _is_sound(name):
+        raise UsageError(f"{name!r} cannot name an array; use printable parts with '/' between")
+    info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    info.create_system, info.file_size = 3, size
+    return info
+
+
+def _is_sound(name: str) -> bool:
+    """Whether no tool that unpacks the file could write outside of its folder."""
+    parts = name.removesuffix(".npy").split("/")
+    inside = not PureWindowsPath(name).anchor and not {"", ".", ".."} & set(parts)
+    return inside and name.isprintable() and "\\" not in name and len(name) <= 1000
+
+
+def _plain(name: str, array: Array) -> Array:
+    """The array in C order and little-endian."""
+    array = np.asarray(array)
+    descr = array.dtype.newbyteorder("<").str
+    if not re.fullmatch(_DTYPE, descr):
+        raise UsageError(f"array {name!r} is of {array.dtype}; use bool, integer, float or complex")
+    return np.asarray(array, dtype=np.dtype(descr), order="C")
+
+
+def _format_meta(meta: Mapping[str, Any]) -> bytes:
+    document = {"format": "minidl", "version": FORMAT_VERSION, "meta": dict(meta)}
+    try:
+        text = json.dumps(document, sort_keys=True, allow_nan=False)
+        _check_depth(document)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"meta cannot be saved: {error}; use what JSON can hold") from error
+    return text.encode()
+
+
+def _check_depth(document: Any) -> None:
+    """Refuse data so deep that walking through it could exhaust the stack."""
+    level = [document]
+    for _ in range(_MAX_DEPTH):
+        nested = (value for value in level if isinstance(value, (dict, list, tuple)))
+        lists = (value.values() if isinstance(value, dict) else value for value in nested)
+        level = [child for children in lists for child in children]
+    if level:
+        raise ValueError(f"nested more than {_MAX_DEPTH} deep")
+
+
+def _unpack(file: BinaryIO) -> Archive:
+    size = os.fstat(file.fileno()).st_size
+    _check_seal(file, size)
+    try:
+        with zipfile.ZipFile(file) as members:
+            infos = {info.orig_filename: info for info in members.infolist()}
+            if len(infos) != len(members.infolist()):
+                raise CheckpointError(f"holds two members of one name; {_OLDER}")
+            if sum(info.file_size for info in infos.values()) > size:
+                raise CheckpointError(f"its members claim more bytes than the file has; {_OLDER}")
+            if _META not in infos:
+                raise CheckpointError(f"has no {_META}; {_FOREIGN}")
+            version, meta = _parse_meta(_content(members, infos.pop(_META)))
+            arrays = {_name(key): _array(key, _content(members, infos[key])) for key in infos}
+    except _ZIP_FAULTS as error:
+        raise CheckpointError(f"is no sound archive ({error}); {_OLDER}") from error
+    return Archive(arrays, meta, version)
+
+
+def _check_seal(file: BinaryIO, size: int) -> None:
+    """Refuse a file that is not, byte for byte, what minidl wrote."""
+    end = size - _SEAL_SIZE
+    if end < _END_RECORD_SIZE or file.read(2) != b"PK":
+        raise CheckpointError(f"is no minidl file, or lost its start; {_FOREIGN}")
+    file.seek(end - _END_RECORD_SIZE)
+    record, seal = file.read(_END_RECORD_SIZE), file.read()
+    if not record.startswith(b"PK\5\6") or record[-2:] != bytes([_SEAL_SIZE, 0]):
+        raise CheckpointError(f"has no checksum at its end: cut off, or not by minidl; {_OLDER}")
+    file.seek(0)
+    chunk = 1 << 20
+    if seal != _digest(file.read(min(chunk, end - start)) for start in range(0, end, chunk)):
+        raise CheckpointError(f"has a wrong checksum: its bytes changed on the way; {_OLDER}")
+
+
+def _content(members: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    stored = info.compress_type == zipfile.ZIP_STORED and info.compress_size == info.file_size
+    if not stored or info.flag_bits & ~_UTF8_NAME:
+        raise CheckpointError(f"{info.orig_filename!r} is compressed or encrypted; {_OLDER}")
+    return members.read(info)
+
+
+def _name(member: str) -> str:
+    if not member.endswith(".npy") or not _is_sound(member):
+        raise CheckpointError(f"{member!r} is a name that minidl never gives; {_OLDER}")
+    return member.removesuffix(".npy")
+
+
+def _array(member: str, data: bytes) -> Array:
+    header = _NPY_HEADER.match(data)
+    if header is None or int.from_bytes(header["size"], "little") + 10 != header.end():
+        found = f"its header begins with {data[10:70]!r}"
+        raise CheckpointError(f"{member!r} is no array of numbers in C order, {found}; {_OLDER}")
+    shape = tuple(int(size) for size in header["shape"].split(b",") if size.strip())
+    dtype = np.dtype(header["dtype"].decode())
+    if math.prod(shape) * dtype.itemsize != len(data) - header.end():
+        raise CheckpointError(f"{member!r} has more or fewer bytes than {shape} needs; {_OLDER}")
+    return np.ndarray(shape, dtype, data, header.end()).copy()
+
+
+def _parse_meta(data: bytes) -> tuple[int, dict[str, Any]]:
+    try:
+        document = json.loads(data.decode())
+        _check_depth(document)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"its {_META} cannot be read ({error}); {_OLDER}") from None
+    if not isinstance(document, dict) or document.get("format") != "minidl":
+        raise CheckpointError(f'its {_META} does not say "format": "minidl"; {_FOREIGN}')
+    version, meta = document.get("version"), document.get("meta")
+    if type(version) is int and version > FORMAT_VERSION:
+        own = f"this minidl reads up to version {FORMAT_VERSION}"
+        raise CheckpointError(f"is of format version {version}, {own}; upgrade minidl")
+    if type(version) is not int or version < 1 or not isinstance(meta, dict):
+        raise CheckpointError(f"its {_META} lacks a version or an object 'meta'; {_OLDER}")
+    return version, meta

@@ -1,0 +1,25 @@
+"""What happens beside training: measuring, deciding, writing down, saving; one callback a file."""
+
+from minidl.callbacks.base import Callback, Every
+from minidl.callbacks.early_stop import EarlyStop
+from minidl.callbacks.evaluate import Evaluate, evaluate
+from minidl.callbacks.run_log import RunLog
+from minidl.callbacks.sample import Sample
+from minidl.callbacks.save_checkpoints import SaveCheckpoints
+from minidl.callbacks.show_progress import ShowProgress
+from minidl.callbacks.tensorboard import TensorBoard
+from minidl.callbacks.train_metrics import TrainMetrics
+
+__all__ = [
+    "Callback",
+    "EarlyStop",
+    "Evaluate",
+    "Every",
+    "RunLog",
+    "Sample",
+    "SaveCheckpoints",
+    "ShowProgress",
+    "TensorBoard",
+    "TrainMetrics",
+    "evaluate",
+]

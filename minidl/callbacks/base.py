@@ -1,0 +1,89 @@
+"""What a callback is, and when it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Gt
+
+from minidl.declared import ConfigError, Declared
+
+if TYPE_CHECKING:
+    from minidl.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Every(Declared, family="trigger", abstract=False):
+    """A rhythm: every so many steps, epochs or minutes; exactly one of them is named.
+
+    >>> Every(steps=50)
+    Every(steps=50)
+    """
+
+    steps: Annotated[int, Gt(0)] | None = None
+    epochs: Annotated[float, Gt(0)] | None = None
+    minutes: Annotated[float, Gt(0)] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if sum(value is not None for value in (self.steps, self.epochs, self.minutes)) != 1:
+            raise ConfigError("an interval is one of {steps: N}, {epochs: N} or {minutes: N}")
+
+    def due(self, trainer: Trainer) -> bool:
+        """Whether a multiple of the interval was passed in the last step."""
+        step = trainer.progress.step
+        if self.steps is not None:
+            return step % self.steps == 0
+        if self.epochs is not None:
+            interval = self.epochs * trainer.data.train.steps_per_epoch
+            return step // interval > (step - 1) // interval
+        assert self.minutes is not None
+        interval = 60 * self.minutes
+        return trainer.progress.seconds // interval > trainer.previous_seconds // interval
+
+
+@dataclass(eq=False)
+class Callback(Declared, family="callback"):
+    """Base of what happens beside training. `act` is called when the callback is due, and once more at the end.
+
+    every: how often; after each step where it is None. order: those that measure come first, then those that decide,
+    write, and save.
+    """
+
+    every: Every | None = None
+
+    order: ClassVar[int] = 0
+    MEASURE, DECIDE, WRITE, SAVE = 0, 1, 2, 3
+    _acted_at: ClassVar[int] = -1
+
+    def start(self, trainer: Trainer) -> None:
+        """Called before the first step, and when a run is resumed."""
+
+    def step(self, trainer: Trainer) -> None:
+        """Called after each step."""
+        if self.every is None or self.every.due(trainer):
+            self._act(trainer)
+
+    def finish(self, trainer: Trainer, *, completed: bool) -> None:
+        """Called after the last step; not `completed` where the run was stopped and may be resumed."""
+        if completed and self._acted_at != trainer.progress.step:
+            self._act(trainer)
+
+    def close(self, trainer: Trainer) -> None:
+        """Called at the very end, also after an error."""
+
+    def act(self, trainer: Trainer) -> None:
+        """What the callback is for."""
+
+    def memory(self) -> dict[str, Any]:
+        """Plain data that a resumed run has to know."""
+        return {}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what `memory` gave."""
+
+    def _act(self, trainer: Trainer) -> None:
+        self._acted_at = trainer.progress.step  # type: ignore[misc]
+        self.act(trainer)

@@ -1,0 +1,32 @@
+"""EarlyStop: the end of a run that no longer gets better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from annotated_types import Ge, Gt
+
+from minidl.callbacks.base import Callback
+
+if TYPE_CHECKING:
+    from minidl.trainer import Trainer
+
+
+@dataclass(eq=False)
+class EarlyStop(Callback):
+    """Stops after `patience` evaluations in a row without a validation loss below the best by `min_delta`."""
+
+    patience: Annotated[int, Gt(0)] = field(default=3, kw_only=True)
+    min_delta: Annotated[float, Ge(0)] = field(default=0.0, kw_only=True)
+
+    order = Callback.DECIDE
+
+    def act(self, trainer: Trainer) -> None:
+        """Stop where the last evaluations brought nothing."""
+        losses = trainer.progress.validation
+        if len(losses) <= self.patience or "val/loss" not in trainer.record:
+            return
+        if np.min(losses[-self.patience :]) > np.min(losses[: -self.patience]) - self.min_delta:
+            trainer.stop("early stop")

@@ -1,0 +1,62 @@
+"""Evaluate: the model on data that it does not train on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from minidl.callbacks.base import Callback
+from minidl.data.batches import Batches
+from minidl.metrics import Tally
+from minidl.model import Model
+
+if TYPE_CHECKING:
+    from minidl.trainer import Trainer
+
+
+def evaluate(model: Model, batches: Batches, split: str, unit: str) -> dict[str, float]:
+    """Loss and measures over one pass, on a replica: the state of the model itself is not touched.
+
+    model: a replica made by `model.replica()`, whose state begins at zero and is carried through the pass.
+    """
+    tally = Tally()
+    model.reset_state()
+    for step in range(batches.steps_per_epoch):
+        batch = batches.batch(step)
+        if batch.fresh:
+            model.reset_state()
+        loss = model.forward(**batch.inputs)["loss"]
+        tally.add(model, loss, batch.inputs)
+    return tally.result(split, unit)
+
+
+@dataclass(eq=False)
+class Evaluate(Callback):
+    """Records val/loss and what goes with it; at the end of a run also test/loss and so on, with the last weights."""
+
+    order = Callback.MEASURE
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._replica: Model | None = None
+
+    def start(self, trainer: Trainer) -> None:
+        """A model with a state of its own over the same weights."""
+        self._replica = trainer.model.replica()
+
+    def act(self, trainer: Trainer) -> None:
+        """Evaluate on the validation part, and note whether it is the best so far."""
+        if trainer.data.validation is None or self._replica is None:
+            return
+        measured = evaluate(self._replica, trainer.data.validation, "val", trainer.data.unit)
+        trainer.record |= measured
+        progress, loss = trainer.progress, measured["val/loss"]
+        progress.validation.append(loss)
+        if loss < progress.best:
+            progress.best, progress.best_step = loss, progress.step
+
+    def finish(self, trainer: Trainer, *, completed: bool) -> None:
+        """Evaluate once more at the end, and on the test part."""
+        super().finish(trainer, completed=completed)
+        if completed and trainer.data.test is not None and self._replica is not None:
+            trainer.record |= evaluate(self._replica, trainer.data.test, "test", trainer.data.unit)

@@ -1,0 +1,45 @@
+"""Sample: text from the model as it is now, so that one can read how it learns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge, Gt
+
+from minidl.callbacks.base import Callback
+from minidl.sampling import Choice, sample_text
+
+if TYPE_CHECKING:
+    from minidl.trainer import Trainer
+
+Temperature = Annotated[float, Ge(0)]
+
+
+@dataclass(eq=False)
+class Sample(Callback):
+    """Puts a text for each temperature into `trainer.texts`.
+
+    length: symbols of a text. temperatures: how daring each is. prime: what it goes on from. The draws depend on
+    seed and step only, so that a resumed run writes the same texts.
+    """
+
+    length: Annotated[int, Gt(0)] = field(default=200, kw_only=True)
+    temperatures: tuple[Temperature, ...] = field(default=(0.5, 0.8, 1.0), kw_only=True)
+    prime: str = field(default="\n", kw_only=True)
+
+    order = Callback.MEASURE
+
+    def act(self, trainer: Trainer) -> None:
+        """Draw the texts."""
+        if trainer.model.vocabulary is None:
+            return
+        for temperature in self.temperatures:
+            pieces = sample_text(
+                trainer.model,
+                prime=self.prime,
+                length=self.length,
+                choice=Choice(temperature),
+                seed=trainer.model.seed + trainer.progress.step,
+            )
+            trainer.texts[f"sample/temperature_{temperature:g}"] = "".join(pieces)

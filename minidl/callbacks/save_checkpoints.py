@@ -1,0 +1,56 @@
+"""SaveCheckpoints: everything that it takes to go on, written often and whole."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import Gt
+
+from minidl.callbacks.base import Callback
+from minidl.checkpoint import Checkpoints, capture
+from minidl.errors import StorageError
+
+if TYPE_CHECKING:
+    from minidl.trainer import Trainer
+
+logger = logging.getLogger("minidl")
+
+
+@dataclass(eq=False)
+class SaveCheckpoints(Callback):
+    """Saves when due, at each best validation loss, and at the end or when the run is stopped.
+
+    checkpoints: the folder to save in. facts: what else belongs into each file, such as the experiment. keep: how
+    many of the newest stay, beside the best.
+    """
+
+    checkpoints: Checkpoints = field(kw_only=True)
+    facts: dict[str, Any] = field(default_factory=dict, kw_only=True)
+    keep: Annotated[int, Gt(0)] = field(default=2, kw_only=True)
+
+    order = Callback.SAVE
+
+    def step(self, trainer: Trainer) -> None:
+        """Save when it is due, or better than ever."""
+        is_best = "val/loss" in trainer.record and trainer.progress.best_step == trainer.progress.step
+        if is_best or (self.every is not None and self.every.due(trainer)):
+            self._act(trainer)
+
+    def act(self, trainer: Trainer) -> None:
+        """Save; a disk that refuses costs this checkpoint, not the run."""
+        try:
+            self._save(trainer)
+        except StorageError as error:
+            logger.warning("%s; training goes on, the checkpoints before are intact", error)
+
+    def finish(self, trainer: Trainer, *, completed: bool) -> None:
+        """Save the end of the run; here a disk that refuses is an error."""
+        self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        arrays, meta = capture(trainer)
+        step = trainer.progress.step
+        self.checkpoints.save(step, arrays, {**meta, **self.facts}, best=trainer.progress.best_step == step > 0)
+        self.checkpoints.rotate(self.keep)

@@ -1,0 +1,234 @@
+"""Optimizers: rules that turn a gradient into a change of the weights, in place and over flat vectors.
+
+An optimizer is its hyperparameters and a `rule` of a few lines. The vectors that a rule needs from step to step (its
+`slots`) and the number of steps are kept in `memory`, which checkpoints save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Gt
+from numpy.typing import NDArray
+
+from minidl.declared import Declared
+from minidl.errors import NumericsError, UsageError
+from minidl.schedules import Clock, Hyper, current
+
+if TYPE_CHECKING:
+    from minidl.model import Model
+
+Array = NDArray[Any]
+BLOCK = 1 << 15  # numbers updated at a time: a block of every vector fits into the second-level cache
+Positive = Annotated[float, Gt(0)]
+
+
+@dataclass
+class Memory:
+    """What an optimizer remembers: updates done, a vector for each slot, the last gradient's length before clipping."""
+
+    steps: int = 0
+    slots: dict[str, Array] = field(default_factory=dict)
+    grad_norm: float = 0.0
+
+
+@dataclass(frozen=True)
+class Optimizer(Declared, family="optimizer"):
+    """Base of the optimizers.
+
+    lr: learning rate. clip_value: bound of each entry of the gradient. clip_norm: bound of its length over all
+    parameters together. Every hyperparameter may be a number or a schedule.
+
+    Clipping by norm: Pascanu, Mikolov, Bengio 2013, algorithm 1.
+    """
+
+    lr: Hyper = 1e-3
+    clip_value: Positive | None = field(default=None, kw_only=True)
+    clip_norm: Positive | None = field(default=None, kw_only=True)
+
+    slots: ClassVar[tuple[str, ...]] = ()
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What is kept from step to step."""
+        return Memory()
+
+    def step(self, model: Model, clock: Clock | None = None) -> None:
+        """One update of a model's weights from the gradients of its last backward pass.
+
+        clock: for schedules; counts the updates of this optimizer where it is not given. Raises NumericsError, and
+        leaves the weights alone, where the gradient is not finite.
+        """
+        self.update(model.weights.flat, model.executor.gradient, clock)
+        model.weights.version += 1
+
+    def update(self, weights: Array, gradient: Array, clock: Clock | None = None) -> None:
+        """One update of a vector of weights; the gradient is clipped in place."""
+        memory = self._memory_for(weights)
+        clock = clock or Clock(memory.steps)
+        memory.grad_norm = norm(gradient)
+        if not np.isfinite(memory.grad_norm):
+            raise NumericsError("the gradient holds NaN or infinity; the weights have not been changed")
+        memory.steps += 1
+        self._clip(gradient, memory.grad_norm)
+        scratch = np.empty(min(BLOCK, weights.size), weights.dtype)
+        for start in range(0, weights.size, BLOCK):
+            part = slice(start, start + BLOCK)
+            slots = {name: slot[part] for name, slot in memory.slots.items()}
+            block = weights[part]
+            self.rule(block, gradient[part], memory.steps, clock, scratch[: block.size], **slots)
+
+    def rule(self, w: Array, g: Array, t: int, clock: Clock, r: Array, **slots: Array) -> None:
+        """Change w, a block of weights, by its gradient g at update t = 1, 2, …; r is room of the same size."""
+        raise NotImplementedError
+
+    def _memory_for(self, weights: Array) -> Memory:
+        memory = self.memory
+        for name in self.slots:
+            slot = memory.slots.setdefault(name, np.zeros_like(weights))
+            if slot.shape != weights.shape:
+                raise UsageError(
+                    f"this {type(self).__name__} has been used on {slot.size:,} weights, the model has "
+                    f"{weights.size:,}: make one optimizer for each model"
+                )
+        return memory
+
+    def _clip(self, gradient: Array, length: float) -> None:
+        if self.clip_value is not None:
+            np.clip(gradient, -self.clip_value, self.clip_value, out=gradient)
+        if self.clip_norm is not None and length > self.clip_norm:
+            gradient *= self.clip_norm / length
+
+    def restore(self, steps: int, slots: Mapping[str, Array]) -> None:
+        """Go on from what `memory` held."""
+        self.memory.steps = steps
+        self.memory.slots = {name: np.array(slot) for name, slot in slots.items()}
+
+
+def norm(gradient: Array) -> float:
+    """The Euclidean length of a vector; of one whose squares overflow, by way of float64.
+
+    >>> norm(np.array([3.0, 4.0]))
+    5.0
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = float(np.dot(gradient, gradient))
+    if np.isfinite(square):
+        return float(np.sqrt(square))
+    return float(np.linalg.norm(gradient.astype(np.float64)))
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent.
+
+        u = μ u + g
+        w = w - lr u                with Nesterov's look ahead: w - lr (g + μ u)
+
+    momentum: μ. nesterov: look ahead.
+
+    >>> w = np.array([1.0]); SGD(lr=0.1).update(w, np.array([2.0])); w
+    array([0.8])
+
+    Sutskever et al. 2013, equations 1 to 4, in the form that PyTorch uses (lr outside of u).
+    """
+
+    momentum: Hyper = 0.0
+    nesterov: bool = False
+
+    slots = ("u",)
+
+    def rule(self, w: Array, g: Array, t: int, clock: Clock, r: Array, **slots: Array) -> None:
+        """The equations of the class."""
+        u, lr, momentum = slots["u"], current(self.lr, clock), current(self.momentum, clock)
+        u *= momentum
+        u += g
+        if self.nesterov:
+            np.multiply(u, momentum, out=r)
+            r += g
+            r *= lr
+        else:
+            np.multiply(u, lr, out=r)
+        w -= r
+
+
+@dataclass(frozen=True)
+class RMSprop(Optimizer):
+    """Steps scaled by a running root mean square of the gradient.
+
+        v = ρ v + (1 - ρ) g²
+        w = w - lr g / (√v + eps)
+
+    rho: ρ. eps: keeps the quotient finite.
+
+    >>> w = np.array([1.0]); RMSprop(lr=0.1, rho=0.75).update(w, np.array([2.0])); w.round(6)
+    array([0.8])
+
+    Tieleman and Hinton 2012, lecture 6.5; eps outside the root as in PyTorch.
+    """
+
+    rho: Hyper = 0.9
+    eps: Positive = 1e-8
+
+    slots = ("v",)
+
+    def rule(self, w: Array, g: Array, t: int, clock: Clock, r: Array, **slots: Array) -> None:
+        """The equations of the class."""
+        v = slots["v"]
+        average(v, np.multiply(g, g, out=r), current(self.rho, clock))
+        np.sqrt(v, out=r)
+        r += self.eps
+        np.divide(g, r, out=r)
+        r *= current(self.lr, clock)
+        w -= r
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adaptive moments, with decoupled weight decay.
+
+        m = β₁ m + (1 - β₁) g,   m̂ = m / (1 - β₁ᵗ)
+        v = β₂ v + (1 - β₂) g²,  v̂ = v / (1 - β₂ᵗ)
+        w = w - lr (m̂ / (√v̂ + eps) + weight_decay w)
+
+    betas: β₁ and β₂. eps: keeps the quotient finite. weight_decay: share of every weight lost at each step, times lr.
+
+    >>> w = np.array([1.0]); Adam(lr=0.1).update(w, np.array([2.0])); w.round(6)
+    array([0.9])
+
+    Kingma and Ba 2015, algorithm 1: eps is added to √v̂, after the correction of the bias; other dialects add it
+    before. Decoupled decay: Loshchilov and Hutter 2019, algorithm 2.
+    """
+
+    betas: tuple[Hyper, Hyper] = (0.9, 0.999)
+    eps: Positive = 1e-8
+    weight_decay: Hyper = 0.0
+
+    slots = ("m", "v")
+
+    def rule(self, w: Array, g: Array, t: int, clock: Clock, r: Array, **slots: Array) -> None:
+        """The equations of the class."""
+        m, v, lr = slots["m"], slots["v"], current(self.lr, clock)
+        beta1, beta2 = (current(beta, clock) for beta in self.betas)
+        r[...] = g
+        average(m, r, beta1)
+        average(v, np.multiply(g, g, out=r), beta2)
+        np.multiply(v, 1 / (1 - beta2**t), out=r)
+        np.sqrt(r, out=r)
+        r += self.eps
+        np.divide(m, r, out=r)
+        r *= lr / (1 - beta1**t)
+        if self.weight_decay:
+            w *= 1 - lr * current(self.weight_decay, clock)
+        w -= r
+
+
+def average(mean: Array, new: Array, keep: float) -> None:
+    """mean = keep · mean + (1 - keep) · new; `new` is used up."""
+    mean *= keep
+    new *= 1 - keep
+    mean += new

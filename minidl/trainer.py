@@ -1,0 +1,190 @@
+"""The training loop. It fits on a postcard; everything else is a callback."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from minidl.callbacks.base import Callback
+from minidl.data.batches import Batch, Dataset
+from minidl.errors import NumericsError, UsageError
+from minidl.model import Model
+from minidl.optim import Optimizer
+from minidl.schedules import Clock
+
+
+@dataclass
+class Progress:
+    """How far a run has come; with weights, optimizer and generators, all that a resumed run needs."""
+
+    step: int = 0
+    seconds: float = 0.0
+    validation: list[float] = field(default_factory=list)
+    best: float = math.inf
+    best_step: int = 0
+    skipped: int = 0
+
+
+class Trainer:
+    """Trains a model on data, by truncated backpropagation through time where the data is one long sequence.
+
+    epochs, steps, minutes: when to stop; the first that is reached. state: "carry" what recurrent layers hold from
+    window to window (it is zeroed where the data begins anew), or "zero" it before each. non_finite: "stop" at a NaN
+    or infinity with an error, or "skip" that step. callbacks: what happens beside training.
+
+    >>> import numpy as np
+    >>> from minidl import Input, Model
+    >>> from minidl.data import from_arrays
+    >>> from minidl.layers import MSE, Dense
+    >>> from minidl.optim import SGD
+    >>> x = np.linspace(-1, 1, 32).reshape(1, 32, 1)
+    >>> data = from_arrays({"x": x, "targets": 3 * x}, split=(1.0, 0.0, 0.0), batch_size=8)
+    >>> model = Model(MSE()(Dense(1)(Input("x", depth=1)), Input("targets", depth=1)))
+    >>> _ = Trainer(model, data, SGD(lr=0.5), epochs=20).run()
+    >>> float(model.parameters["dense/W"][0, 0].round(2))
+    3.0
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        data: Dataset,
+        optimizer: Optimizer,
+        *,
+        epochs: float | None = None,
+        steps: int | None = None,
+        minutes: float | None = None,
+        state: Literal["carry", "zero"] = "carry",
+        non_finite: Literal["stop", "skip"] = "stop",
+        callbacks: Iterable[Callback] = (),
+    ) -> None:
+        if epochs is None and steps is None and minutes is None:
+            raise UsageError("say when training ends: epochs=, steps= or minutes=")
+        self.model, self.data, self.optimizer = model, data, optimizer
+        self.epochs, self.steps, self.minutes = epochs, steps, minutes
+        self.state, self.non_finite = state, non_finite
+        self.callbacks = sorted(callbacks, key=lambda callback: callback.order)
+        self.progress = Progress()
+        self.record: dict[str, float] = {}  # what this step has measured, for those who write it down
+        self.texts: dict[str, str] = {}
+        self.loss = math.nan
+        self.batch = Batch({}, fresh=True)
+        self.stop_reason: str | None = None
+        self.previous_seconds = 0.0
+
+    def run(self) -> Progress:
+        """Train until the end, or until somebody calls `stop`."""
+        with self._callbacks():
+            while not self.finished:
+                self.update(self.data.train.batch(self.progress.step))
+                self.notify()
+        return self.progress
+
+    def update(self, batch: Batch) -> None:
+        """One step: forward, backward, and a change of the weights."""
+        self.batch = batch
+        if batch.fresh or self.state == "zero":
+            self.model.reset_state()
+        try:
+            self.loss = self.model.forward(**batch.inputs)["loss"]
+            self._check_loss()
+            self.model.backward()
+            self.optimizer.step(self.model, self.clock)
+        except NumericsError as error:
+            self._not_finite(error)
+        self.progress.step += 1
+
+    def notify(self) -> None:
+        """Let every callback do what is due after this step."""
+        self._turn_page()
+        for callback in self.callbacks:
+            callback.step(self)
+
+    def stop(self, reason: str) -> None:
+        """End the run after the present step."""
+        self.stop_reason = self.stop_reason or reason
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing more to do."""
+        return self.stop_reason is not None or self.at_end
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the steps, epochs or minutes are used up."""
+        out_of_time = self.minutes is not None and self.progress.seconds >= 60 * self.minutes
+        limit = self._step_limit()
+        return out_of_time or (limit is not None and self.progress.step >= limit)
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training data so far."""
+        return self.progress.step / self.data.train.steps_per_epoch
+
+    @property
+    def total_steps(self) -> int | None:
+        """Updates in the whole run: known, or expected from the time that those so far took."""
+        limit = self._step_limit()
+        if self.minutes is None:
+            return limit
+        share = self.progress.seconds / (60 * self.minutes)
+        expected = math.ceil(self.progress.step / share) if share > 0 and self.progress.step else None
+        return min((n for n in (limit, expected) if n is not None), default=None)
+
+    @property
+    def clock(self) -> Clock:
+        """How far the run is, as schedules see it."""
+        total = self.total_steps or self.data.train.steps_per_epoch  # a guess, for the first step of a timed run
+        return Clock(self.progress.step, total, tuple(self.progress.validation))
+
+    def _step_limit(self) -> int | None:
+        by_epochs = None if self.epochs is None else math.ceil(self.epochs * self.data.train.steps_per_epoch)
+        return min((n for n in (self.steps, by_epochs) if n is not None), default=None)
+
+    @contextlib.contextmanager
+    def _callbacks(self) -> Iterator[None]:
+        self._started = time.perf_counter() - self.progress.seconds
+        try:
+            for callback in self.callbacks:
+                callback.start(self)
+            yield
+            self._turn_page()
+            completed = self.at_end or self.stop_reason == "early stop"
+            for callback in self.callbacks:
+                callback.finish(self, completed=completed)
+        finally:
+            for callback in reversed(self.callbacks):
+                callback.close(self)
+
+    def _turn_page(self) -> None:
+        self.record, self.texts = {}, {}
+        self.previous_seconds = self.progress.seconds
+        self.progress.seconds = time.perf_counter() - self._started
+
+    def _check_loss(self) -> None:
+        if not math.isfinite(self.loss):
+            raise NumericsError(f"the loss is {self.loss}")
+
+    def _not_finite(self, error: NumericsError) -> None:
+        self.progress.skipped += 1
+        if self.non_finite == "skip":
+            self.model.reset_state()
+            return
+        raise NumericsError(
+            f"step {self.progress.step + 1}: {error}; first bad array: {self._first_bad_array()}. "
+            "Lower the learning rate, or set clip_norm; the weights are those of the step before."
+        ) from None
+
+    def _first_bad_array(self) -> str:
+        gradients = {f"gradient of {name}": array for name, array in self.model.gradients.items()}
+        weights = {f"parameter {name}": array for name, array in self.model.parameters.items()}
+        for name, array in {**weights, **self.model.arrays, **gradients}.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                return name
+        return "none"
