@@ -43,7 +43,6 @@ _NPY_HEADER = re.compile(
     r"'fortran_order': False, 'shape': \((?P<shape>[\d, ]{0,2000})\), } *\n".encode(),
     re.DOTALL,
 )
-_UTF8_NAME = 0x800
 _SEAL_SIZE, _END_RECORD_SIZE = 64, 22
 _ZIP_FAULTS = (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, OverflowError)
 _OLDER = "take an older checkpoint"
@@ -266,7 +265,7 @@ def _check_seal(file: BinaryIO, size: int) -> None:
         raise CheckpointError(f"is no minidl file, or lost its start; {_FOREIGN}")
     file.seek(end - _END_RECORD_SIZE)
     record, seal = file.read(_END_RECORD_SIZE), file.read()
-    if not record.startswith(b"PK\5\6") or record[-2:] != bytes([_SEAL_SIZE, 0]):
+    if not record.startswith(b"PK\5\6"):
         raise CheckpointError(f"has no checksum at its end: cut off, or not by minidl; {_OLDER}")
     file.seek(0)
     chunk = 1 << 20
@@ -275,9 +274,8 @@ def _check_seal(file: BinaryIO, size: int) -> None:
 
 
 def _content(members: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    stored = info.compress_type == zipfile.ZIP_STORED and info.compress_size == info.file_size
-    if not stored or info.flag_bits & ~_UTF8_NAME:
-        raise CheckpointError(f"{info.orig_filename!r} is compressed or encrypted; {_OLDER}")
+    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+        raise CheckpointError(f"{info.orig_filename!r} is compressed; {_OLDER}")
     return members.read(info)
 
 

@@ -81,6 +81,10 @@ class Declared:
 
         return core_schema.is_instance_schema(cls)
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
+        return {"declared": cls.__name__}  # the schema of experiments makes it a reference
+
     def config(self) -> dict[str, Any]:
         """The declaration as plain data: `type`, and every field that differs from its default."""
         return {"type": self.type_name(), **plain(self._changed())}

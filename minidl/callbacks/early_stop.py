@@ -28,5 +28,5 @@ class EarlyStop(Callback):
         losses = trainer.progress.validation
         if len(losses) <= self.patience or "val/loss" not in trainer.record:
             return
-        if np.min(losses[-self.patience :]) > np.min(losses[: -self.patience]) - self.min_delta:
+        if np.min(losses[-self.patience :]) >= np.min(losses[: -self.patience]) - self.min_delta:
             trainer.stop("early stop")

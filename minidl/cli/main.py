@@ -6,7 +6,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import NoReturn
 
@@ -46,12 +46,18 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """The arguments, or UsageError."""
-        known, unknown = self.parse_known_intermixed_args(arguments)
+        known, unknown = self.parse_known_intermixed_args(list(self._closed(arguments)))
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
             named = [f"{word}{suggest(word.partition('=')[0], flags)}" for word in unknown]
             raise UsageError(f"{self.prog}: unknown argument {', '.join(named)}\n{self.format_usage().rstrip()}")
         return known
+
+    def _closed(self, words: Sequence[str]) -> Iterator[str]:
+        """The words, where a flag whose number may be left out does not take the next word for one."""
+        flags = {flag: action for action in self._actions if action.nargs == "?" for flag in action.option_strings}
+        for word, following in zip(words, [*words[1:], ""], strict=True):
+            yield f"{word}={flags[word].const}" if word in flags and not following.isdecimal() else word
 
     def error(self, message: str) -> NoReturn:
         """Called by argparse."""

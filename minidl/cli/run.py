@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import json
 from pathlib import Path
 
 EXAMPLES = """examples:
@@ -42,8 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
         outcome = train(experiment, Path(arguments.experiment), arguments.runs, as_json=arguments.json)
     else:
         outcome = resume(experiment, arguments.runs, arguments.resume or None, as_json=arguments.json)
-    print(f"\n{outcome.state}: the run lies in {outcome.run}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps({"run": str(outcome.run), "state": outcome.state}))
+        return outcome.exit_code
+    print(f"\n{outcome.state}: the run lies in {outcome.run}")
     if outcome.exit_code:
-        print(f"go on with: python -m minidl.run {arguments.experiment} --resume", file=sys.stderr)
-    print(f"view it with: tensorboard --logdir {arguments.runs}", file=sys.stderr)
+        print(f"go on with: python -m minidl.run {arguments.experiment} --resume")
+    print(f"view it with: tensorboard --logdir {arguments.runs}")
     return outcome.exit_code

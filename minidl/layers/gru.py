@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minidl.layer import Array, Cache, Declaration, Param, Scratch, Shape
-from minidl.layers.recurrent import Recurrent, split
+from minidl.layers.recurrent import Recurrent, backwards, blocks, forwards, split
 from minidl.ops import affine, affine_gradients, rows, sigmoid, sigmoid_slope, tanh_slope
 
 
@@ -68,17 +68,19 @@ class GRU(Recurrent):
         self.draw_mask(kept, training, rng)
         Wh = self.recurrent_weights(Wh, kept, Wu, training)
         affine(x, Wx, b, out=gates)  # the inputs' share of all steps at once
-        for t in range(len(gates)):
-            np.matmul(h[t], Wh, out=a)
+        a_rz, a_n = a[:, : 2 * H], a[:, 2 * H :]
+        steps = forwards(gates[..., : 2 * H], *split(gates, 3), s, h[:-1], h[1:])
+        for rz, r, z, n, s_t, h_before, h_t in steps:
+            np.dot(h_before, Wh, out=a)
             a += bh
-            s[t] = a[:, 2 * H :]
-            r, z, n = split(gates[t], 3)
-            gates[t, :, : 2 * H] += a[:, : 2 * H]
-            sigmoid(r, out=r)
-            sigmoid(z, out=z)
-            n += r * s[t]
+            rz += a_rz
+            sigmoid(rz, out=rz)
+            s_t[...] = a_n
+            n += np.multiply(r, s_t, out=a_n)
             np.tanh(n, out=n)
-            h[t + 1] = n + z * (h[t] - n)
+            np.subtract(h_before, n, out=h_t)
+            h_t *= z
+            h_t += n
 
     def backward(
         self,
@@ -103,29 +105,38 @@ class GRU(Recurrent):
         dbh: Array,
         training: bool,
     ) -> None:
-        r, z, n = split(gates, 3)
-        dr, dz, dn = split(dinput, 3)
-        ds = split(drecurrent, 3)[2]
-        # What dh (for r: dn) is multiplied by on its way to each gate, for all steps at once.
-        np.multiply(sigmoid_slope(r, out=dr), s, out=dr)
-        np.subtract(h[:-1], n, out=ds)
-        np.multiply(sigmoid_slope(z, out=dz), ds, out=dz)
-        tanh_slope(n, out=dn)
-        np.subtract(1, z, out=ds)
-        dn *= ds
         WuT[...] = self.recurrent_weights(Wh, kept, Wu, training).T
         dh[...] = 0
-        for t in reversed(range(len(dy))):
-            dh += dy[t]
-            dn[t] *= dh
-            dz[t] *= dh
-            dr[t] *= dn[t]
-            drecurrent[t] = dinput[t]
-            ds[t] *= r[t]
-            dh *= z[t]
-            dh += np.matmul(drecurrent[t], WuT, out=a[:, : self.units])
+        dh_past = a[:, : self.units]
+        for block in blocks(len(dy), dh.size):
+            local_slopes(gates[block], s[block], h[block], dinput[block], drecurrent[block])
+            r, z, _ = split(gates[block], 3)
+            ds = split(drecurrent[block], 3)[2]
+            steps = backwards(dy[block], *split(dinput[block], 3), ds, dinput[block], drecurrent[block], r, z)
+            for dy_t, dr_t, dz_t, dn_t, ds_t, dinput_t, drecurrent_t, r_t, z_t in steps:
+                dh += dy_t
+                dn_t *= dh
+                dz_t *= dh
+                dr_t *= dn_t
+                drecurrent_t[...] = dinput_t
+                ds_t *= r_t
+                dh *= z_t
+                dh += np.matmul(drecurrent_t, WuT, out=dh_past)
         affine_gradients(x, dinput, dWx, db)
         affine_gradients(h[:-1], drecurrent, dWh, dbh)
         self.mask_gradient(dWh, kept, training)
         if dx is not None:
             np.matmul(rows(dinput), Wx.T, out=rows(dx))
+
+
+def local_slopes(gates: Array, s: Array, h_before: Array, dinput: Array, drecurrent: Array) -> None:
+    """What dh (for r: dn) is multiplied by on its way to each gate, for a block of steps at once."""
+    r, z, n = split(gates, 3)
+    dr, dz, dn = split(dinput, 3)
+    room = split(drecurrent, 3)[2]
+    np.multiply(sigmoid_slope(r, out=dr), s, out=dr)
+    np.subtract(h_before, n, out=room)
+    np.multiply(sigmoid_slope(z, out=dz), room, out=dz)
+    tanh_slope(n, out=dn)
+    np.subtract(1, z, out=room)
+    dn *= room

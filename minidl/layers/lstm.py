@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from minidl.layer import Array, Cache, Carried, Declaration, Scratch, Shape
-from minidl.layers.recurrent import Recurrent, split
-from minidl.ops import affine, affine_gradients, rows, sigmoid, sigmoid_slope, tanh_slope
+from minidl.layers.recurrent import Recurrent, backwards, blocks, forwards, split
+from minidl.ops import affine, affine_gradients, rows, sigmoid_slope, tanh_slope
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,9 @@ class LSTM(Recurrent):
             "c": Carried((T + 1, B, H)),
             "tanh_c": Cache((T, B, H)),
             "gates": Cache((T, B, 4 * H)),
+            "scale": Scratch((B, 4 * H)),
+            "shift": Scratch((B, 4 * H)),
+            "ig": Scratch((B, H)),
             "dgates": Scratch((T, B, 4 * H)),
             "dc_dh": Scratch((T, B, H)),
             "dc": Scratch((B, H)),
@@ -63,6 +66,9 @@ class LSTM(Recurrent):
         gates: Array,
         tanh_c: Array,
         a: Array,
+        scale: Array,
+        shift: Array,
+        ig: Array,
         kept: Array,
         Wu: Array,
         training: bool,
@@ -71,17 +77,19 @@ class LSTM(Recurrent):
         self.draw_mask(kept, training, rng)
         Wh = self.recurrent_weights(Wh, kept, Wu, training)
         affine(x, Wx, b, out=gates)  # the inputs' share of all steps at once
-        for t in range(len(gates)):
-            np.matmul(h[t], Wh, out=a)
-            gates[t] += a
-            i, f, g, o = split(gates[t], 4)
-            sigmoid(i, out=i)
-            sigmoid(f, out=f)
-            np.tanh(g, out=g)
-            sigmoid(o, out=o)
-            c[t + 1] = f * c[t] + i * g
-            np.tanh(c[t + 1], out=tanh_c[t])
-            np.multiply(o, tanh_c[t], out=h[t + 1])
+        one_tanh_for_all_gates(scale, shift)
+        steps = forwards(gates, *split(gates, 4), c[:-1], c[1:], tanh_c, h[:-1], h[1:])
+        for gates_t, i, f, g, o, c_before, c_t, tanh_t, h_before, h_t in steps:
+            np.dot(h_before, Wh, out=a)
+            gates_t += a
+            gates_t *= scale
+            np.tanh(gates_t, out=gates_t)
+            gates_t *= scale
+            gates_t += shift
+            np.multiply(f, c_before, out=c_t)
+            c_t += np.multiply(i, g, out=ig)
+            np.tanh(c_t, out=tanh_t)
+            np.multiply(o, tanh_t, out=h_t)
 
     def backward(
         self,
@@ -106,29 +114,43 @@ class LSTM(Recurrent):
         db: Array,
         training: bool,
     ) -> None:
-        i, f, g, o = split(gates, 4)
-        di, df, dg, do = split(dgates, 4)
-        # What dc (for o: dh) is multiplied by on its way to each gate, for all steps at once.
-        np.multiply(sigmoid_slope(i, out=di), g, out=di)
-        np.multiply(sigmoid_slope(f, out=df), c[:-1], out=df)
-        np.multiply(tanh_slope(g, out=dg), i, out=dg)
-        np.multiply(sigmoid_slope(o, out=do), tanh_c, out=do)
-        np.multiply(tanh_slope(tanh_c, out=dc_dh), o, out=dc_dh)
         WuT[...] = self.recurrent_weights(Wh, kept, Wu, training).T
         dh[...] = 0
         dc[...] = 0
-        for t in reversed(range(len(dy))):
-            dh += dy[t]
-            dc_dh[t] *= dh
-            dc += dc_dh[t]
-            di[t] *= dc
-            df[t] *= dc
-            dg[t] *= dc
-            do[t] *= dh
-            np.matmul(dgates[t], WuT, out=dh)
-            dc *= f[t]
+        for block in blocks(len(dy), dc.size):
+            local_slopes(gates[block], c[block], tanh_c[block], dgates[block], dc_dh[block])
+            f = split(gates[block], 4)[1]
+            steps = backwards(dy[block], dc_dh[block], *split(dgates[block], 4), dgates[block], f)
+            for dy_t, dc_dh_t, di_t, df_t, dg_t, do_t, dgates_t, f_t in steps:
+                dh += dy_t
+                dc_dh_t *= dh
+                dc += dc_dh_t
+                di_t *= dc
+                df_t *= dc
+                dg_t *= dc
+                do_t *= dh
+                np.dot(dgates_t, WuT, out=dh)
+                dc *= f_t
         affine_gradients(x, dgates, dWx, db)
         np.matmul(rows(h[:-1]).T, rows(dgates), out=dWh)
         self.mask_gradient(dWh, kept, training)
         if dx is not None:
             np.matmul(rows(dgates), Wx.T, out=rows(dx))
+
+
+def one_tanh_for_all_gates(scale: Array, shift: Array) -> None:
+    """Factors (B, 4H) with which each gate is scale · tanh(scale · a) + shift: σ(a) = ½ tanh(½ a) + ½, but for g."""
+    scale[...] = 0.5
+    split(scale, 4)[2][...] = 1
+    np.subtract(1, scale, out=shift)
+
+
+def local_slopes(gates: Array, c_before: Array, tanh_c: Array, dgates: Array, dc_dh: Array) -> None:
+    """What dc (for o and c itself: dh) is multiplied by on its way to each gate, for a block of steps at once."""
+    i, f, g, o = split(gates, 4)
+    di, df, dg, do = split(dgates, 4)
+    np.multiply(sigmoid_slope(i, out=di), g, out=di)
+    np.multiply(sigmoid_slope(f, out=df), c_before, out=df)
+    np.multiply(tanh_slope(g, out=dg), i, out=dg)
+    np.multiply(sigmoid_slope(o, out=do), tanh_c, out=do)
+    np.multiply(tanh_slope(tanh_c, out=dc_dh), o, out=dc_dh)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -12,6 +12,8 @@ from annotated_types import Ge, Gt, Lt
 from minidl.layer import Array, Cache, Carried, Declaration, Layer, Out, Param, Port, Scratch, Shape
 from minidl.layers.dropout import Dropout
 from minidl.node import Node, Symbol, connect
+
+BLOCK = 1 << 15  # numbers a (B, H) slab holds over a block of steps: the block's arrays then stay in the cache
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,23 @@ def split(x: Array, parts: int) -> Sequence[Array]:
     """Views of the gates that stand side by side in the last axis."""
     width = x.shape[-1] // parts
     return [x[..., k * width : (k + 1) * width] for k in range(parts)]
+
+
+def forwards(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """Step by step through several arrays at once."""
+    return zip(*arrays, strict=True)
+
+
+def backwards(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """Step by step through several arrays at once, the last step first."""
+    return zip(*(array[::-1] for array in arrays), strict=True)
+
+
+def blocks(steps: int, size: int) -> Iterator[slice]:
+    """The steps in blocks, the last block first; size: numbers a step.
+
+    >>> list(blocks(5, BLOCK // 2))
+    [slice(3, 5, None), slice(1, 3, None), slice(0, 1, None)]
+    """
+    length = max(1, BLOCK // size)
+    return (slice(max(0, stop - length), stop) for stop in range(steps, 0, -length))

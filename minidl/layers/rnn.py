@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from minidl.layer import Array, Declaration, Scratch, Shape
-from minidl.layers.recurrent import Recurrent
+from minidl.layers.recurrent import Recurrent, backwards, forwards
 from minidl.ops import affine, affine_gradients, rows, tanh_slope
 
 
@@ -55,13 +55,12 @@ class RNN(Recurrent):
         self.draw_mask(kept, training, rng)
         Wh = self.recurrent_weights(Wh, kept, Wu, training)
         affine(x, Wx, b, out=y)  # the inputs' share of all steps at once; y is h from step 1 on
-        for t in range(len(y)):
-            np.matmul(h[t], Wh, out=a)
-            a += y[t]
+        for h_before, h_t in forwards(h[:-1], y):
+            h_t += np.dot(h_before, Wh, out=a)
             if self.activation == "tanh":
-                np.tanh(a, out=h[t + 1])
+                np.tanh(h_t, out=h_t)
             else:
-                np.maximum(a, 0, out=h[t + 1])
+                np.maximum(h_t, 0, out=h_t)
 
     def backward(
         self,
@@ -87,10 +86,10 @@ class RNN(Recurrent):
             np.greater(h[1:], 0, out=da, casting="unsafe")
         WuT[...] = self.recurrent_weights(Wh, kept, Wu, training).T
         dh[...] = 0
-        for t in reversed(range(len(dy))):
-            dh += dy[t]
-            da[t] *= dh
-            np.matmul(da[t], WuT, out=dh)
+        for dy_t, da_t in backwards(dy, da):
+            dh += dy_t
+            da_t *= dh
+            np.dot(da_t, WuT, out=dh)
         affine_gradients(x, da, dWx, db)
         np.matmul(rows(h[:-1]).T, rows(da), out=dWh)
         self.mask_gradient(dWh, kept, training)

@@ -1,0 +1,214 @@
+"""Independent sequences held in arrays: classification, tagging and forecasting, from Python or from an .npz file.
+
+Arrays are time-major: (T, N) ids, (T, N, F) features. An array of one axis, such as labels or lengths, has one
+number a sequence: (N,).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from annotated_types import Gt
+from numpy.typing import NDArray
+
+from minidl.data.batches import Batch, Batches, Dataset, InputSpec, check_positive, split_slices
+from minidl.data.data import Data
+from minidl.data.sources import find_file, unreadable
+from minidl.errors import DataError, suggest
+
+Array = NDArray[Any]
+Split = tuple[float, float, float]
+
+
+class ArrayBatches(Batches):
+    """Batches of `batch_size` sequences, all of them once an epoch, the last batch as small as it comes out.
+
+    With `shuffle` each epoch has an order of its own, drawn from `seed` and the number of the epoch alone.
+
+    >>> arrays = {"x": np.zeros((7, 5, 3)), "targets": np.array([0, 1, 0, 1, 1])}
+    >>> batches = ArrayBatches(arrays, batch_size=2, shuffle=False)
+    >>> batches.steps_per_epoch, batches.batch(2).inputs["x"].shape, batches.batch(2).inputs["targets"]
+    (3, (7, 1, 3), array([1]))
+    """
+
+    def __init__(self, arrays: Mapping[str, Array], batch_size: int, seed: int = 0, shuffle: bool = True) -> None:
+        check_positive(batch_size=batch_size)
+        self._arrays = check_arrays(arrays)
+        self._count = sequences(self._arrays)
+        self.batch_size = min(batch_size, self._count)
+        self.seed = seed
+        self.shuffle = shuffle
+        self.steps_per_epoch = -(-self._count // self.batch_size)
+        self.tokens_per_step = self._arrays["targets"].size // self._count * self.batch_size
+        self._order = (-1, np.arange(self._count))
+
+    def batch(self, step: int) -> Batch:
+        """The sequences of a step; nothing precedes them, so every batch is fresh."""
+        epoch, index = divmod(step, self.steps_per_epoch)
+        chosen = self._order_of(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
+        inputs = {name: np.take(array, chosen, axis=_axis(array)) for name, array in self._arrays.items()}
+        return Batch(inputs, fresh=True)
+
+    def _order_of(self, epoch: int) -> NDArray[np.intp]:
+        if self.shuffle and self._order[0] != epoch:
+            self._order = (epoch, np.random.default_rng([self.seed, epoch]).permutation(self._count))
+        return self._order[1]
+
+
+@dataclass(frozen=True)
+class Arrays(Data):
+    """Independent sequences from an .npz file, whose keys name the model's inputs and "targets".
+
+    `source`: the file, relative to the experiment. `split`: shares of train, validation and test, contiguous
+    in this order. `batch_size` (B): sequences a step. `shuffle`: training sequences in a new order each epoch,
+    drawn from `seed`.
+    """
+
+    source: str
+    split: Split = (0.8, 0.1, 0.1)
+    batch_size: Annotated[int, Gt(0)] = 32
+    shuffle: bool = True
+    seed: int = 0
+
+    facts: ClassVar = ("train_sequences", "train_tokens", "features", "classes", "outputs")
+
+    def load(self, folder: Path) -> Dataset:
+        """Read and check the file; `folder` is where relative paths start."""
+        arrays = _read_npz(find_file(self.source, folder))
+        return from_arrays(arrays, self.split, self.batch_size, self.shuffle, self.seed)
+
+
+def from_arrays(
+    arrays: Mapping[str, Array],
+    split: Split = (0.8, 0.1, 0.1),
+    batch_size: int = 32,
+    shuffle: bool = True,
+    seed: int = 0,
+) -> Dataset:
+    """A data set from arrays by input name, "targets" among them; arguments as in `Arrays`.
+
+    Raises DataError for arrays that no model could learn from: see `check_arrays`.
+
+    >>> dataset = from_arrays({"x": np.zeros((7, 20, 3)), "targets": np.arange(20) % 4})
+    >>> dataset.facts["features"], dataset.facts["classes"], dataset.inputs["x"].shape
+    (3, 4, ('T', 'B', 3))
+    """
+    checked = check_arrays(arrays)
+    slices = split_slices(sequences(checked), split, least=1, what="sequences")
+    train, validation, test = ({name: _cut(a, part) for name, a in checked.items()} for part in slices)
+    specs = {name: _spec(array) for name, array in checked.items()}
+    return Dataset(
+        train=ArrayBatches(train, batch_size, seed, shuffle),
+        validation=ArrayBatches(validation, batch_size, shuffle=False) if sequences(validation) else None,
+        test=ArrayBatches(test, batch_size, shuffle=False) if sequences(test) else None,
+        inputs=specs,
+        facts=_facts(specs, train),
+        vocabulary=None,
+        digest=_digest(checked),
+        unit="step",
+    )
+
+
+def check_arrays(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays with "targets" last, or DataError for the first that is unfit.
+
+    Unfit are: no "targets"; numbers of sequences that differ; axes of length 0; other types than integers and
+    floats; NaN and infinity; negative ids, except -1 in "targets", which means: not counted.
+    """
+    if "targets" not in arrays:
+        raise DataError(f'there is no array "targets" among {sorted(arrays)}{suggest("targets", arrays)}')
+    ordered = {name: np.asarray(arrays[name]) for name in sorted(arrays, key=lambda name: name == "targets")}
+    for name, array in ordered.items():
+        _check_shape(name, array)
+        _check_values(name, array)
+    counts = {name: array.shape[_axis(array)] for name, array in ordered.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} {count} (shape {ordered[name].shape})" for name, count in counts.items())
+        raise DataError(
+            f"the arrays differ in their number of sequences: {listed}; sequences lie along the second axis, "
+            f"(T, N, ...), or along the only one"
+        )
+    return ordered
+
+
+def sequences(arrays: Mapping[str, Array]) -> int:
+    """The number of sequences in checked arrays."""
+    targets = arrays["targets"]
+    return int(targets.shape[_axis(targets)])
+
+
+def _axis(array: Array) -> int:
+    """The axis along which sequences lie."""
+    return min(1, array.ndim - 1)
+
+
+def _cut(array: Array, part: slice) -> Array:
+    return array[part] if array.ndim == 1 else array[:, part]
+
+
+def _check_shape(name: str, array: Array) -> None:
+    if array.dtype.kind not in "iuf":
+        raise DataError(f"array {name!r} holds {array.dtype}: convert it to integers or floats")
+    if array.ndim == 0 or array.size == 0:
+        raise DataError(f"array {name!r} of shape {array.shape} is empty: every axis should be 1 or longer")
+
+
+def _check_values(name: str, array: Array) -> None:
+    if array.dtype.kind == "f":
+        bad, meaning = ~np.isfinite(array), "NaN and infinity cannot be learnt: repair them or leave them out"
+    elif name == "targets":
+        bad, meaning = array < -1, "a class counts from 0, and -1 means: not counted"
+    else:
+        bad, meaning = array < 0, "ids count from 0"
+    if bad.any():
+        where = tuple(int(i) for i in np.unravel_index(bad.argmax(), bad.shape))
+        raise DataError(f"array {name!r} has {array[where]} at {list(where)}: {meaning}")
+
+
+def _spec(array: Array) -> InputSpec:
+    axes: tuple[int | str, ...] = ("B",) if array.ndim == 1 else ("T", "B", *array.shape[2:])
+    if array.dtype.kind == "f":
+        return InputSpec("float", array.shape[-1] if array.ndim > 2 else None, axes)
+    return InputSpec("int", int(array.max()) + 1, axes)
+
+
+def _facts(specs: dict[str, InputSpec], train: Mapping[str, Array]) -> dict[str, int | float]:
+    """`features`: width of the first float input; `classes` or `outputs`: of integer or float targets."""
+    facts: dict[str, int | float] = {
+        "train_sequences": sequences(train),
+        "train_tokens": int(train["targets"].size),
+    }
+    features = [spec.depth for name, spec in specs.items() if spec.dtype == "float" and name != "targets"]
+    if features:
+        facts["features"] = features[0] or 1
+    targets = specs["targets"]
+    facts["classes" if targets.dtype == "int" else "outputs"] = targets.depth or 1
+    return facts
+
+
+def _digest(arrays: Mapping[str, Array]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode("utf-8", "surrogatepass"))
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def _read_npz(path: Path) -> dict[str, Array]:
+    try:
+        with path.open("rb") as file:  # numpy leaves a file open that turns out to be damaged
+            loaded = np.load(file, allow_pickle=False)
+            if not isinstance(loaded, np.ndarray):
+                with loaded:
+                    return dict(loaded.items())
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except Exception as error:  # zip, zlib and numpy's header parser fail in many ways on a damaged file
+        raise DataError(f"{path} is not a sound .npz file of plain arrays: {error}") from None
+    raise DataError(f"{path} holds one array without a name: save several with numpy.savez")

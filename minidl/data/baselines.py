@@ -1,0 +1,73 @@
+"""What guessing without a network achieves on the validation text, so that a loss means something to its reader."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl.data.batches import Dataset
+from minidl.data.streams import Streams
+from minidl.errors import DataError
+
+_ORDERS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")
+
+
+def baselines(dataset: Dataset) -> dict[str, float]:
+    """Nats per token on the validation text: uniform, unigram to 5-gram, and for characters xz.
+
+    All but uniform learn from the training text. xz is left out where Python was built without it.
+    Raises DataError for data that is no text or has no validation part.
+    """
+    vocabulary = dataset.vocabulary
+    if vocabulary is None or not (isinstance(dataset.train, Streams) and isinstance(dataset.validation, Streams)):
+        raise DataError("baselines are for a text with a validation part: see the split of the data")
+    train, validation = dataset.train.ids(), dataset.validation.ids()
+    losses = {"uniform": math.log(len(vocabulary))}
+    losses.update(zip(_ORDERS, ngram_losses(train, validation, len(vocabulary)), strict=True))
+    if dataset.unit == "char":
+        losses.update(_xz_loss(vocabulary.decode(train), vocabulary.decode(validation)))
+    return losses
+
+
+def ngram_losses(train: NDArray[Any], validation: NDArray[Any], depth: int) -> list[float]:
+    """Mean negative log probability, in nats, of validation[1:] under n-grams of order 1 to 5.
+
+    Interpolated Witten-Bell smoothing: after a context h that was followed N(h) times by K(h) kinds of tokens,
+
+        p(w | h) = (count(h w) + K(h) p(w | h without its first token)) / (N(h) + K(h))
+
+    starting from the uniform distribution over `depth` tokens. Counts are those of `train`.
+    Bell, Cleary and Witten, Text Compression, 1990, method C; Chen and Goodman, 1998, section 2.6.
+    """
+    ids = np.concatenate([train, validation]).astype(np.int64)
+    scored = slice(len(train) + 1, None)
+    contexts = np.zeros(len(ids), np.int64)
+    probability = np.full(len(validation) - 1, 1 / depth)
+    losses = []
+    for _ in _ORDERS:
+        distinct, firsts, grams = np.unique(contexts * depth + ids, return_index=True, return_inverse=True)
+        count = np.bincount(grams[: len(train)], minlength=len(distinct))
+        total = np.bincount(contexts[: len(train)], minlength=len(ids) + 1)
+        kinds = np.bincount(contexts[firsts[firsts < len(train)]], minlength=len(ids) + 1)
+        total, kinds, found = total[contexts[scored]], kinds[contexts[scored]], count[grams[scored]]
+        smoothed = (found + kinds * probability) / np.maximum(total + kinds, 1)
+        probability = np.where(total > 0, smoothed, probability)
+        losses.append(float(-np.log(probability).mean()))
+        contexts[1:] = grams[:-1] + 1  # 0 is what precedes the first token
+    return losses
+
+
+def _xz_loss(train: str, validation: str) -> dict[str, float]:
+    """What the validation text adds to the compressed training text, in nats a character."""
+    try:
+        import lzma
+    except ImportError:
+        return {}
+    texts = [text.encode("utf-8", "surrogatepass") for text in (train, train + validation)]
+    with ThreadPoolExecutor(2) as pool:  # lzma lets go of the interpreter while it compresses
+        learnt, both = (len(packed) for packed in pool.map(lzma.compress, texts))
+    return {"xz": (both - learnt) * 8 * math.log(2) / len(validation)}

@@ -1,0 +1,78 @@
+"""Text for language models: read, split into train, validation and test, numbered, cut into streams."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Gt
+from numpy.typing import NDArray
+
+from minidl.data.batches import Dataset, InputSpec, split_slices
+from minidl.data.data import Data
+from minidl.data.sources import read_text
+from minidl.data.streams import Streams, evaluation_streams
+from minidl.data.vocabulary import Vocabulary
+from minidl.data.words import split_words
+
+
+@dataclass(frozen=True)
+class Text(Data):
+    """A text as a task of guessing the next character or word.   ids (T, B) -> targets (T, B)
+
+    `source`: a built-in name, a path, several of these, or `{"url": ..., "sha256": ...}`.
+    `tokens`: "char" or "word". `split`: shares of train, validation and test, contiguous in this order.
+    `batch_size` (B): parallel streams. `seq_len` (T): window of truncated backpropagation through time.
+    `max_vocab`: size of the vocabulary, "<unk>" included; None for all that occurs.
+
+    >>> dataset = Text("pydoc_topics", batch_size=8, seq_len=20).load(Path())
+    >>> dataset.train.batch(0).inputs["ids"].shape, dataset.inputs["ids"].shape
+    ((20, 8), ('T', 'B'))
+    """
+
+    source: str | tuple[str, ...] | dict[str, str]
+    tokens: Literal["char", "word"] = "char"
+    split: tuple[float, float, float] = (0.9, 0.05, 0.05)
+    batch_size: Annotated[int, Gt(0)] = 32
+    seq_len: Annotated[int, Gt(0)] = 64
+    max_vocab: Annotated[int, Ge(2)] | None = None
+
+    facts: ClassVar = ("vocab_size", "characters", "train_tokens", "validation_tokens", "test_tokens")
+
+    def load(self, folder: Path) -> Dataset:
+        """Read and prepare the text; `folder` is where relative paths start."""
+        text = read_text(self.source, folder)
+        tokens: Sequence[str] = text if self.tokens == "char" else split_words(text)
+        # A part is ids and the same ids shifted by one: it takes two to have one target.
+        parts = split_slices(len(tokens), self.split, least=2, what=f"{self.tokens}s")
+        vocabulary = self._vocabulary(text, tokens[parts[0]])
+        ids = vocabulary.encode(text) if self.tokens == "char" else vocabulary.encode_words(tokens)
+        spec = InputSpec("int", len(vocabulary), ("T", "B"))
+        return Dataset(
+            train=Streams(ids[parts[0]], self.batch_size, self.seq_len, name="training text"),
+            validation=self._evaluation(ids[parts[1]], "validation text"),
+            test=self._evaluation(ids[parts[2]], "test text"),
+            inputs={"ids": spec, "targets": spec},
+            facts=_facts(text, vocabulary, parts),
+            vocabulary=vocabulary,
+            digest=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
+            unit=self.tokens,
+        )
+
+    def _vocabulary(self, text: str, training_tokens: Sequence[str]) -> Vocabulary:
+        """Characters of the whole text, so that none is unseen; words of the training part, others are unknown."""
+        if self.tokens == "char":
+            return Vocabulary.from_text(text, "char", self.max_vocab)
+        return Vocabulary.from_words(training_tokens, self.max_vocab)
+
+    def _evaluation(self, ids: NDArray[Any], name: str) -> Streams | None:
+        return evaluation_streams(ids, self.batch_size, self.seq_len, name) if ids.size else None
+
+
+def _facts(text: str, vocabulary: Vocabulary, parts: tuple[slice, slice, slice]) -> dict[str, int | float]:
+    names = ("train_tokens", "validation_tokens", "test_tokens")
+    sizes = {name: part.stop - part.start for name, part in zip(names, parts, strict=True)}
+    return {"vocab_size": len(vocabulary), "characters": len(text), **sizes}

@@ -1,0 +1,181 @@
+"""Symbols and their ids, in an order that is fixed and saved, so that a model read back speaks as it did."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from minidl.data.words import UNKNOWN, join_words, split_words
+from minidl.errors import DataError
+
+Ids = NDArray[np.int32]
+Policy = Literal["error", "skip"]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A numbering of characters or words; the id of a symbol is its place in `symbols`.
+
+    `unknown`: the id that stands for every symbol not listed; None if there is no such id.
+
+    >>> vocabulary = Vocabulary.from_text("hello")
+    >>> vocabulary.symbols, vocabulary.encode("hole").tolist()
+    (('e', 'h', 'l', 'o'), [1, 3, 2, 0])
+    >>> vocabulary.decode([1, 0, 2, 2, 3])
+    'hello'
+    """
+
+    symbols: tuple[str, ...]
+    kind: Literal["char", "word"] = "char"
+    unknown: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_symbols(self.symbols, self.kind, self.unknown)
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    @classmethod
+    def from_text(cls, text: str, kind: Literal["char", "word"] = "char", max_vocab: int | None = None) -> Vocabulary:
+        """The vocabulary of a text: its characters by code point, or its words as in `from_words`.
+
+        `max_vocab` keeps the most frequent characters and lets "<unk>", which is counted in, stand for the rest.
+        """
+        if kind == "word":
+            return cls.from_words(split_words(text), max_vocab)
+        counts = Counter(text)
+        if max_vocab is None or len(counts) <= max_vocab:
+            return cls(tuple(sorted(counts)), "char")
+        kept = sorted(_most_frequent(counts, max_vocab - 1))
+        return cls((*kept, UNKNOWN), "char", unknown=len(kept))
+
+    @classmethod
+    def from_words(cls, words: Iterable[str], max_vocab: int | None = None) -> Vocabulary:
+        """The words, the most frequent first and equally frequent ones by their text, then "<unk>".
+
+        `max_vocab` is the size of the vocabulary, "<unk>" included.
+
+        >>> Vocabulary.from_words(["b", "a", "c", "c"], max_vocab=3)
+        Vocabulary(symbols=('c', 'a', '<unk>'), kind='word', unknown=2)
+        """
+        counts = Counter(words)
+        del counts[UNKNOWN]
+        kept = _most_frequent(counts, len(counts) if max_vocab is None else max_vocab - 1)
+        return cls((*kept, UNKNOWN), "word", unknown=len(kept))
+
+    def encode(self, text: str, unknown: Policy = "error") -> Ids:
+        """The ids of a text's characters or words.
+
+        A symbol that is not listed becomes the unknown id. Where there is none, `unknown` says what to do:
+        "error" raises DataError with the symbols and the place of the first, "skip" leaves them out.
+        """
+        if self.kind == "word":
+            return self.encode_words(split_words(text), unknown)
+        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        ids = self._table[np.minimum(points, len(self._table) - 1)]
+        return self._listed(ids, text, unknown)
+
+    def encode_words(self, words: Sequence[str], unknown: Policy = "error") -> Ids:
+        """The ids of words that `split_words` has made; otherwise as `encode`."""
+        missing = -1 if self.unknown is None else self.unknown
+        found = (self._index.get(word, missing) for word in words)
+        return self._listed(np.fromiter(found, np.int32, len(words)), words, unknown)
+
+    def decode(self, ids: ArrayLike) -> str:
+        """The text of these ids; DataError for an id that no symbol has."""
+        array = np.asarray(ids)
+        if array.size == 0:
+            return ""
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            raise DataError(f"ids are one row of integers, got {array.dtype} of shape {array.shape}")
+        if array.min() < 0 or array.max() >= len(self):
+            raise DataError(
+                f"ids from {array.min()} to {array.max()}: this vocabulary has 0 to {len(self) - 1}; "
+                f"were they made with another one?"
+            )
+        found = [self.symbols[i] for i in array.tolist()]
+        return join_words(found) if self.kind == "word" else "".join(found)
+
+    def to_json(self) -> str:
+        """The vocabulary as JSON text in ASCII, the inverse of `from_json`."""
+        return json.dumps({"kind": self.kind, "unknown": self.unknown, "symbols": self.symbols})
+
+    @classmethod
+    def from_json(cls, text: str) -> Vocabulary:
+        """The vocabulary that `to_json` wrote; DataError if it is anything else.
+
+        >>> Vocabulary.from_json(Vocabulary(("a", "b")).to_json())
+        Vocabulary(symbols=('a', 'b'), kind='char', unknown=None)
+        """
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"the saved vocabulary is not JSON: {error}") from None
+        if not isinstance(content, dict) or set(content) != {"kind", "unknown", "symbols"}:
+            raise DataError("the saved vocabulary should be an object with kind, unknown and symbols")
+        if not isinstance(content["symbols"], list):
+            raise DataError("the symbols of the saved vocabulary should be a list")
+        return cls(tuple(content["symbols"]), content["kind"], content["unknown"])
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {symbol: i for i, symbol in enumerate(self.symbols)}
+
+    @cached_property
+    def _table(self) -> Ids:
+        """Ids by code point; the last entry answers for all code points above."""
+        listed = [(ord(symbol), i) for i, symbol in enumerate(self.symbols) if i != self.unknown]
+        missing = -1 if self.unknown is None else self.unknown
+        table = np.full(max((point for point, _ in listed), default=0) + 2, missing, np.int32)
+        for point, i in listed:
+            table[point] = i
+        return table
+
+    def _listed(self, ids: Ids, symbols: Sequence[str], unknown: Policy) -> Ids:
+        """The ids without the -1 of unlisted symbols, or an error that says which these are."""
+        missing = ids < 0
+        if not missing.any():
+            return ids
+        if unknown == "skip":
+            return np.ascontiguousarray(ids[~missing])
+        places = np.flatnonzero(missing)
+        first = int(places[0])
+        line = 1 + sum(symbol.count("\n") for symbol in symbols[:first])
+        unseen = list(dict.fromkeys(symbols[i] for i in places.tolist()))
+        shown = ", ".join(map(repr, unseen[:5])) + (f" and {len(unseen) - 5} more" if len(unseen) > 5 else "")
+        noun = "character" if self.kind == "char" else "word"
+        them = "it" if len(unseen) == 1 else "them"
+        raise DataError(
+            f"{shown} not among the {len(self)} {noun}s of the vocabulary (first at {noun} {first + 1}, line {line}): "
+            f"take {them} out, skip what is unknown, or train on text that has {them}"
+        )
+
+
+def _most_frequent(counts: Counter[str], size: int) -> list[str]:
+    return sorted(counts, key=lambda symbol: (-counts[symbol], symbol))[:size]
+
+
+def _check_symbols(symbols: tuple[Any, ...], kind: Any, unknown: Any) -> None:
+    """Refuse what could not have been made from a text, since vocabularies are also read from files."""
+    if kind not in ("char", "word"):
+        raise DataError(f"a vocabulary is of characters ('char') or words ('word'), not {kind!r}")
+    if not symbols or not all(isinstance(symbol, str) and symbol for symbol in symbols):
+        raise DataError("a vocabulary needs symbols, none of them empty, each of them text")
+    if len(set(symbols)) < len(symbols):
+        twice, _ = Counter(symbols).most_common(1)[0]
+        raise DataError(f"the vocabulary lists {twice!r} twice")
+    if unknown is not None and not (
+        type(unknown) is int and 0 <= unknown < len(symbols) and symbols[unknown] == UNKNOWN
+    ):
+        raise DataError(f"unknown should be the id of {UNKNOWN!r} in the vocabulary, got {unknown!r}")
+    if kind == "char":
+        for i, symbol in enumerate(symbols):
+            if len(symbol) != 1 and i != unknown:
+                raise DataError(f"symbol {i} of a vocabulary of characters is {symbol!r}")

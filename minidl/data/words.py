@@ -1,0 +1,59 @@
+"""Text as words, and words as text again: the one rule by which word-level models read and write.
+
+A token is one of
+    a word                letters, digits and underscores, apostrophes inside it included: don't
+    a punctuation mark    repetitions of it, and one space before and after it, included: ", "  " ("  "``"
+    a line break          with the indentation of the next line
+    other white space     a run of it, where it is more than the one space between two words
+One space between two words is understood, so "the cat, then" is the, cat, ", ", then. Nothing is lost:
+`join_words(split_words(text)) == text` for every text, and any sequence of tokens joins to natural text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+UNKNOWN = "<unk>"
+
+# Published word corpora spell rare words "<unk>", set off by white space: it is one token, our own.
+_UNKNOWN = r"(?<!\S)<unk>(?!\S)"
+_TOKEN = re.compile(
+    rf"""  {_UNKNOWN}
+        |  \w+ (?: ['’] \w+ )*
+        |  \n [ \t]*
+        |  [ ]? (?!{_UNKNOWN}) ([^\w\s]) \1* [ ]?
+        |  [^\S\n]+
+    """,
+    re.VERBOSE,
+)
+
+
+def split_words(text: str) -> list[str]:
+    r"""The tokens of a text.
+
+    >>> split_words("Don't go (yet), he said.\n  Stay")
+    ["Don't", 'go', ' (', 'yet', ')', ', ', 'he', 'said', '.', '\n  ', 'Stay']
+    """
+    tokens = [match.group() for match in _TOKEN.finditer(text)]
+    neighbours = zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False)
+    return [token for before, token, after in neighbours if not (token == " " and _is_word(before) and _is_word(after))]
+
+
+def join_words(tokens: Iterable[str]) -> str:
+    """The text of these tokens, one space between two words.
+
+    >>> join_words(["Don't", "go", " (", "yet", ")"])
+    "Don't go (yet)"
+    """
+    pieces: list[str] = []
+    after_word = False
+    for token in tokens:
+        word = _is_word(token)
+        pieces.append(" " + token if word and after_word else token)
+        after_word = word
+    return "".join(pieces)
+
+
+def _is_word(token: str) -> bool:
+    return token == UNKNOWN or token[:1].isalnum() or token[:1] == "_"

@@ -1,0 +1,49 @@
+"""Hyperparameters of a run, for the table of TensorBoard's HParams tab, and how the run ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from minidl.events.protos import load_protos
+from minidl.events.text import encodable
+
+MAX_EXACT = 2**53  # TensorBoard holds numbers in float64
+
+
+def start_summaries(values: Mapping[str, bool | int | float | str], metrics: Sequence[str]) -> tuple[Any, Any]:
+    """Two Summaries: which columns the table has, and this run's values.
+
+    values: by name. metrics: tags of scalars; the table shows the last value of each.
+
+    >>> columns, run = start_summaries({"lr": 1e-3}, ["val/loss"])
+    >>> columns.value[0].tag, run.value[0].tag
+    ('_hparams_/experiment', '_hparams_/session_start_info')
+    """
+    shown = {name: _shown(value) for name, value in values.items()}
+    columns, run, _ = load_protos().hparams(shown, dict.fromkeys(metrics))
+    return columns, run
+
+
+def end_summary(status: Literal["success", "failure"]) -> Any:
+    """A Summary that says how the run ended.
+
+    >>> end_summary("success").value[0].tag
+    '_hparams_/session_end_info'
+    """
+    protos = load_protos()
+    end = protos.SessionEndInfo(status=protos.Status.Value(f"STATUS_{status.upper()}"))
+    data = protos.HParamsPluginData(session_end_info=end, version=0)
+    plugin = protos.SummaryMetadata.PluginData(plugin_name="hparams", content=data.SerializeToString())
+    metadata = protos.SummaryMetadata(plugin_data=plugin)
+    return protos.Summary(value=[protos.Summary.Value(tag="_hparams_/session_end_info", metadata=metadata)])
+
+
+def _shown(value: bool | int | float | str) -> bool | int | float | str:
+    """The value, as text where a number would empty the whole table (NaN, infinity) or be rounded."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, int):
+        return value if abs(value) <= MAX_EXACT else str(value)
+    return float(value) if math.isfinite(value) else str(value)

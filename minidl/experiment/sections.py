@@ -1,0 +1,71 @@
+"""The sections of an experiment file that are minidl's own; layers, optimizers and data declare themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt
+
+from minidl.callbacks.base import Every
+from minidl.callbacks.sample import Temperature
+from minidl.declared import ConfigError, Declared
+
+
+@dataclass(frozen=True)
+class Patience(Declared, family="early_stop", abstract=False):
+    """When a run that no longer gets better ends.
+
+    patience: evaluations in a row without a better validation loss. min_delta: by how much it has to be better.
+    """
+
+    patience: Annotated[int, Gt(0)] = 3
+    min_delta: Annotated[float, Ge(0)] = 0.0
+
+
+@dataclass(frozen=True)
+class Train(Declared, family="train", abstract=False):
+    """How long to train, and what happens on the way.
+
+    epochs, steps, minutes: when to stop; the first that is reached. state: carry or zero what recurrent layers hold
+    from window to window. non_finite: stop at NaN or infinity, or skip that step.
+    """
+
+    epochs: Annotated[float, Gt(0)] | None = None
+    steps: Annotated[int, Gt(0)] | None = None
+    minutes: Annotated[float, Gt(0)] | None = None
+    state: Literal["carry", "zero"] = "carry"
+    evaluate_every: Every | None = Every(epochs=1)
+    checkpoint_every: Every | None = Every(minutes=1)
+    sample_every: Every | None = Every(epochs=1)
+    early_stop: Patience | None = None
+    non_finite: Literal["stop", "skip"] = "stop"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.epochs is None and self.steps is None and self.minutes is None:
+            raise ConfigError("say when training ends: one of epochs, steps or minutes")
+
+
+@dataclass(frozen=True)
+class Log(Declared, family="log", abstract=False):
+    """How often training is measured, and whether TensorBoard is written.
+
+    every: how often train/* is recorded. histograms_every: how often weights, gradients and activations are.
+    """
+
+    every: Every = Every(steps=50)
+    histograms_every: Every | None = Every(epochs=1)
+    tensorboard: bool = True
+
+
+@dataclass(frozen=True)
+class Samples(Declared, family="sample", abstract=False):
+    """The texts that a language model writes on the way.
+
+    length: symbols of a text. temperatures: how daring each text is. prime: what it goes on from.
+    """
+
+    length: Annotated[int, Gt(0)] = 200
+    temperatures: tuple[Temperature, ...] = (0.5, 0.8, 1.0)
+    prime: str = "\n"

@@ -1,0 +1,33 @@
+"""Fixtures that many tests share: a generator, and the character model of the README in small."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from minidl import Input, Model
+from minidl.layers import LSTM, Dense, OneHot, SoftmaxCE
+
+
+@pytest.fixture()
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture()
+def char_model() -> Model:
+    """OneHot, LSTM, Dense, SoftmaxCE over 5 symbols, in float64."""
+    ids = Input("ids", dtype="int", depth=5)
+    targets = Input("targets", dtype="int", depth=5)
+    logits = Dense(5, name="logits")(LSTM(4, name="lstm")(OneHot()(ids)))
+    return Model(SoftmaxCE(name="loss")(logits, targets), outputs={"logits": logits}, dtype="float64")
+
+
+@pytest.fixture()
+def batch(rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+    """Feeds for `char_model`: a window of 6 steps of 2 streams."""
+    text = rng.integers(5, size=(7, 2))
+    return {"ids": text[:-1], "targets": text[1:]}

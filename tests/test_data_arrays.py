@@ -1,0 +1,226 @@
+"""Independent sequences: every one once an epoch, the order a matter of seed and epoch, unfit arrays refused."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minidl.data import ArrayBatches, Arrays, InputSpec, from_arrays
+from minidl.errors import DataError, UsageError
+
+
+def tagged(count, steps=4):
+    """Arrays in which every sequence carries its own number."""
+    number = np.arange(count)
+    x = np.broadcast_to(number[None, :, None], (steps, count, 3)).astype(np.float32)
+    return {"targets": number, "x": x, "ids": np.broadcast_to(number, (steps, count)), "lengths": number % steps + 1}
+
+
+def epoch_of(batches, epoch):
+    first = epoch * batches.steps_per_epoch
+    return [batches.batch(step) for step in range(first, first + batches.steps_per_epoch)]
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 5), st.booleans(), st.integers(0, 3))
+@settings(deadline=None)
+def test_every_sequence_once_an_epoch_with_all_its_arrays(count, batch_size, seed, shuffle, epoch):
+    batches = ArrayBatches(tagged(count), batch_size, seed, shuffle)
+    drawn = epoch_of(batches, epoch)
+    assert len(drawn) == -(-count // batch_size)
+    order = np.concatenate([batch.inputs["targets"] for batch in drawn])
+    assert sorted(order) == list(range(count))
+    assert shuffle or list(order) == list(range(count))
+    for batch in drawn:
+        numbers = batch.inputs["targets"]
+        assert batch.fresh
+        assert batch.inputs["x"].shape == (4, len(numbers), 3)
+        assert np.all(batch.inputs["x"] == numbers[None, :, None])
+        assert np.all(batch.inputs["ids"] == numbers)
+        assert np.array_equal(batch.inputs["lengths"], numbers % 4 + 1)
+    assert all(len(batch.inputs["targets"]) == min(batch_size, count) for batch in drawn[:-1])
+
+
+def test_a_batch_is_a_matter_of_its_step_alone():
+    walked, jumped = ArrayBatches(tagged(50), 7, seed=3), ArrayBatches(tagged(50), 7, seed=3)
+    steps = [walked.batch(step).inputs["targets"] for step in range(40)]
+    for step in (39, 0, 17, 16):
+        assert np.array_equal(jumped.batch(step).inputs["targets"], steps[step])
+
+
+def test_epochs_and_seeds_differ_in_order():
+    orders = {
+        tuple(np.concatenate([b.inputs["targets"] for b in epoch_of(ArrayBatches(tagged(30), 8, seed), epoch)]))
+        for seed in (0, 1)
+        for epoch in (0, 1)
+    }
+    assert len(orders) == 4
+
+
+def test_tokens_per_step_counts_targets():
+    frames = {"x": np.zeros((5, 20, 2)), "targets": np.zeros((5, 20), int)}
+    assert ArrayBatches(frames, 8).tokens_per_step == 40
+    assert ArrayBatches({**frames, "targets": np.zeros(20, int)}, 8).tokens_per_step == 8
+    assert ArrayBatches(frames, 100).tokens_per_step == 100
+
+
+def test_what_is_known_of_the_inputs():
+    arrays = tagged(20)
+    dataset = from_arrays({**arrays, "y": np.zeros((4, 20)), "w": np.zeros(20)}, batch_size=4)
+    assert list(dataset.inputs)[-1] == "targets"
+    assert dataset.inputs["x"] == InputSpec("float", 3, ("T", "B", 3))
+    assert dataset.inputs["y"] == InputSpec("float", None, ("T", "B"))
+    assert dataset.inputs["w"] == InputSpec("float", None, ("B",))
+    assert dataset.inputs["ids"] == InputSpec("int", 20, ("T", "B"))
+    assert dataset.inputs["lengths"] == InputSpec("int", 5, ("B",))
+    assert dataset.inputs["targets"] == InputSpec("int", 20, ("B",))
+    assert dataset.facts == {"train_sequences": 16, "train_tokens": 16, "features": 3, "classes": 20}
+    assert (dataset.unit, dataset.vocabulary) == ("step", None)
+
+
+def test_facts_of_a_forecast():
+    facts = from_arrays({"x": np.zeros((4, 10, 3)), "targets": np.zeros((4, 10, 2))}).facts
+    assert facts["outputs"] == 2
+    assert "classes" not in facts
+
+
+def test_parts_are_contiguous_and_only_training_is_shuffled():
+    dataset = from_arrays(tagged(20), (0.5, 0.3, 0.2), batch_size=20)
+    parts = [part.batch(0).inputs["targets"] for part in (dataset.train, dataset.validation, dataset.test)]
+    assert sorted(parts[0]) == list(range(10))
+    assert list(parts[0]) != list(range(10))
+    assert list(parts[1]) == list(range(10, 16))
+    assert list(parts[2]) == list(range(16, 20))
+    whole = from_arrays(tagged(20), (1.0, 0.0, 0.0))
+    assert (whole.validation, whole.test) == (None, None)
+
+
+def test_the_digest_is_of_names_types_and_values():
+    arrays = tagged(10)
+    changed = {**arrays, "x": arrays["x"] + 1}
+    retyped = {**arrays, "x": arrays["x"].astype(np.float64)}
+    renamed = {("z" if name == "x" else name): array for name, array in arrays.items()}
+    digests = {from_arrays(version).digest for version in (arrays, changed, retyped, renamed)}
+    assert len(digests) == 4
+    turned = {name: np.asfortranarray(arrays[name]) for name in reversed(arrays)}
+    assert from_arrays(turned).digest == from_arrays(arrays).digest
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "said"),
+    [
+        ("x", np.full((4, 10, 3), np.nan), r"'x' has nan at \[0, 0, 0\]"),
+        ("x", np.where(np.arange(40).reshape(4, 10) == 13, np.inf, 0), r"'x' has inf at \[1, 3\]"),
+        ("targets", np.array([0.0] * 9 + [np.nan]), r"'targets' has nan at \[9\]"),
+        ("x", np.array([None] * 10), "'x' holds object"),
+        ("x", np.array(["a"] * 10), "'x' holds <U1"),
+        ("x", np.zeros(10, complex), "'x' holds complex128"),
+        ("x", np.zeros(10, bool), "'x' holds bool: convert"),
+        ("ids", np.array([[0, 1, -1] + [0] * 7]), r"'ids' has -1 at \[0, 2\]: ids count from 0"),
+        ("targets", np.array([-2] + [0] * 9), r"'targets' has -2 at \[0\]"),
+        ("x", np.zeros((10, 4, 3)), r"differ in their number of sequences: x 4 \(shape \(10, 4, 3\)\)"),
+        ("x", np.zeros((0, 10)), "is empty"),
+        ("x", np.zeros((4, 0)), "is empty"),
+        ("x", np.float64(1), "is empty"),
+    ],
+)
+def test_unfit_arrays(name, array, said):
+    arrays = {"x": np.zeros((4, 10, 3)), "targets": np.zeros(10, int), name: array}
+    with pytest.raises(DataError, match=said):
+        from_arrays(arrays)
+
+
+def test_targets_that_are_not_counted_are_fine():
+    dataset = from_arrays({"x": np.zeros((4, 10, 3)), "targets": np.array([-1, 2] * 5)})
+    assert dataset.facts["classes"] == 3
+
+
+def test_targets_are_called_targets():
+    with pytest.raises(DataError, match=r"no array \"targets\" among \['target', 'x'\]; did you mean 'target'"):
+        from_arrays({"target": np.zeros(3, int), "x": np.zeros((4, 3))})
+
+
+def test_too_few_sequences_for_the_split():
+    with pytest.raises(DataError, match=r"the test part, 0\.1 of 4 sequences, has 0 and needs 1 or more"):
+        from_arrays(tagged(4))
+    with pytest.raises(UsageError, match="batch_size should be 1 or more, got 0"):
+        from_arrays(tagged(40), batch_size=0)
+
+
+@pytest.mark.parametrize("change", [np.asfortranarray, lambda a: a[:, ::-1], lambda a: np.broadcast_to(a, a.shape)])
+def test_odd_but_sound_arrays(change):
+    x = change(np.arange(24.0).reshape(2, 4, 3))
+    batches = ArrayBatches({"x": x, "targets": np.arange(4)}, 2, shuffle=False)
+    drawn = np.concatenate([batch.inputs["x"] for batch in epoch_of(batches, 0)], axis=1)
+    assert np.array_equal(drawn, x)
+
+
+def test_an_npz_file(tmp_path):
+    np.savez(tmp_path / "set.npz", **tagged(20))
+    dataset = Arrays("set.npz", (0.5, 0.5, 0.0), batch_size=5, shuffle=False).load(tmp_path)
+    assert dataset.digest == from_arrays(tagged(20)).digest
+    assert dataset.train.batch(1).inputs["targets"].tolist() == [5, 6, 7, 8, 9]
+    with pytest.raises(DataError, match=r"no file at .*st\.npz .*did you mean 'set\.npz'"):
+        Arrays("st.npz").load(tmp_path)
+
+
+def pickled():
+    file = io.BytesIO()
+    np.savez(file, targets=np.zeros(3, int), x=np.array([{}, "a", None]))
+    return file.getvalue()
+
+
+def damaged():
+    content = bytearray(sound())
+    content[200:260] = bytes(60)
+    return bytes(content)
+
+
+def sound():
+    file = io.BytesIO()
+    np.savez(file, targets=np.arange(100), x=np.ones((4, 100)))
+    return file.getvalue()
+
+
+def of_a_huge_array():
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": (10**6, 10**6, 10**6)}
+    )
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("targets.npy", header.getvalue())
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not a zip", sound()[:500], damaged(), pickled(), of_a_huge_array(), b"PK\x03\x04"],
+    ids=["empty", "text", "cut", "damaged", "pickled", "huge", "stub"],
+)
+def test_files_that_are_no_sound_npz(tmp_path, content):
+    (tmp_path / "set.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"set\.npz is not a sound \.npz file of plain arrays: ."):
+        Arrays("set.npz").load(tmp_path)
+
+
+def test_a_disk_that_cannot_be_read(tmp_path):
+    (tmp_path / "set.npz").symlink_to("/proc/self/mem")  # a file that answers with EIO
+    with pytest.raises(DataError, match=r"set\.npz cannot be read: Input/output error"):
+        Arrays("set.npz").load(tmp_path)
+
+
+def test_an_array_without_a_name(tmp_path):
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    with pytest.raises(DataError, match="one array without a name"):
+        Arrays("one.npy").load(tmp_path)
+
+
+def test_a_member_that_is_no_array(tmp_path):
+    (tmp_path / "set.npz").write_bytes(sound())
+    with zipfile.ZipFile(tmp_path / "set.npz", "a") as archive:
+        archive.writestr("notes.txt", "hello")
+    with pytest.raises(DataError, match=r"'notes\.txt' holds"):
+        Arrays("set.npz").load(tmp_path)

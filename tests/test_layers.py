@@ -1,0 +1,145 @@
+"""Every registered layer passes the whole contract, in every wiring; no layer can escape it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import contract
+import numpy as np
+import pytest
+from contract import KINDS, model_of, run
+
+from minidl import Input, Layer, Model
+from minidl.errors import UsageError
+from minidl.layers import GRU, LSTM, RNN, Activation, Bidirectional, Dense, Dropout, Embedding, LayerNorm
+from minidl.layers.recurrent import Recurrent
+
+TRIALS = [
+    pytest.param(wiring, id=f"{name}-{label}")
+    for name, wirings in contract.WIRINGS.items()
+    for label, wiring in wirings.items()
+]
+
+
+@pytest.mark.parametrize("check", contract.CHECKS.values(), ids=contract.CHECKS.keys())
+@pytest.mark.parametrize("wiring", TRIALS)
+def test_contract(wiring: contract.Wiring, check: Callable[[contract.Wiring], None]) -> None:
+    check(wiring)
+
+
+def test_every_registered_layer_has_a_case() -> None:
+    assert contract.uncovered() == []
+    assert contract.CASES.keys() <= Layer.types().keys()
+
+
+def test_a_layer_without_a_case_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Layer.registry, "Newcomer", type("Newcomer", (LSTM,), {"__module__": "minidl.layers.newcomer"}))
+    assert contract.uncovered() == ["Newcomer"]
+
+
+@pytest.mark.parametrize("name", sorted(contract.CASES))
+def test_each_case_holds_its_layer(name: str) -> None:
+    for label, wiring in contract.CASES[name].items():
+        types = {type(node.layer).__name__ for node in model_of(wiring).graph.nodes.values()}
+        assert name in types or name == "Bidirectional", label
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Bidirectional(LSTM(3, recurrent_dropout=0.1), name="both"),
+        Bidirectional(RNN(3, activation="relu")),
+        GRU(4, dropout=0.5, name="gru"),
+        Dense(2, tied_to="embedding"),
+    ],
+    ids=repr,
+)
+def test_config_round_trip_of_nested_and_named_layers(layer: Layer) -> None:
+    again = Layer.from_config(json.loads(json.dumps(layer.config())))
+    assert again == layer
+    assert hash(again) == hash(layer)
+    assert repr(again) == repr(layer)
+
+
+def test_layers_with_other_settings_are_not_equal() -> None:
+    layers = [LSTM(3), LSTM(4), LSTM(3, dropout=0.1), LSTM(3, name="a"), GRU(3), RNN(3), RNN(3, activation="relu")]
+    assert len(set(layers)) == len(layers)
+    assert all((a == b) == (a is b) for a in layers for b in layers)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Dense(0), "units.*greater than 0"),
+        (lambda: LSTM(-1), "units.*greater than 0"),
+        (lambda: Embedding("many"), "units.*integer"),  # type: ignore[arg-type]
+        (lambda: Dropout(1.0), "rate.*less than 1"),
+        (lambda: GRU(3, recurrent_dropout=-0.1), "recurrent_dropout.*greater than or equal to 0"),
+        (lambda: Activation("tahn"), "kind.*tanh"),  # type: ignore[arg-type]
+        (lambda: LayerNorm(eps=0.0), "eps.*greater than 0"),
+        (lambda: Layer.from_config({"type": "LSTN", "units": 3}), "LSTM"),
+        (lambda: Layer.from_config({"type": "LSTM", "unit": 3}), "units"),
+        (lambda: Layer.from_config({"type": "LSTM"}), "units"),
+    ],
+)
+def test_settings_out_of_range_are_refused(make: Callable[[], Layer], message: str) -> None:
+    with pytest.raises(UsageError, match=f"(?s){message}"):
+        make()
+
+
+@pytest.mark.parametrize("layer", [RNN, GRU, LSTM])
+def test_recurrent_layers_start_as_documented(layer: type[Recurrent]) -> None:
+    """Glorot for each gate's input weights, orthogonal recurrent blocks, zero biases but for the forget gate's."""
+    H, F = 6, 10
+    model = Model(outputs={"y": layer(H, name="cell")(Input("x", depth=F))}, dtype="float64")
+    Wx, Wh, b = (model.parameters[f"cell/{name}"] for name in ("Wx", "Wh", "b"))
+    assert np.abs(Wx).max() <= np.sqrt(6 / (F + H))
+    assert np.abs(Wx).max() > 0.8 * np.sqrt(6 / (F + H))
+    for k in range(layer.gates_per_unit):
+        block = Wh[:, k * H : (k + 1) * H]
+        np.testing.assert_allclose(block.T @ block, np.eye(H), atol=1e-12)
+    expected = np.zeros_like(b)
+    if layer is LSTM:
+        expected[H : 2 * H] = 1
+    np.testing.assert_array_equal(b, expected)
+
+
+def test_dropout_drops_its_share_in_training_only(rng: np.random.Generator) -> None:
+    model = Model(outputs={"y": Dropout(0.3)(Input("x", depth=50))}, dtype="float64")
+    x = rng.standard_normal((40, 10, 50))
+    y = model.forward(x=x)["y"]
+    assert abs((y == 0).mean() - 0.3) < 0.01
+    np.testing.assert_allclose(y[y != 0], x[y != 0] / 0.7)
+    first = y.copy()
+    assert (model.forward(x=x)["y"] != first).any(), "each call draws anew"
+    np.testing.assert_array_equal(model.replica(training=False).forward(x=x)["y"], x)
+
+
+def test_the_same_mask_at_every_step(rng: np.random.Generator) -> None:
+    model = Model(outputs={"y": Dropout(0.5, same_at_every_step=True)(Input("x", depth=20))})
+    y = model.forward(x=1 + rng.random((6, 4, 20)))["y"]
+    dropped = y == 0
+    assert (dropped == dropped[0]).all()
+    assert 0 < dropped[0].mean() < 1
+
+
+@pytest.mark.parametrize("layer", [RNN, GRU, LSTM])
+def test_recurrent_dropout_drops_weights_in_training_only(layer: type[Recurrent], rng: np.random.Generator) -> None:
+    plain, dropped = (
+        model_of(lambda x, settings=settings: layer(11, name="cell", **settings)(x))
+        for settings in ({}, {"recurrent_dropout": 0.4})
+    )
+    feeds = {"x": KINDS["x"].sample(rng, 5, 3)}
+    assert (dropped.forward(**feeds)["y"][1:] != plain.forward(**feeds)["y"][1:]).any()
+    kept = dropped.arrays["cell/kept"]
+    assert 0.4 < (kept > 0).mean() < 0.8
+    assert set(np.unique(kept)) == {0, 1 / 0.6}
+    validation, expected = dropped.replica(), plain.replica()
+    np.testing.assert_array_equal(validation.forward(**feeds)["y"], expected.forward(**feeds)["y"])
+
+
+def test_runs_of_one_seed_are_the_same(rng: np.random.Generator) -> None:
+    wiring = contract.CASES["LSTM"]["dropout"]
+    feeds = {"x": KINDS["x"].sample(rng, 5, 3)}
+    contract.assert_same(run(model_of(wiring), feeds), run(model_of(wiring), feeds), "a second model")
