@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +60,3 @@ def batches(workload: Workload) -> list[Batch]:
     stream = rng.choice(workload.symbols, size, p=frequency / frequency.sum())
     starts = range(0, count * workload.steps, workload.steps)
     return [(stream[t : t + workload.steps], stream[t + 1 : t + 1 + workload.steps]) for t in starts]
-
-
-def endless(items: list[Any]) -> Any:
-    """Batch after batch, over and over."""
-    return cycle(items)

@@ -163,7 +163,7 @@ def _refuse_special(path: Path) -> None:
 def _reason(path: Path, error: OSError | ValueError) -> str:
     """What the system said; where a name was wrong, with the nearest one beside it."""
     reason = getattr(error, "strerror", None) or str(error)
-    if not isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError)):
+    if not isinstance(error, (FileNotFoundError, IsADirectoryError)):
         return reason
     while not os.path.isdir(path.parent):
         path = path.parent

@@ -6,7 +6,7 @@ Several executors may share the same weights (training, validation, sampling), e
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from minidl.errors import DataError, UsageError, suggest
 from minidl.feeds import check_feeds, lowest_allowed
 from minidl.graph import Graph
-from minidl.layer import Carried
 from minidl.memory import Arena, Ruler
 from minidl.parameters import Parameters
 from minidl.program import Backward, Context, Forward
@@ -130,23 +129,16 @@ class Executor:
 
     def _begin(self, program: Forward) -> None:
         """Step 0 of each carried array is what the previous call left; a new batch size begins at zero."""
-        for key, array in self._carried(program):
+        for key, array, _ in program.carried:
             if key not in self.state or self.state[key].shape != array.shape[1:]:
                 self.state[key] = np.zeros(array.shape[1:], array.dtype)
             array[0] = self.state[key]
 
     def _end(self, program: Forward) -> None:
         """Each sequence leaves the value after its own last step."""
-        for key, array in self._carried(program):
-            lengths = program.arrays[key.split("/")[0]].get("lengths")
+        for key, array, lengths in program.carried:
             last = array[-1] if lengths is None else array[lengths, np.arange(array.shape[1])]
             self.state[key][...] = last
-
-    def _carried(self, program: Forward) -> Iterable[tuple[str, Array]]:
-        for name, declared in program.declared.items():
-            for array, item in declared.items():
-                if isinstance(item, Carried):
-                    yield f"{name}/{array}", program.arrays[name][array]
 
     def _seeded_nodes(self, seeds: Mapping[str, ArrayLike]) -> list[str]:
         for name in seeds:

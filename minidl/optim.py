@@ -6,6 +6,7 @@ An optimizer is its hyperparameters and a `rule` of a few lines. The vectors tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -99,7 +100,8 @@ class Optimizer(Declared, family="optimizer"):
 
     def _clip(self, gradient: Array, length: float) -> None:
         if self.clip_value is not None:
-            np.clip(gradient, -self.clip_value, self.clip_value, out=gradient)
+            np.minimum(gradient, self.clip_value, out=gradient)
+            np.maximum(gradient, -self.clip_value, out=gradient)
         if self.clip_norm is not None and length > self.clip_norm:
             gradient *= self.clip_norm / length
 
@@ -179,7 +181,7 @@ class RMSprop(Optimizer):
     def rule(self, w: Array, g: Array, t: int, clock: Clock, r: Array, **slots: Array) -> None:
         """The equations of the class."""
         v = slots["v"]
-        average(v, np.multiply(g, g, out=r), current(self.rho, clock))
+        v += np.multiply(np.subtract(np.multiply(g, g, out=r), v, out=r), 1 - current(self.rho, clock), out=r)
         np.sqrt(v, out=r)
         r += self.eps
         np.divide(g, r, out=r)
@@ -214,21 +216,14 @@ class Adam(Optimizer):
         """The equations of the class."""
         m, v, lr = slots["m"], slots["v"], current(self.lr, clock)
         beta1, beta2 = (current(beta, clock) for beta in self.betas)
-        r[...] = g
-        average(m, r, beta1)
-        average(v, np.multiply(g, g, out=r), beta2)
-        np.multiply(v, 1 / (1 - beta2**t), out=r)
-        np.sqrt(r, out=r)
-        r += self.eps
+        m += np.multiply(np.subtract(g, m, out=r), 1 - beta1, out=r)
+        v += np.multiply(np.subtract(np.multiply(g, g, out=r), v, out=r), 1 - beta2, out=r)
+        # m̂ / (√v̂ + eps) = (c₂ / c₁) m / (√v + c₂ eps), with c₁ = 1 - β₁ᵗ and c₂ = √(1 - β₂ᵗ): two passes fewer
+        c1, c2 = 1 - beta1**t, math.sqrt(1 - beta2**t)
+        np.sqrt(v, out=r)
+        r += c2 * self.eps
         np.divide(m, r, out=r)
-        r *= lr / (1 - beta1**t)
+        r *= lr * c2 / c1
         if self.weight_decay:
             w *= 1 - lr * current(self.weight_decay, clock)
         w -= r
-
-
-def average(mean: Array, new: Array, keep: float) -> None:
-    """mean = keep · mean + (1 - keep) · new; `new` is used up."""
-    mean *= keep
-    new *= 1 - keep
-    mean += new

@@ -55,6 +55,14 @@ class Forward:
         self.calls: list[tuple[str, Call]] = []
         for name in self.declared:
             self._bind(name, memory)
+        self.carried = list(self._carried())
+
+    def _carried(self) -> Iterable[tuple[str, Array, Array | None]]:
+        """Each carried array by "node/array", with the lengths of its sequences where they are given."""
+        for name, declared in self.declared.items():
+            for array, item in declared.items():
+                if isinstance(item, Carried):
+                    yield f"{name}/{array}", self.arrays[name][array], self.arrays[name].get("lengths")
 
     def _requests(self) -> dict[Hashable, Request]:
         end = len(self.declared)

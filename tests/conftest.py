@@ -30,4 +30,4 @@ def char_model() -> Model:
 def batch(rng: np.random.Generator) -> dict[str, NDArray[Any]]:
     """Feeds for `char_model`: a window of 6 steps of 2 streams."""
     text = rng.integers(5, size=(7, 2))
-    return {"ids": text[:-1], "targets": text[1:]}
+    return {"ids": text[:-1].copy(), "targets": text[1:].copy()}

@@ -187,6 +187,17 @@ def test_the_first_version_stays_readable_and_is_what_we_write(path: Path, data:
     assert_same(read_archive(path), ARRAYS, META)
 
 
+def test_files_beyond_the_limits_of_a_plain_zip(path: Path, monkeypatch: Patch) -> None:
+    arrays = {"W": np.arange(1000.0), "b": np.ones(3)}
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 4000)  # instead of 2 GB
+    write_archive(path, arrays, META)
+    monkeypatch.undo()
+    assert b"PK\6\6" in path.read_bytes()
+    assert_same(read_archive(path), arrays, META)
+    with np.load(path, allow_pickle=False) as file:
+        np.testing.assert_array_equal(file["W"], arrays["W"])
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -257,6 +268,7 @@ def refusal(path: Path, data: bytes) -> str | None:
     ("content", "message"),
     [
         (b"", "no minidl file"),
+        (b"PK", "no minidl file"),
         (b"{}" * 100, "no minidl file"),
         (b"PK" * 100, "no checksum at its end"),
     ],
@@ -377,13 +389,25 @@ def with_sizes(stored: int, size: int) -> bytes:
     return relisted(20, stored.to_bytes(4, "little") + size.to_bytes(4, "little"))
 
 
+def with_offset(offset: int) -> bytes:
+    """A fair file whose list says, in the manner of zip64, where its last member begins."""
+    start, end = FAIR.rindex(b"PK\1\2"), FAIR.rindex(b"PK\5\6")
+    entry, extra = bytearray(FAIR[start:end]), b"\1\0\x08\0" + offset.to_bytes(8, "little")
+    entry[30], entry[42:46] = len(extra), b"\xff" * 4
+    size = int.from_bytes(FAIR[end + 12 : end + 16], "little") + len(extra)
+    tail = FAIR[end : end + 12] + size.to_bytes(4, "little") + FAIR[end + 16 :]
+    return sealed(FAIR[:start] + bytes(entry) + extra + tail)
+
+
 TAMPERED: dict[str, tuple[bytes, str]] = {
     "compressed": (archive_of(document(), ("W.npy", ONE), compression=8), "compressed"),
+    "said to be compressed": (relisted(10, b"\x08\0"), "compressed"),
     "encrypted": (relisted(8, b"\1\0"), "encrypted"),
     "claims more than the file": (with_sizes(10**9, 10**9), "claim more bytes"),
     "claims less": (with_sizes(150, 150), "no sound archive"),
     "claims two sizes": (with_sizes(152, 300), "compressed"),
     "claims to lie elsewhere": (relisted(42, b"\1\1\1\1"), "no sound archive"),
+    "claims to lie far out": (with_offset(2**64 - 1), "no sound archive"),
     "short array": (with_array(ONE[:-8]), r"fewer bytes than \(3,\)"),
     "long array": (with_array(ONE + bytes(8)), "more or fewer bytes"),
     "huge shape": (with_array(npy_header(shape="9" * 30)), "more or fewer bytes"),
@@ -514,6 +538,13 @@ def test_a_missing_folder_is_named_with_the_nearest_one(tmp_path: Path) -> None:
     assert refused.value.errno == errno.ENOENT
 
 
+def test_a_folder_is_named_with_the_nearest_file(tmp_path: Path) -> None:
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best.npz").touch()
+    with pytest.raises(CheckpointError, match=r"it is a folder; did you mean 'best.npz'\?"):
+        read_archive(tmp_path / "best")
+
+
 def test_a_file_as_a_folder(path: Path, data: bytes) -> None:
     with pytest.raises(CheckpointError, match="Not a directory"):
         read_archive(path / "last.npz")
@@ -593,6 +624,14 @@ def test_a_file_without_permission(path: Path, data: bytes) -> None:
     finally:
         path.parent.chmod(0o700)
     assert path.read_bytes() == data
+
+
+def test_a_missing_file_in_a_folder_that_cannot_be_listed() -> None:
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o111)
+        with as_nobody(), pytest.raises(CheckpointError, match=r"No such file or directory\);"):
+            read_archive(f"{folder}/model.npz")
+        os.chmod(folder, 0o700)
 
 
 # --- whole or not at all

@@ -13,6 +13,7 @@ from benchmarks.start import Array, Weights, batches
 from benchmarks.workloads import Workload
 
 HEADING = "# Versión original"
+ARRAYS = ("Wx", "Wh", "b")
 GATES = {"i": "i", "f": "f", "c": "g", "o": "o"}  # the notebook's name of a gate, minidl's
 
 
@@ -22,7 +23,7 @@ def class_source(text: str) -> str:
     >>> class_source("# Versión original\\n\\nIn [24]:\\nclass LSTM:\\n    pass\\n\\nIn [25]:\\nLSTM()\\n")
     'class LSTM:\\n    pass\\n'
     """
-    cells = text.partition(f"\n{HEADING}\n" if not text.startswith(HEADING) else HEADING)[2].split("\nIn [")
+    cells = text.partition(HEADING)[2].split("\nIn [")
     if len(cells) < 2:
         raise ValueError(f"the notebook has no code cell under the heading {HEADING!r}")
     return cells[1].partition("]:\n")[2]
@@ -43,7 +44,7 @@ class Training(Peer):
         self.steps = 0
 
     def _take_over(self, weights: Weights) -> None:
-        split = {name: dict(zip("ifgo", np.split(weights[f"lstm_0/{name}"], 4, -1), strict=True)) for name in _ARRAYS}
+        split = {name: dict(zip("ifgo", np.split(weights[f"lstm_0/{name}"], 4, -1), strict=True)) for name in ARRAYS}
         for theirs, ours in GATES.items():
             self._set(f"W{theirs}", np.concatenate([split["Wh"][ours], split["Wx"][ours]]).T)
             self._set(f"b{theirs}", split["b"][ours][:, None])
@@ -61,6 +62,3 @@ class Training(Peer):
         self.steps += 1
         self.lstm.update_params(self.steps)
         return float(loss)
-
-
-_ARRAYS = ("Wx", "Wh", "b")

@@ -1,0 +1,51 @@
+"""Who takes part: each library in each of its settings that may be the fastest, as far as it is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.workloads import Workload
+
+OWN = {"minidl-numpy": ("minidl",), "minidl-numba": ("numba", "minidl.kernels")}  # a name and the modules it needs
+OTHERS = {"torch": ("torch",), "jax": ("jax", "optax"), "notebook": ()}
+GEMM = "gemm"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A library, and the setting in which it runs."""
+
+    peer: str
+    setting: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.peer} ({self.setting})" if self.setting else self.peer
+
+
+def missing(peer: str) -> str | None:
+    """The first module that a peer needs and that is not there."""
+    needed = {**OWN, **OTHERS}[peer]
+    return next((module for module in needed if find_spec(module) is None), None)
+
+
+def contestants(workload: Workload, peers: Iterable[str], notebook: Path | None) -> list[Contestant]:
+    """Everybody who can do this work: minidl first, then the peers asked for, then the matrix products alone."""
+    own = [name for name in OWN if missing(name) is None]
+    asked = [name for name in OTHERS if name in set(peers) and missing(name) is None]
+    able = [Contestant(name, setting) for name in asked for setting in settings(workload, name, notebook)]
+    return [*map(Contestant, own), *able, Contestant(GEMM)]
+
+
+def settings(workload: Workload, peer: str, notebook: Path | None) -> tuple[str, ...]:
+    """The settings of a peer to be tried on this work; none where it can't do it."""
+    if peer == "notebook":
+        able = notebook is not None and workload.batch == workload.layers == 1 and workload.embedding is None
+        return ("",) if able and not workload.sampling else ()
+    if workload.sampling:
+        return ("LSTMCell", "LSTM") if peer == "torch" else ()
+    if peer == "jax":
+        return ("unroll 1", "unroll 2")
+    return ("time-major fused", "batch-first fused", "time-major foreach")

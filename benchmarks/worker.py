@@ -1,0 +1,90 @@
+"""The process in which one contestant lives: requests come in on stdin, answers go out on stdout, a JSON line each."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.environment import hold_to_cores
+from benchmarks.memory import peak_memory
+from benchmarks.peers.peer import Peer
+from benchmarks.workloads import Workload
+
+
+class Worker:
+    """A contestant that answers requests."""
+
+    def __init__(self, name: str, setting: str) -> None:
+        self.name, self.setting = name, setting
+        self.peer: Peer
+
+    def start(self, workload: dict[str, Any], weights: str, notebook: str | None) -> float:
+        """Import the library and build the model; the seconds it took."""
+        begin = time.perf_counter()
+        self.peer = build(self.name, self.setting, Workload(**workload), weights, notebook)
+        return time.perf_counter() - begin
+
+    def losses(self, steps: int) -> list[float]:
+        """The losses of the next steps."""
+        return self.peer.losses(steps)
+
+    def run(self, steps: int) -> tuple[float, float]:
+        """Seconds a step by the clock, and of processor time; one step before them brings caches and threads back."""
+        self.peer.run(1)
+        clock, processor = time.perf_counter(), time.process_time()
+        self.peer.run(steps)
+        return (time.perf_counter() - clock) / steps, (time.process_time() - processor) / steps
+
+    def memory(self) -> float:
+        """Megabytes at the peak."""
+        return peak_memory()
+
+
+def build(name: str, setting: str, workload: Workload, weights: str, notebook: str | None) -> Peer:
+    """A contestant ready to work. Each library is imported here only, so that a process holds one of them."""
+    if name == "gemm":
+        from benchmarks.gemm import Products
+
+        return Products(workload)
+    from benchmarks.start import read_weights
+
+    start = read_weights(weights)
+    if name.startswith("minidl"):
+        from benchmarks.peers import minidl_peer
+
+        return (minidl_peer.Sampling if workload.sampling else minidl_peer.Training)(workload, start)
+    if name == "torch":
+        from benchmarks.peers import torch_peer
+
+        return (torch_peer.Sampling if workload.sampling else torch_peer.Training)(workload, start, setting)
+    if name == "jax":
+        from benchmarks.peers import jax_peer
+
+        return jax_peer.Training(workload, start, setting)
+    from benchmarks.peers import notebook_peer
+
+    return notebook_peer.Training(workload, start, Path(str(notebook)))
+
+
+def main(name: str, setting: str, threads: str) -> None:
+    """Answer requests until stdin ends; an error is an answer too."""
+    hold_to_cores(int(threads))
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what a library prints belongs among the messages
+    worker = Worker(name, setting)
+    requests = {"start": worker.start, "losses": worker.losses, "run": worker.run, "memory": worker.memory}
+    for line in sys.stdin:
+        request, arguments = json.loads(line)
+        try:
+            answer = {"answer": requests[request](**arguments)}
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        answers.write(json.dumps(answer) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

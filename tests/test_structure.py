@@ -1,0 +1,211 @@
+"""What keeps the code readable and safe, measured: one-way imports, short files and functions, no way to run data."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "minidl"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+FILE_LINES, FUNCTION_LINES = 250, 40
+
+# A module may import from its own level and from those below. A folder's name stands for all that is in it; the
+# longest name that fits decides.
+LEVELS = {
+    "errors": 0,
+    "ops": 0,
+    "kernels": 0,
+    "schedules": 0,
+    "initializers": 0,
+    "events": 0,
+    "archive": 0,
+    "declared": 0,
+    "validation": 0,
+    "layer": 1,
+    "node": 1,  # what calling a layer makes
+    "layers": 2,
+    "graph": 2,
+    "parameters": 2,
+    "memory": 2,
+    "table": 2,
+    "feeds": 2,
+    "program": 3,
+    "executor": 3,
+    "model": 3,
+    "optim": 3,
+    "data": 3,
+    "gradcheck": 4,
+    "checkpoint": 4,
+    "run_folder": 4,
+    "sampling": 4,
+    "metrics": 4,
+    "export": 4,
+    "callbacks": 4,
+    "trainer": 4,
+    "experiment": 5,
+    "cli": 6,
+    "run": 6,
+    "__main__": 6,
+}
+
+
+def module_name(path: Path) -> str:
+    """minidl/layers/lstm.py is "layers.lstm", minidl/layers/__init__.py is "layers"."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def level_of(name: str) -> int | None:
+    """None for a module that has no place in the table."""
+    return next((LEVELS[name[:end]] for end in _ends(name) if name[:end] in LEVELS), None)
+
+
+def _ends(name: str) -> Iterator[int]:
+    while name:
+        yield len(name)
+        name = name.rpartition(".")[0]
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Lines and names of what a module needs from the package when it runs; hints for type checkers do not count."""
+    hints = {id(node) for block in ast.walk(tree) if _is_type_checking(block) for node in ast.walk(block)}
+    for node in ast.walk(tree):
+        if id(node) in hints:
+            continue
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "minidl":
+            base = (node.module or "").partition(".")[2]
+            for alias in node.names:
+                inner = f"{base}.{alias.name}".strip(".")
+                yield node.lineno, inner if (PACKAGE / inner.replace(".", "/")).with_suffix(".py").exists() else base
+        elif isinstance(node, ast.Import):
+            yield from ((node.lineno, a.name[7:]) for a in node.names if a.name.startswith("minidl."))
+
+
+def _is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def ups(name: str, tree: ast.Module) -> list[str]:
+    """Imports that go up."""
+    own = level_of(name)
+    assert own is not None, f"minidl.{name} has no place in LEVELS: say on which level it stands"
+    found = [(line, other, level_of(other)) for line, other in imports(tree) if other]
+    return [f"line {line}: {other} is on level {level}" for line, other, level in found if level is None or level > own]
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if module_name(path)], ids=module_name)
+def test_imports_go_one_way(path: Path) -> None:
+    assert ups(module_name(path), parse(path)) == []
+
+
+def test_an_import_that_goes_up_is_found() -> None:
+    source = "def f():\n    from minidl.model import Model\nif TYPE_CHECKING:\n    from minidl.cli import main\n"
+    assert ups("layers.lstm", ast.parse(source)) == ["line 2: model is on level 3"]
+    assert ups("layer", ast.parse("import minidl.layers.lstm")) == ["line 1: layers.lstm is on level 2"]
+    assert ups("model", ast.parse("from minidl import layer, ops")) == []
+    with pytest.raises(AssertionError, match="no place in LEVELS"):
+        ups("somewhere", ast.parse(""))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_files_are_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= FILE_LINES
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_functions_are_short(path: Path) -> None:
+    functions = [node for node in ast.walk(parse(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert {f.name: body_lines(f) for f in functions if body_lines(f) > FUNCTION_LINES} == {}
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines after the signature and the docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def test_long_functions_are_found() -> None:
+    source = 'def f(a,\n      b):\n    """Two\n    lines."""\n    x = 1\n    return x\n'
+    (function,) = ast.parse(source).body
+    assert isinstance(function, ast.FunctionDef)
+    assert body_lines(function) == 2
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    docstring = ast.get_docstring(parse(path)) or ""
+    assert docstring.strip().split("\n\n")[0].rstrip().endswith((".", ":")), docstring
+
+
+DANGEROUS_MODULES = {"pickle", "cPickle", "_pickle", "dill", "marshal", "shelve", "runpy", "imp", "code"}
+DANGEROUS_NAMES = {"eval", "exec", "compile", "__import__", "import_module", "exec_module", "allow_pickle"}
+# The only code that an experiment file may name: models/NAME.py, as the contract has it.
+ALLOWED = {("experiment", "exec_module")}
+
+
+def dangers(tree: ast.Module) -> list[tuple[int, str]]:
+    """Ways in which data could become code: line and name."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names if alias.name in DANGEROUS_MODULES]
+        elif isinstance(node, ast.ImportFrom):
+            names = {node.module or "", *(alias.name for alias in node.names)}
+            found += [(node.lineno, name) for name in names & (DANGEROUS_MODULES | DANGEROUS_NAMES)]
+        elif isinstance(node, ast.Call):
+            name = getattr(node.func, "id", None) or getattr(node.func, "attr", "")
+            of_re = isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") == "re"
+            found += [(node.lineno, name)] if name in DANGEROUS_NAMES and not of_re else []
+            found += [(node.lineno, k.arg) for k in node.keywords if k.arg == "allow_pickle" and not _is_false(k.value)]
+    return found
+
+
+def _is_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_data_cannot_become_code(path: Path) -> None:
+    top = module_name(path).partition(".")[0]
+    assert [(line, name) for line, name in dangers(parse(path)) if (top, name) not in ALLOWED] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("import pickle", "pickle"),
+        ("from pickle import loads", "pickle"),
+        ("from importlib import import_module", "import_module"),
+        ("importlib.import_module('os')", "import_module"),
+        ("__import__('os')", "__import__"),
+        ("eval('1')", "eval"),
+        ("builtins.exec('1')", "exec"),
+        ("np.load(path, allow_pickle=True)", "allow_pickle"),
+        ("np.load(path, allow_pickle=flag)", "allow_pickle"),
+    ],
+)
+def test_dangers_are_found(source: str, name: str) -> None:
+    assert dangers(ast.parse(source)) == [(1, name)]
+
+
+def test_harmless_things_are_not_dangers() -> None:
+    assert dangers(ast.parse("re.compile('a'); np.load(path, allow_pickle=False); model.evaluate()")) == []
+
+
+def test_heavy_modules_wait_until_they_are_used() -> None:
+    """What takes long to import is imported where it is used, so that minidl starts quickly."""
+    heavy = {"tensorboardX", "rich", "torch", "pydantic", "numba", "matplotlib"}
+    for path in MODULES:
+        if module_name(path).partition(".")[0] in ("validation", "experiment", "kernels", "export"):
+            continue  # they are themselves imported where they are used
+        top = [node for node in parse(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module or "" for node in top if isinstance(node, ast.ImportFrom)}
+        assert not {name.partition(".")[0] for name in names} & heavy, path.name
