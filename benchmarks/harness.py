@@ -34,10 +34,9 @@ class Slice(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured of one contestant; memory in megabytes at the peak, startup in seconds."""
+    """What was measured of one contestant; memory in megabytes at the peak."""
 
     contestant: Contestant
-    startup: float
     memory: float
     slices: list[Slice]
 
@@ -136,13 +135,14 @@ def measure(
         path = None if notebook is None else str(notebook.resolve())
         for process in processes.values():
             process.send("start", workload=asdict(workload), weights=str(weights), notebook=path)
-        startups = {who: process.receive() for who, process in processes.items()}
+        for process in processes.values():
+            process.receive()
         peers = {who: process for who, process in processes.items() if who.peer != GEMM}
         losses = {who: process.ask("losses", steps=agreement.STEPS) for who, process in peers.items()}
         difference = agreement.check(losses)
         slices = interleave(processes, seconds)
         memory = {who: process.ask("memory") for who, process in processes.items()}
-    results = [Result(who, startups[who], memory[who], slices[who]) for who in contestants]
+    results = [Result(who, memory[who], slices[who]) for who in contestants]
     return Measurement(workload, threads, difference, results)
 
 

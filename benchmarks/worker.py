@@ -22,11 +22,9 @@ class Worker:
         self.name, self.setting = name, setting
         self.peer: Peer
 
-    def start(self, workload: dict[str, Any], weights: str, notebook: str | None) -> float:
-        """Import the library and build the model; the seconds it took."""
-        begin = time.perf_counter()
+    def start(self, workload: dict[str, Any], weights: str, notebook: str | None) -> None:
+        """Import the library and build the model."""
         self.peer = build(self.name, self.setting, Workload(**workload), weights, notebook)
-        return time.perf_counter() - begin
 
     def losses(self, steps: int) -> list[float]:
         """The losses of the next steps."""

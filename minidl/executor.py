@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from minidl.backward import Backward
+from minidl.binding import Context
 from minidl.errors import DataError, UsageError, suggest
 from minidl.feeds import check_feeds, lowest_allowed
+from minidl.forward import Forward
 from minidl.graph import Graph
 from minidl.memory import Arena, Ruler
 from minidl.parameters import Parameters
-from minidl.program import Backward, Context, Forward
 
 Array = NDArray[Any]
 PROGRAMS_KEPT = 8  # shapes that alternate (training windows, a last short one) are not bound anew each time

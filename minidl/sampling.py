@@ -61,7 +61,11 @@ class Choice(Declared, family="choice", abstract=False):
 
 
 def generate(
-    model: Model, prime: Sequence[int], choice: Choice, rng: np.random.Generator, output: str | None = None
+    model: Model,
+    prime: Sequence[int] | NDArray[np.integer[Any]],
+    choice: Choice,
+    rng: np.random.Generator,
+    output: str | None = None,
 ) -> Iterator[int]:
     """Symbols without an end, each drawn after those before it: after `prime`, and after its own.
 

@@ -95,7 +95,7 @@ class Exponential(Schedule):
 
     def value(self, clock: Clock) -> float:
         """`initial` times a broken power of `factor`."""
-        return self.initial * self.factor ** (clock.step / self.every)
+        return self.initial * math.pow(self.factor, clock.step / self.every)
 
 
 @dataclass(frozen=True)

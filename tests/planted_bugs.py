@@ -93,7 +93,7 @@ def edit(right: str, wrong: str) -> tuple[tuple[str, str], ...]:
 
 L, G, R = "minidl.layers.lstm", "minidl.layers.gru", "minidl.layers.rnn"
 COMMON, OPS = "minidl.layers.recurrent", "minidl.ops"
-PROGRAM, EXECUTOR = "minidl.program", "minidl.executor"
+PROGRAM, EXECUTOR = "minidl.backward", "minidl.executor"
 
 LSTM_BUGS = [
     Bug("gates in another order forwards", L, "LSTM", "gradient", edit(

@@ -91,7 +91,11 @@ class TensorBoard(Callback):
             ("activations", trainer.model.arrays),
         ):
             for name, array in arrays.items():
-                if array.dtype.kind == "f" and array.size > 1 and not (kind == "activations" and name in trainer.model.parameters):
+                if (
+                    array.dtype.kind == "f"
+                    and array.size > 1
+                    and not (kind == "activations" and name in trainer.model.parameters)
+                ):
                     writer.histogram(f"{kind}/{name}", array, trainer.progress.step)
 
     def _end(self, trainer: Trainer) -> None:

@@ -72,7 +72,11 @@ class TrainMetrics(Callback):
 
     def memory(self) -> dict[str, Any]:
         """The sums since the last record."""
-        return {"sums": self._tally.sums, "count": self._tally.count, "smoothed": None if math.isnan(self._smoothed) else self._smoothed}
+        return {
+            "sums": self._tally.sums,
+            "count": self._tally.count,
+            "smoothed": None if math.isnan(self._smoothed) else self._smoothed,
+        }
 
     def remember(self, memory: Mapping[str, Any]) -> None:
         """Go on from sums."""

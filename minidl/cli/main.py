@@ -77,7 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"minidl {__version__}")
         return 0
     if arguments[0] not in VERBS:
-        print(f"minidl: there is no verb {arguments[0]!r}{suggest(arguments[0], VERBS)}\nverbs:\n{verbs}", file=sys.stderr)
+        print(
+            f"minidl: there is no verb {arguments[0]!r}{suggest(arguments[0], VERBS)}\nverbs:\n{verbs}", file=sys.stderr
+        )
         return UsageError.exit_code
     return carry_out(arguments[0], arguments[1:], f"minidl {arguments[0]}")
 

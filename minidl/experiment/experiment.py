@@ -137,7 +137,9 @@ class _Reader:
         for name in self.tree:
             if name not in KNOWN:
                 names = ", ".join(KNOWN)
-                self.mistakes.append(Finding((name,), f"unknown section {name!r}{suggest(name, KNOWN)} (known: {names})"))
+                self.mistakes.append(
+                    Finding((name,), f"unknown section {name!r}{suggest(name, KNOWN)} (known: {names})")
+                )
         for name in REQUIRED:
             if name not in self.tree:
                 self.mistakes.append(Finding((), f"the section '{name}' is missing"))
@@ -169,7 +171,9 @@ class _Reader:
         if name not in self.tree and name not in DEFAULTS:
             return None
         if not isinstance(section, Mapping):
-            self.mistakes.append(Finding((name,), f"{name!r} should be a mapping such as {{key: value}}, got {section!r}"))
+            self.mistakes.append(
+                Finding((name,), f"{name!r} should be a mapping such as {{key: value}}, got {section!r}")
+            )
             return None
         return revive(family, section, (name,), self.mistakes)
 

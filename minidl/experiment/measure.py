@@ -44,5 +44,7 @@ def _on_text(model: Model, data: Data, source: str) -> dict[str, float]:
     text = read_text(source, Path())
     ids = model.vocabulary.encode(text, unknown="skip")
     if data.tokens == "char" and len(ids) < len(text):
-        logger.warning("%d of %d characters are not in the vocabulary and were left out", len(text) - len(ids), len(text))
+        logger.warning(
+            "%d of %d characters are not in the vocabulary and were left out", len(text) - len(ids), len(text)
+        )
     return evaluate(model, evaluation_streams(ids, data.batch_size, data.seq_len, source), "data", data.tokens)

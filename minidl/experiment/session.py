@@ -86,9 +86,7 @@ def _trainer(experiment: Experiment, folder: RunFolder, as_json: bool, resumed_a
     )
 
 
-def _callbacks(
-    experiment: Experiment, folder: RunFolder, as_json: bool, resumed_at: int | None
-) -> Iterator[Callback]:
+def _callbacks(experiment: Experiment, folder: RunFolder, as_json: bool, resumed_at: int | None) -> Iterator[Callback]:
     train, log, sample = experiment.train, experiment.log, experiment.sample
     yield TrainMetrics(log.every)
     if train.evaluate_every is not None:
@@ -157,7 +155,9 @@ def _check_unchanged(experiment: Experiment, archive: Archive, path: Path) -> No
         if begun.get(name) != now.get(name) and name.split(".")[0] not in FREE_TO_CHANGE
     ]
     if begun.get("train.state") != now.get("train.state"):
-        differences.append(f"  train.state: {begun.get('train.state')} when the run was begun, now {now['train.state']}")
+        differences.append(
+            f"  train.state: {begun.get('train.state')} when the run was begun, now {now['train.state']}"
+        )
     if differences:
         raise CheckpointError(
             f"{path}: the experiment has changed since this run was begun:\n" + "\n".join(differences) + "\n"

@@ -1,4 +1,4 @@
-"""A graph bound to shapes and memory: the calls of a forward pass, and of a backward pass from given results.
+"""The calls of a backward pass: from gradients of some results to those of all parameters and inputs.
 
 Layers assign; what has to be added up is added here: the gradients of a node that feeds several others, and of
 parameters that several nodes share.
@@ -6,119 +6,19 @@ parameters that several nodes share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
+from minidl.binding import Call, bind
+from minidl.forward import Forward
 from minidl.graph import Graph
-from minidl.layer import Cache, Carried, Declaration, Out, Param, Scratch, Shape, Tied
+from minidl.layer import Param, Scratch, Shape, Tied
 from minidl.memory import Arena, Request, Ruler
-from minidl.node import Node
-from minidl.ops import OneHotRows
-from minidl.parameters import Parameters
 
 Array = NDArray[Any]
-Call = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a program is bound to besides shapes: weights, where gradients go, how to run."""
-
-    graph: Graph
-    weights: Parameters
-    gradients: Mapping[str, Array]
-    training: bool
-    rngs: Mapping[str, np.random.Generator]
-    input_gradients: bool
-
-    @property
-    def dtype(self) -> DTypeLike:
-        """Of weights and everything computed with them."""
-        return self.weights.flat.dtype
-
-
-class Forward:
-    """The forward calls for inputs of these shapes; nodes whose inputs are not all given are left out."""
-
-    def __init__(self, context: Context, shapes: Mapping[str, Shape], arena: Arena | Ruler) -> None:
-        self.context, self.shapes = context, dict(shapes)
-        self.declared = specialise(context.graph, shapes)
-        self.looked_up = {name for name in self.declared if is_looked_up(context.graph, name)}
-        memory = arena.take(self._requests())
-        self.values: dict[str, Any] = {name: memory[name, "y"] for name in shapes}
-        self.arrays: dict[str, dict[str, Any]] = {}
-        self.calls: list[tuple[str, Call]] = []
-        for name in self.declared:
-            self._bind(name, memory)
-        self.carried = list(self._carried())
-
-    def _carried(self) -> Iterable[tuple[str, Array, Array | None]]:
-        """Each carried array by "node/array", with the lengths of its sequences where they are given."""
-        for name, declared in self.declared.items():
-            for array, item in declared.items():
-                if isinstance(item, Carried):
-                    yield f"{name}/{array}", self.arrays[name][array], self.arrays[name].get("lengths")
-
-    def _requests(self) -> dict[Hashable, Request]:
-        end = len(self.declared)
-        requests: dict[Hashable, Request] = {
-            (name, "y"): Request(shape, self._input_dtype(name), 0, end) for name, shape in self.shapes.items()
-        }
-        for i, (name, declared) in enumerate(self.declared.items()):
-            wanted = self.context.graph.nodes[name].layer.arguments("forward")
-            for array, item in declared.items():
-                if isinstance(item, Scratch) and array in wanted:
-                    requests[name, array] = Request(item.shape, self.context.dtype, i, i)
-                elif isinstance(item, Carried) or self._is_written(name, item):
-                    requests[name, array] = Request(item.shape, self.context.dtype, 0, end)
-                elif isinstance(item, Cache):
-                    requests[name, array] = Request(item.shape, item.dtype or self.context.dtype, 0, end)
-        return requests
-
-    def _is_written(self, name: str, item: Declaration) -> bool:
-        return isinstance(item, Out) and item.steps_of is None and name not in self.looked_up
-
-    def _input_dtype(self, name: str) -> DTypeLike:
-        return np.int64 if self.context.graph.inputs[name].dtype == "int" else self.context.dtype
-
-    def _bind(self, name: str, memory: Mapping[Hashable, Array]) -> None:
-        context, node = self.context, self.context.graph.nodes[name]
-        arrays: dict[str, Any] = self._inputs(name)
-        for array, item in self.declared[name].items():
-            if isinstance(item, Param):
-                arrays[array] = context.weights.arrays[f"{context.graph.owners[name]}/{array}"]
-            elif isinstance(item, Tied):
-                arrays[array] = context.weights.arrays[f"{context.graph.owners[item.node]}/{item.array}"].T
-            elif (name, array) in memory:
-                arrays[array] = memory[name, array]
-        out = self.declared[name]["y"]
-        if isinstance(out, Out) and out.steps_of is not None:
-            arrays["y"] = arrays[out.steps_of][1:]
-        self.arrays[name] = arrays
-        if name in self.looked_up:
-            self.values[name] = OneHotRows(self._fed(name)[0], out.shape[-1])
-        else:
-            self.values[name] = arrays["y"]
-            self.calls.append((name, bind(node, "forward", {**arrays, **self._services(name)})))
-
-    def _inputs(self, name: str) -> dict[str, Any]:
-        layer = self.context.graph.nodes[name].layer
-        fed = self._fed(name)
-        if layer.variadic:
-            return {"xs": fed}
-        ports = list(layer.inputs)
-        return dict(zip(ports, fed + [None] * (len(ports) - len(fed)), strict=True))
-
-    def _fed(self, name: str) -> list[Any]:
-        return [self.values[source] for source in self.context.graph.sources(name)]
-
-    def _services(self, name: str) -> dict[str, Any]:
-        return {"training": self.context.training, "rng": self.context.rngs.get(name)}
 
 
 class Backward:
@@ -206,7 +106,7 @@ class Backward:
                 arrays[array] = self.memory[name, array]
             elif isinstance(item, (Param, Tied)):
                 arrays["d" + array] = self._parameter_gradient(name, array)
-        call = (name, bind(node, "backward", {**arrays, **self.forward._services(name)}))
+        call = (name, bind(node, "backward", {**arrays, **self.forward.services(name)}))
         return [("sum", self._sum_call(parts)), call] if len(parts) > 1 else [call]
 
     def _parameter_gradient(self, name: str, array: str) -> Array:
@@ -225,25 +125,6 @@ class Backward:
     def _as_owned(self, name: str, array: str) -> Array:
         part = self.memory[name, "d" + array]
         return part.T if isinstance(self.forward.declared[name][array], Tied) else part
-
-
-def specialise(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, dict[str, Declaration]]:
-    """The declarations of every node that can be computed from inputs of these shapes."""
-    known: dict[str, Shape] = {name: graph.inputs[name].sized(shape) for name, shape in shapes.items()}
-    declared: dict[str, dict[str, Declaration]] = {}
-    for name, node in graph.nodes.items():
-        sources = graph.sources(name)
-        if all(source in known for source in sources):
-            declared[name] = node.layer.arrays(*(known[source] for source in sources))
-            known[name] = declared[name]["y"].shape
-    return declared
-
-
-def is_looked_up(graph: Graph, name: str) -> bool:
-    """Whether a node's one-hot rows stay unwritten: all its readers look rows up, and it is not a result itself."""
-    readers = [node.layer for reader, node in graph.nodes.items() if name in graph.sources(reader)]
-    is_result = any(node is graph.nodes[name] for node in graph.results.values())
-    return graph.nodes[name].layer.one_hot and not is_result and all(layer.looks_up for layer in readers)
 
 
 def wanted(graph: Graph, input_gradients: bool) -> set[str]:
@@ -265,11 +146,6 @@ def reachable(graph: Graph, seeds: Iterable[str], through: set[str]) -> list[str
             order.append(name)
             active.update(source for source in graph.sources(name) if source in through)
     return order
-
-
-def bind(node: Node, function: str, arrays: Mapping[str, Any]) -> Call:
-    """A layer's function with its arguments in place."""
-    return partial(getattr(node.layer, function), **{name: arrays[name] for name in node.layer.arguments(function)})
 
 
 def add_up(parts: list[Array], total: Array, onto: bool = False) -> None:

@@ -1,0 +1,40 @@
+"""A layer's function bound to its arrays: what forward and backward programs are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from minidl.graph import Graph
+from minidl.node import Node
+from minidl.parameters import Parameters
+
+Array = NDArray[Any]
+Call = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a program is bound to besides shapes: weights, where gradients go, how to run."""
+
+    graph: Graph
+    weights: Parameters
+    gradients: Mapping[str, Array]
+    training: bool
+    rngs: Mapping[str, np.random.Generator]
+    input_gradients: bool
+
+    @property
+    def dtype(self) -> DTypeLike:
+        """Of weights and everything computed with them."""
+        return self.weights.flat.dtype
+
+
+def bind(node: Node, function: str, arrays: Mapping[str, Any]) -> Call:
+    """A layer's function with its arguments in place."""
+    return partial(getattr(node.layer, function), **{name: arrays[name] for name in node.layer.arguments(function)})

@@ -1,0 +1,33 @@
+"""Python in the README and the docs runs as it stands, block after block of a page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+
+
+def pages_with_python() -> list[Path]:
+    return [page for page in PAGES if PYTHON.search(page.read_text())]
+
+
+@pytest.mark.parametrize("page", pages_with_python(), ids=lambda page: page.name)
+def test_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    names = {"x": rng.integers(0, 56, (25, 4)), "y": rng.integers(0, 56, (25, 4)), "__name__": page.stem}
+    for block in PYTHON.findall(page.read_text()):
+        exec(compile(block, str(page), "exec"), names)  # noqa: S102  the pages are ours
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
