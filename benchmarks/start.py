@@ -46,7 +46,9 @@ def read_weights(path: str) -> Weights:
 
 
 def batches(workload: Workload) -> list[Batch]:
-    """Windows (ids, targets), each (T, B), that follow one another in B streams; symbol k comes as often as 1 / (k + 1).
+    """Windows (ids, targets), each (T, B), that follow one another in B streams.
+
+    Symbols are drawn with frequencies 1 / (k + 1), roughly as in text.
 
     >>> from benchmarks.workloads import WORKLOADS
     >>> (x, y), (x2, _), *_ = batches(WORKLOADS["W3"])
@@ -54,7 +56,7 @@ def batches(workload: Workload) -> list[Batch]:
     ((50, 32), True, True)
     """
     rng = np.random.default_rng(0)
-    count = max(8, TOKENS // workload.tokens)
+    count = 8 if workload.sampling else max(8, TOKENS // workload.tokens)
     frequency = 1 / np.arange(1, workload.symbols + 1)
     size = (count * workload.steps + 1, workload.batch)
     stream = rng.choice(workload.symbols, size, p=frequency / frequency.sum())

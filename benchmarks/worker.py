@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,12 @@ def main(name: str, setting: str, threads: str) -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a library prints belongs among the messages
     worker = Worker(name, setting)
-    requests = {"start": worker.start, "losses": worker.losses, "run": worker.run, "memory": worker.memory}
+    requests: dict[str, Callable[..., Any]] = {
+        "start": worker.start,
+        "losses": worker.losses,
+        "run": worker.run,
+        "memory": worker.memory,
+    }
     for line in sys.stdin:
         request, arguments = json.loads(line)
         try:

@@ -8,8 +8,6 @@ nothing: sizes are compared before memory is taken, and nothing is unpickled or 
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import io
 import json
@@ -26,12 +24,12 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from minidl.errors import CheckpointError, StorageError, UsageError, suggest
+from minidl.errors import CheckpointError, UsageError
+from minidl.storage import FilePath, reason_of, refuse_special, write_whole
 
 FORMAT_VERSION = 1
 
 Array: TypeAlias = NDArray[Any]
-FilePath: TypeAlias = str | os.PathLike[str]
 
 _META = "meta.json"
 _MAX_DEPTH = 100
@@ -44,11 +42,10 @@ _NPY_HEADER = re.compile(
     re.DOTALL,
 )
 _SEAL_SIZE, _END_RECORD_SIZE = 64, 22
-_ZIP_FAULTS = (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, OverflowError)
+_ZIP_FAULTS = (zipfile.BadZipFile, RuntimeError, EOFError, ValueError)
 _OLDER = "take an older checkpoint"
 _FOREIGN = "name a file that minidl wrote"
 _NAME = "check the name and its permissions"
-_DISK = "check the folder, its permissions and its free space"
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ def write_archive(path: FilePath, arrays: Mapping[str, Array], meta: Mapping[str
 
     arrays: of bool, integers, float16/32/64 or complex numbers and any shape, by names such as
     "parameters/lstm/Wx". meta: what JSON can hold. Raises UsageError for anything else, and
-    StorageError, the older file intact, when the disk refuses.
+    StorageError when the disk refuses.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -90,86 +87,14 @@ def read_archive(path: FilePath) -> Archive:
     path = Path(path)
     try:
         path = path.absolute()
-        _refuse_special(path)
+        refuse_special(path)
         with open(path, "rb") as file:
             return _unpack(file)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
     except (OSError, ValueError) as error:
-        reason = _reason(path, error)
+        reason = reason_of(path, error)
         raise CheckpointError(f"{path}: cannot be read ({reason}); {_NAME}") from error
-
-
-def write_whole(path: FilePath, data: bytes) -> None:
-    """Put a file in place as a whole or not at all, even if the process or the power dies.
-
-    A link is followed. Raises StorageError with the errno of the fault, the older file intact.
-
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     write_whole(f"{folder}/run.json", b"{}")
-    ...     os.listdir(folder)
-    ['run.json']
-    """
-    target = Path(path)
-    try:
-        target = Path(os.path.realpath(target))
-        _refuse_special(target)
-        _replace(target, data)
-    except (OSError, ValueError) as error:
-        reason = _reason(target, error)
-        refusal = StorageError(f"{target}: cannot be written ({reason}); {_DISK}")
-        refusal.errno = getattr(error, "errno", errno.EINVAL)
-        raise refusal from error
-
-
-def _replace(target: Path, data: bytes) -> None:
-    # A fresh name each time, so that two writers never share a file.
-    temporary = target.with_name(f".minidl-{os.urandom(8).hex()}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    if hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
-        _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # how some network file systems say that they never can
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _refuse_special(path: Path) -> None:
-    """Refuse a folder, a pipe, a device: reading might never end, writing would replace it."""
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, "it is a folder")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise OSError(errno.EINVAL, "it is a pipe or a device")
-
-
-def _reason(path: Path, error: OSError | ValueError) -> str:
-    """What the system said; where a name was wrong, with the nearest one beside it."""
-    reason = getattr(error, "strerror", None) or str(error)
-    if not isinstance(error, (FileNotFoundError, IsADirectoryError)):
-        return reason
-    while not os.path.isdir(path.parent):
-        path = path.parent
-    with contextlib.suppress(OSError):
-        reason += suggest(path.name, set(os.listdir(path.parent)) - {path.name})
-    return reason
 
 
 def _pack(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> bytes:

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from minidl.archive import write_whole
+from minidl.storage import write_whole
 from minidl.checkpoint import Checkpoints
 from minidl.errors import CheckpointError, StorageError, suggest
 

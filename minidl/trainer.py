@@ -26,7 +26,7 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     validation: list[float] = field(default_factory=list)
-    best: float = math.inf
+    best: float | None = None
     best_step: int = 0
     skipped: int = 0
 

@@ -93,54 +93,55 @@ def edit(right: str, wrong: str) -> tuple[tuple[str, str], ...]:
 
 L, G, R = "minidl.layers.lstm", "minidl.layers.gru", "minidl.layers.rnn"
 COMMON, OPS = "minidl.layers.recurrent", "minidl.ops"
-PROGRAM, EXECUTOR = "minidl.backward", "minidl.executor"
+BACKWARD, EXECUTOR = "minidl.backward", "minidl.executor"
 
 LSTM_BUGS = [
     Bug("gates in another order forwards", L, "LSTM", "gradient", edit(
-        "i, f, g, o = split(gates[t], 4)", "i, g, f, o = split(gates[t], 4)")),
+        "for gates_t, i, f, g, o, c_before", "for gates_t, i, g, f, o, c_before")),
     Bug("gates in another order both ways", L, "LSTM", "reference", (
-        ("i, f, g, o = split(gates[t], 4)", "i, f, o, g = split(gates[t], 4)"),
+        ("for gates_t, i, f, g, o, c_before", "for gates_t, i, f, o, g, c_before"),
+        ("split(scale, 4)[2]", "split(scale, 4)[3]"),
+        ("di_t, df_t, dg_t, do_t, dgates_t", "di_t, df_t, do_t, dg_t, dgates_t"),
         ("i, f, g, o = split(gates, 4)", "i, f, o, g = split(gates, 4)"),
         ("di, df, dg, do = split(dgates, 4)", "di, df, do, dg = split(dgates, 4)"))),
-    Bug("a sign in the cell state", L, "LSTM", "gradient", edit(
-        "c[t + 1] = f * c[t] + i * g", "c[t + 1] = f * c[t] - i * g")),
-    Bug("the forget gate dropped from dc", L, "LSTM", "gradient", edit("            dc *= f[t]\n", "")),
+    Bug("a sign in the cell state", L, "LSTM", "gradient", edit("c_t += np.multiply(i, g", "c_t -= np.multiply(i, g")),
+    Bug("the forget gate dropped from dc", L, "LSTM", "gradient", edit("                dc *= f_t\n", "")),
     Bug("dWh from the steps after", L, "LSTM", "gradient", edit("rows(h[:-1]).T", "rows(h[1:]).T")),
-    Bug("df from the new cell state", L, "LSTM", "gradient", edit("c[:-1], out=df", "c[1:], out=df")),
-    Bug("do along dc", L, "LSTM", "gradient", edit("do[t] *= dh", "do[t] *= dc")),
+    Bug("df from the new cell state", L, "LSTM", "gradient", edit("(gates[block], c[block]", "(gates[block], c[1:][block]")),
+    Bug("do along dc", L, "LSTM", "gradient", edit("do_t *= dh", "do_t *= dc")),
     Bug("dh is not reset", L, "LSTM", "poison", edit("        dh[...] = 0\n", "")),
     Bug("dc is not reset", L, "LSTM", "poison", edit("        dc[...] = 0\n", "")),
-    Bug("dc wrong in one row of the batch", L, "LSTM", "gradient", edit(
-        "dc += dc_dh[t]", "dc[1:] += dc_dh[t, 1:]")),
+    Bug("dc is reset between blocks of steps", L, "LSTM", "gradient", edit(
+        "in blocks(len(dy), dc.size):\n", "in blocks(len(dy), dc.size):\n            dc[...] = 0\n")),
+    Bug("dc wrong in one row of the batch", L, "LSTM", "gradient", edit("dc += dc_dh_t", "dc[1:] += dc_dh_t[1:]")),
     Bug("the last step left out", L, "LSTM", "gradient", edit(
-        "reversed(range(len(dy)))", "reversed(range(len(dy) - 1))")),
+        "in blocks(len(dy), dc.size)", "in blocks(len(dy) - 1, dc.size)")),
     Bug("an argument misspelt", L, "LSTM", "binding", edit("        dgates: Array,", "        dgate: Array,")),
     Bug("dx in an array of its own", L, "LSTM", "poison", edit(
         "np.matmul(rows(dgates), Wx.T, out=rows(dx))", "dx = np.matmul(rows(dgates), Wx.T)")),
-    Bug("a cached gate overwritten", L, "LSTM", "untouched", edit(
-        "sigmoid_slope(i, out=di), g, out=di)", "sigmoid_slope(i, out=i), g, out=di)")),
+    Bug("a cached gate overwritten", L, "LSTM", "untouched", edit("sigmoid_slope(i, out=di), g", "sigmoid_slope(i, out=i), g")),
     Bug("dy used up", L, "LSTM", "untouched", edit(
-        "            dh += dy[t]\n            dc_dh", "            dy[t] += dh\n            dh[...] = dy[t]\n            dc_dh")),
+        "                dh += dy_t\n", "                dy_t += dh\n                dh[...] = dy_t\n")),
     Bug("a slab allocated at each call", L, "LSTM", "allocation", edit(
         "affine(x, Wx, b, out=gates)", "gates[...] = np.zeros_like(gates); affine(x, Wx, b, out=gates)")),
-    Bug("dx taken for granted", L, "LSTM", "unneeded", edit(
-        "        if dx is not None:\n            np", "        if True:\n            np")),
+    Bug("dx taken for granted", L, "LSTM", "unneeded", edit("        if dx is not None:", "        if True:")),
     Bug("the cell state starts at zero in every window", L, "LSTM", "windows", edit(
         "        affine(x, Wx, b, out=gates)", "        c[0] = 0\n        affine(x, Wx, b, out=gates)")),
 ]
 
 GRU_BUGS = [
-    Bug("reset and update exchanged forwards", G, "GRU", "gradient", edit(
-        "r, z, n = split(gates[t], 3)", "z, r, n = split(gates[t], 3)")),
+    Bug("reset and update exchanged forwards", G, "GRU", "gradient", edit("for rz, r, z, n,", "for rz, z, r, n,")),
     Bug("reset and update exchanged both ways", G, "GRU", "reference", (
-        ("r, z, n = split(gates[t], 3)", "z, r, n = split(gates[t], 3)"),
+        ("for rz, r, z, n,", "for rz, z, r, n,"),
+        ("r, z, _ = split(gates[block], 3)", "z, r, _ = split(gates[block], 3)"),
+        ("for dy_t, dr_t, dz_t, dn_t", "for dy_t, dz_t, dr_t, dn_t"),
         ("r, z, n = split(gates, 3)", "z, r, n = split(gates, 3)"),
         ("dr, dz, dn = split(dinput, 3)", "dz, dr, dn = split(dinput, 3)"))),
-    Bug("the reset gate left out of the candidate", G, "GRU", "gradient", edit("n += r * s[t]", "n += s[t]")),
-    Bug("the reset gate left out of ds", G, "GRU", "gradient", edit("            ds[t] *= r[t]\n", "")),
-    Bug("the way past the gates left out", G, "GRU", "gradient", edit("dh *= z[t]", "dh *= 0")),
-    Bug("a sign in dz", G, "GRU", "gradient", edit("np.subtract(h[:-1], n, out=ds)", "np.subtract(n, h[:-1], out=ds)")),
-    Bug("z in the place of 1 - z", G, "GRU", "gradient", edit("np.subtract(1, z, out=ds)", "np.copyto(ds, z)")),
+    Bug("the reset gate left out of the candidate", G, "GRU", "gradient", edit("n += np.multiply(r, s_t, out=a_n)", "n += s_t")),
+    Bug("the reset gate left out of ds", G, "GRU", "gradient", edit("                ds_t *= r_t\n", "")),
+    Bug("the way past the gates left out", G, "GRU", "gradient", edit("dh *= z_t", "dh *= 0")),
+    Bug("a sign in dz", G, "GRU", "gradient", edit("np.subtract(h_before, n, out=room)", "np.subtract(n, h_before, out=room)")),
+    Bug("z in the place of 1 - z", G, "GRU", "gradient", edit("np.subtract(1, z, out=room)", "np.copyto(room, z)")),
     Bug("dWh from the steps after", G, "GRU", "gradient", edit(
         "affine_gradients(h[:-1], drecurrent, dWh, dbh)", "affine_gradients(h[1:], drecurrent, dWh, dbh)")),
     Bug("dWh from the gradient of the input's share", G, "GRU", "gradient", edit(
@@ -148,32 +149,36 @@ GRU_BUGS = [
     Bug("dbh not written", G, "GRU", "poison", edit("drecurrent, dWh, dbh)", "drecurrent, dWh, None)")),
     Bug("dh is not reset", G, "GRU", "poison", edit("        dh[...] = 0\n", "")),
     Bug("an argument misspelt", G, "GRU", "binding", edit("        dinput: Array,", "        d_input: Array,")),
-    Bug("one row of the batch without its reset", G, "GRU", "gradient", edit("dr[t] *= dn[t]", "dr[t, :-1] *= dn[t, :-1]")),
+    Bug("one row of the batch without its reset", G, "GRU", "gradient", edit("dr_t *= dn_t", "dr_t[:-1] *= dn_t[:-1]")),
+    Bug("one cache in double precision", G, "GRU", "dtype", edit(
+        '"s": Cache((T, B, H))', '"s": Cache((T, B, H), "float64")')),
 ]
 
 RNN_BUGS = [
     Bug("the slope of tanh left out", R, "RNN", "gradient", edit("tanh_slope(h[1:], out=da)", "da[...] = 1")),
     Bug("the slope at the step before", R, "RNN", "gradient", edit("tanh_slope(h[1:]", "tanh_slope(h[:-1]")),
     Bug("relu passes all", R, "RNN", "gradient", edit("np.greater(h[1:], 0,", "np.greater(h[1:], -1,")),
+    Bug("the inputs overwritten by the past", R, "RNN", "gradient", edit("h_t += np.dot(h_before", "h_t[...] = np.dot(h_before")),
     Bug("dh is not reset", R, "RNN", "poison", edit("        dh[...] = 0\n", "")),
     Bug("dWh added to what was there", R, "RNN", "poison", edit(
         "np.matmul(rows(h[:-1]).T, rows(da), out=dWh)", "dWh += rows(h[:-1]).T @ rows(da)")),
-    Bug("steps in the wrong order", R, "RNN", "gradient", edit("in reversed(range(len(dy)))", "in range(len(dy))")),
-    Bug("only the last step's dy", R, "RNN", "gradient", edit("dh += dy[t]", "dh += dy[-1]")),
+    Bug("steps in the wrong order", R, "RNN", "gradient", edit("in backwards(dy, da)", "in forwards(dy, da)")),
+    Bug("only the last step's dy", R, "RNN", "gradient", edit("dh += dy_t", "dh += dy[-1]")),
     Bug("one row of the batch left out of dx", R, "RNN", "poison", edit(
         "np.matmul(rows(da), Wx.T, out=rows(dx))", "np.matmul(da[:, 1:], Wx.T, out=dx[:, 1:])")),
     Bug("the bias left out both ways", R, "RNN", "reference", (
         ("affine(x, Wx, b, out=y)", "affine(x, Wx, None, out=y)"),
         ("affine_gradients(x, da, dWx, db)", "affine_gradients(x, da, dWx, None); db[...] = 0"))),
-    Bug("Wh read along the wrong axis", R, "RNN", "gradient", edit("np.matmul(da[t], WuT", "np.matmul(da[t], WuT.T")),
+    Bug("Wh read along the wrong axis", R, "RNN", "gradient", edit("np.dot(da_t, WuT", "np.dot(da_t, WuT.T.copy()")),
     Bug("float64 in between", R, "RNN", "allocation", edit(
         "affine_gradients(x, da", "da[...] = da.astype(np.float64)\n        affine_gradients(x, da")),
-    Bug("gradients of masked weights let through", COMMON, "RNN", "gradient", edit(
-        "            dWh *= kept", "            pass")),
     Bug("backward forgets the dropped weights", R, "RNN", "gradient", edit(
         "WuT[...] = self.recurrent_weights(Wh, kept, Wu, training).T", "WuT[...] = Wh.T")),
+    Bug("gradients of masked weights let through", COMMON, "RNN", "gradient", edit(
+        "            dWh *= kept", "            pass")),
     Bug("dropped weights not scaled up", COMMON, "RNN", "reference", edit(
         "            kept *= 1 / (1 - self.recurrent_dropout)\n", "")),
+    Bug("a step lost between blocks", COMMON, "GRU", "gradient", edit("max(0, stop - length)", "max(0, stop - length + 1)")),
 ]
 
 OTHER_BUGS = [
@@ -182,8 +187,9 @@ OTHER_BUGS = [
     Bug("dW added to what was there", OPS, "Dense", "poison", edit(
         "np.matmul(rows(x).T, rows(dy), out=dW)", "dW += rows(x).T @ rows(dy)")),
     Bug("rows scattered onto what was there", OPS, "Embedding", "poison", edit(
-        "    out[...] = 0\n    for k", "    for k")),
+        "    out[...] = 0\n    if len", "    if len")),
     Bug("the last of equal ids wins", OPS, "Embedding", "gradient", edit("out[k] += row", "out[k] = row")),
+    Bug("the last part of many equal ids wins", OPS, "Embedding", "gradient", edit("out[k] += np.dot", "out[k] = np.dot")),
     Bug("no bias for one-hot rows", OPS, "GRU", "gradient", edit(
         "    if b is not None:\n        out += b", "        if b is not None:\n            out += b")),
     Bug("the slope of a sigmoid off by a factor", OPS, "LSTM", "gradient", edit(
@@ -226,20 +232,18 @@ OTHER_BUGS = [
         " if field.init]", " if field.init and not field.kw_only]")),
     Bug("a layer that is written twice", "minidl.graph", "Graph", "config", edit(
         "            if self.owners[name] != name:\n                layer", "            if False:\n                layer")),
-    Bug("one cache in double precision", G, "GRU", "dtype", edit(
-        '"s": Cache((T, B, H))', '"s": Cache((T, B, H), "float64")')),
 ]
 
 EXECUTOR_BUGS = [
-    Bug("fan-out is not summed", PROGRAM, "Graph", "gradient", edit("if len(parts) > 1 else [call]", "if False else [call]")),
-    Bug("fan-out sums but the first", PROGRAM, "Graph", "gradient", edit(
+    Bug("fan-out is not summed", BACKWARD, "Graph", "gradient", edit("if len(parts) > 1 else [call]", "if False else [call]")),
+    Bug("fan-out sums but the first", BACKWARD, "Graph", "gradient", edit(
         "partial(add_up, parts[1:], parts[0], True)", "partial(add_up, parts[1:], parts[0])")),
-    Bug("shared weights keep the gradient of one use", PROGRAM, "Graph", "gradient", edit(
+    Bug("shared weights keep the gradient of one use", BACKWARD, "Graph", "gradient", edit(
         "    return len(users) > 1 or", "    return")),
-    Bug("shared weights add to what was there", PROGRAM, "Graph", "poison", edit("add_up, parts, total)", "add_up, parts, total, True)")),
-    Bug("inputs with several readers are not summed", PROGRAM, "Graph", "gradient", edit(
+    Bug("shared weights add to what was there", BACKWARD, "Graph", "poison", edit("add_up, parts, total)", "add_up, parts, total, True)")),
+    Bug("inputs with several readers are not summed", BACKWARD, "Graph", "gradient", edit(
         "for name in self.input_gradients()]\n        self.calls", "for name in ()]\n        self.calls")),
-    Bug("a result that is read again is not summed", PROGRAM, "Graph", "gradient", edit("return seed + [", "return seed or [")),
+    Bug("a result that is read again is not summed", BACKWARD, "Graph", "gradient", edit("return seed + [", "return seed or [")),
     Bug("what is not reached keeps its gradient", EXECUTOR, "Graph", "results", edit("            grad[...] = 0", "            pass")),
     Bug("state is not taken up", EXECUTOR, "LSTM", "windows", edit("            array[0] = self.state[key]", "            array[0] = 0")),
     Bug("state from the step before the last", EXECUTOR, "GRU", "windows", edit("last = array[-1]", "last = array[-2]")),
@@ -247,10 +251,10 @@ EXECUTOR_BUGS = [
     Bug("a reset that resets one row", EXECUTOR, "LSTM", "windows", edit("carried[...] = 0", "carried[:1] = 0")),
     Bug("bytes shared one call too long", "minidl.memory", "Graph", "gradient", edit(
         "self.first <= other.last and other.first <= self.last", "self.first < other.last and other.first < self.last")),
-    Bug("a gradient freed before it is read", PROGRAM, "Graph", "gradient", edit("at.get(source, end))", "i)")),
+    Bug("a gradient freed before it is read", BACKWARD, "Graph", "gradient", edit("at.get(source, end))", "i)")),
     Bug("a carried value that starts where it likes", EXECUTOR, "GRU", "poison", edit(
         "            array[0] = self.state[key]", "            pass")),
-    Bug("inputs read as they come", PROGRAM, "Dense", "allocation", edit(
+    Bug("inputs read as they come", "minidl.forward", "Dense", "allocation", edit(
         'np.int64 if self.context.graph.inputs[name].dtype == "int" else self.context.dtype',
         'np.int64 if self.context.graph.inputs[name].dtype == "int" else np.float64')),
 ]  # fmt: skip

@@ -11,7 +11,6 @@ import signal
 import struct
 import subprocess
 import sys
-import threading
 import time
 import urllib.parse
 import urllib.request
@@ -302,7 +301,7 @@ def test_resume_hides_rewound_steps(tmp_path: Path) -> None:
 
 def test_resume_after_the_clock_was_set_back(tmp_path: Path) -> None:
     first = session(tmp_path, range(100))
-    first.rename(tmp_path / "events.out.tfevents.9876543210.elsewhere.1.0")
+    first.rename(tmp_path / "events.out.tfevents.9876543210.zzz.1.0")
     session(tmp_path, range(50, 80), purge_step=50)
     for steps in readers(tmp_path):
         assert steps == list(range(80))
@@ -319,14 +318,10 @@ def test_two_writers_in_one_folder_in_one_second(tmp_path: Path) -> None:
     assert len(curve(tmp_path, "first")) == len(curve(tmp_path, "second")) == 10
 
 
-def test_writers_opened_at_once_by_threads(tmp_path: Path) -> None:
-    paths: list[Path] = []
-    threads = [threading.Thread(target=lambda: paths.append(session(tmp_path, range(3)))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(paths)) == 8
+def test_names_differ_by_process_and_count(tmp_path: Path) -> None:
+    first, second = (session(tmp_path / folder, range(1)).name.split(".")[-2:] for folder in ("a", "b"))
+    assert first[0] == second[0] == str(os.getpid())
+    assert int(first[1]) < int(second[1])
 
 
 # Faults.

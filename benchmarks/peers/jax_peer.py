@@ -1,4 +1,4 @@
-"""JAX: the whole training step compiled as one function, with optax; buffers are donated, so that updates are in place."""
+"""JAX: the whole training step with optax compiled as one function; donated buffers let it update in place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
+import optax  # type: ignore[import-untyped]
 
 from benchmarks.peers.peer import Peer
 from benchmarks.start import Weights, batches
@@ -32,6 +32,7 @@ class Training(Peer):
 
     def step(self) -> jax.Array:
         """One training step; the loss may not have been computed yet."""
+        loss: jax.Array
         ids, targets = next(self.batches)
         self.weights, self.slots, self.states, loss = self.update(self.weights, self.slots, self.states, ids, targets)
         return loss

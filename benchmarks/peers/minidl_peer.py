@@ -10,8 +10,8 @@ from benchmarks.peers.peer import Peer
 from benchmarks.start import Weights, batches, model
 from benchmarks.workloads import Workload
 from minidl import Model
-from minidl.ops import softmax
 from minidl.optim import Adam
+from minidl.sampling import Choice, generate
 
 
 class Training(Peer):
@@ -36,21 +36,16 @@ class Sampling(Peer):
 
     def __init__(self, workload: Workload, weights: Weights) -> None:
         self.model = start(workload, weights).replica()
-        self.batches = cycle(batches(workload))
-        self.rng = np.random.default_rng(0)
-        self.id = np.zeros((1, 1), np.int64)
-        self.p = np.empty(workload.symbols, np.float32)
+        self.given = cycle(batches(workload))
+        self.symbols = generate(self.model, [0], Choice(), np.random.default_rng(0))
 
     def step(self) -> int:
         """One symbol."""
-        softmax(self.model.forward(ids=self.id)["logits"][0, 0], out=self.p)
-        drawn = int(np.searchsorted(np.cumsum(self.p), self.rng.random()))
-        self.id[0, 0] = min(drawn, self.p.size - 1)  # a sum may round to less than 1
-        return drawn
+        return next(self.symbols)
 
     def losses(self, steps: int) -> list[float]:
         """Of given symbols instead of drawn ones."""
-        given = [next(self.batches) for _ in range(steps)]
+        given = [next(self.given) for _ in range(steps)]
         return [self.model.forward(ids=ids, targets=targets)["loss"] for ids, targets in given]
 
 

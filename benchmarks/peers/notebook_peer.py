@@ -33,9 +33,11 @@ class Training(Peer):
     """Forward and backward, clip and Adam, as the notebook's `train` calls them."""
 
     def __init__(self, workload: Workload, weights: Weights, notebook: Path) -> None:
-        np.row_stack = np.vstack  # type: ignore[attr-defined]  # the name that the notebook knows, without its warning
+        np.row_stack = np.vstack  # noqa: NPY201  the name that the notebook knows, without its warning
         names: dict[str, Any] = {"np": np}
-        exec(class_source(notebook.read_text(encoding="utf-8")), names)  # the user's own file, named on the command line
+        exec(
+            class_source(notebook.read_text(encoding="utf-8")), names
+        )  # the user's own file, named on the command line
         size = {"vocab_size": workload.symbols, "n_h": workload.units, "seq_len": workload.steps}
         self.lstm = names["LSTM"]({}, {}, **size, lr=workload.lr)
         self._take_over(weights)

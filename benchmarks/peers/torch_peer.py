@@ -35,7 +35,7 @@ class Net(nn.Module):
 
 @torch.no_grad()
 def copy_lstm(module: nn.Module, suffix: str, weights: Weights, node: str) -> None:
-    """Take over the weights of an LSTM; the second of PyTorch's two biases stays at zero, so that the sum learns once."""
+    """Take over the weights of an LSTM; PyTorch's second bias stays at zero, so that their sum learns once."""
     getattr(module, f"weight_ih{suffix}").copy_(torch.from_numpy(weights[f"{node}/Wx"].T))
     getattr(module, f"weight_hh{suffix}").copy_(torch.from_numpy(weights[f"{node}/Wh"].T))
     getattr(module, f"bias_ih{suffix}").copy_(torch.from_numpy(weights[f"{node}/b"]))
@@ -100,7 +100,7 @@ class Sampling(Peer):
         self.eye = torch.eye(workload.symbols)
         shape = (1, workload.units) if self.cell is not None else (1, 1, workload.units)
         self.state = (torch.zeros(shape), torch.zeros(shape))
-        self.batches = cycle(batches(workload))
+        self.given = cycle(batches(workload))
         self.id = 0
 
     def logits(self, symbol: int) -> Tensor:
@@ -121,6 +121,6 @@ class Sampling(Peer):
     @torch.inference_mode()
     def losses(self, steps: int) -> list[float]:
         """Of given symbols instead of drawn ones."""
-        given = [next(self.batches) for _ in range(steps)]
+        given = [next(self.given) for _ in range(steps)]
         cross_entropy = nn.functional.cross_entropy
         return [cross_entropy(self.logits(int(x[0, 0])), torch.from_numpy(y[0])).item() for x, y in given]

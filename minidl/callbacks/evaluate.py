@@ -52,7 +52,7 @@ class Evaluate(Callback):
         trainer.record |= measured
         progress, loss = trainer.progress, measured["val/loss"]
         progress.validation.append(loss)
-        if loss < progress.best:
+        if progress.best is None or loss < progress.best:
             progress.best, progress.best_step = loss, progress.step
 
     def finish(self, trainer: Trainer, *, completed: bool) -> None:

@@ -29,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     model, progress = Model.load(path), read_archive(path).meta.get("progress")
     print(f"{path}\n\n{model}\n")
     if progress is not None:
-        print(f"step {progress['step']}, best validation loss {progress['best']:.4f} at step {progress['best_step']}\n")
+        best = "" if progress["best"] is None else f", best validation loss {progress['best']:.4f}"
+        print(f"step {progress['step']}{best}\n")
     width = max(len(name) for name in model.parameters)
     print(f"{'array'.ljust(width)}  {'shape':14}  {'mean':>9}  {'std':>9}  {'largest':>9}")
     for name, array in model.parameters.items():

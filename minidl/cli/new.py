@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the project; a folder that holds something is left alone."""
-    from minidl.archive import write_whole
+    from minidl.storage import write_whole
     from minidl.errors import UsageError
 
     folder: Path = arguments.folder

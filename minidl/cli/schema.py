@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the schema."""
-    from minidl.archive import write_whole
+    from minidl.storage import write_whole
     from minidl.experiment.schema import experiment_schema
 
     text = json.dumps(experiment_schema(), indent=2) + "\n"

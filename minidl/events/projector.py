@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.archive import write_whole
+from minidl.storage import write_whole
 from minidl.errors import UsageError
 from minidl.events.text import encodable
 

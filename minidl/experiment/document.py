@@ -67,6 +67,14 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """Text with line breaks is double-quoted, for other styles lose those that YAML 1.1 knew besides."""
+        one_line = text.splitlines() in ([], [text])
+        return self.represent_scalar(scalars.TEXT, text, style=None if one_line else '"')
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
 
 def _load(path: Path, extended_at: Mark | None, chain: tuple[str, ...]) -> Document:
     document = parse(_decoded(_content(path, extended_at), str(path)), str(path))
@@ -91,7 +99,7 @@ def _content(path: Path, extended_at: Mark | None) -> bytes:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or a pipe"
-            refuse(Mistake(extended_at, f"{place} is {kind}, not an experiment file{_near(path)}"))
+            refuse(Mistake(extended_at, f"{place} is {kind}, not an experiment file"))
         if status.st_size > BYTES:
             size = f"{status.st_size:,} bytes long, an experiment at most {BYTES:,}"
             refuse(Mistake(extended_at, f"{place} is {size}: is this the data?"))

@@ -15,6 +15,7 @@ Locator = Callable[[int], "Mark"]
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 TAB = "\t"
 WIDTH = 100  # characters of an offending line that are shown
+LONGEST_MESSAGE = 600  # characters; a name in it may be as long as the file
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,12 @@ def report(mistakes: Iterable[Mistake]) -> str:
 
 
 def _shown(mistake: Mistake) -> str:
-    if mistake.mark is None:
-        return mistake.message
-    excerpt = f"\n{mistake.mark.excerpt()}" if mistake.mark.text.strip() else ""
-    return f"{mistake.mark}: {mistake.message}{excerpt}"
+    mark, message = mistake.mark, mistake.message
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[:LONGEST_MESSAGE]} ..."
+    if mark is None:
+        return message
+    return f"{mark}: {message}\n{mark.excerpt()}" if mark.text.strip() else f"{mark}: {message}"
 
 
 def _position(mistake: Mistake) -> tuple[str, int, int]:

@@ -104,7 +104,7 @@ class _Loader(yaml.SafeLoader):
         if event.tag is None:
             return
         tag = event.tag.replace(scalars.TAG, "!!")
-        message = f"tags are not allowed: leave out {tag!r}, or quote a text that begins with '!'"
+        message = f"tags are not allowed: leave out {tag!r:.60}, or quote a text that begins with '!'"
         self.reading.mistakes.append(Mistake(self.locate(event.start_mark.index), message))
         event.tag = None
 

@@ -119,12 +119,8 @@ def _run(experiment: Experiment, folder: RunFolder, trainer: Trainer) -> Outcome
         )
     finally:
         with contextlib.suppress(OSError):
-            folder.describe({"state": state, "step": trainer.progress.step, "best": _finite(trainer.progress.best)})
+            folder.describe({"state": state, "step": trainer.progress.step, "best": trainer.progress.best})
     return Outcome(folder.path, state, code)
-
-
-def _finite(value: float) -> float | None:
-    return value if abs(value) < float("inf") else None
 
 
 @contextlib.contextmanager

@@ -19,11 +19,10 @@ KNOWN: tuple[tuple[str, bool, str], ...] = (
     ("but (?:found|got) '<stream end>'", True, "this bracket is never closed"),
     ("found character (.+) that cannot start", False, "text that begins with {0} needs quotes"),
     ("expected <block end>, but found '([\\]}},])'", False, "this {0} belongs to no bracket above"),
+    ("expected <block end>, but found ':'", False, "a key is missing before this ':'"),
     ("another document", False, "one file holds one document: remove this line and what follows"),
     ("expected the node content", False, "a value is missing here"),
     ("undefined alias (.+)", False, "no anchor {0} above this alias; text that begins with '*' needs quotes"),
-    ("unknown escape character '(.+)'", False, "\\{0} is no escape: write \\\\, or use single quotes"),
-    ("expected escape sequence", False, "this backslash begins an escape: write \\\\, or use single quotes"),
     ("expected chomping", False, "after '|' or '>' a text begins on the next line"),
     ("second occurrence", False, "this anchor is given twice"),
     ("sequence entries are not allowed here", False, "a list begins on a line of its own, or is written [a, b]"),
@@ -97,6 +96,10 @@ def _open_bracket(text: str, at: int, opening: int) -> tuple[int, str]:
     return len(text.rstrip()) - 1, "a bracket is not closed before the end"
 
 
+def _escape(text: str, at: int, opening: int) -> tuple[int, str]:
+    return text.rfind("\\", 0, at), "this backslash begins no known escape: write \\\\, or use single quotes"
+
+
 def _tab(text: str, at: int, opening: int) -> tuple[int, str]:
     indents = not text[_line_start(text, at) : at].strip()
     return at, f"tabs are not allowed {'for indentation' if indents else 'here'}: use spaces"
@@ -109,6 +112,7 @@ JUDGED: tuple[tuple[str, Callable[[str, int, int], tuple[int, str]]], ...] = (
     ("expected the node content, but found '<stream end>'", _open_bracket),
     ("(<block end>|'<document start>'), but found '<(scalar|alias|anchor|tag)>'", _text_after_value),
     ("expected (<block end>, but found '[-?<]|'<document start>')", _misplaced_line),
+    ("unknown escape character|expected escape sequence", _escape),
     (r"found character '\\t'", _tab),
 )
 

@@ -1,0 +1,156 @@
+"""Measurements as tables in Markdown, and as plain data."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.contestants import GEMM, OWN
+from benchmarks.footprint import Footprint
+from benchmarks.gemm import products
+from benchmarks.harness import Measurement, Result
+
+LIBRARIES = ("minidl", "numpy", "numba", "torch", "jax", "jaxlib", "optax")
+SPEED = (
+    "workload",
+    "threads",
+    "peer, best setting",
+    "1000 tokens/s",
+    "spread",
+    "products",
+    *(f"{name} is" for name in OWN),
+    "peak MB",
+)
+SIZE = ("library", "import s", "import MB", "disk MB", "disk MB with dependencies")
+
+
+def best(measurement: Measurement) -> list[Result]:
+    """One result for each peer: that of its fastest setting."""
+    peers: dict[str, Result] = {}
+    for result in sorted(measurement.results, key=lambda result: result.seconds):
+        peers.setdefault(result.contestant.peer, result)
+    return [peers[name] for name in dict.fromkeys(result.contestant.peer for result in measurement.results)]
+
+
+def speed_table(measurements: Sequence[Measurement]) -> str:
+    """Throughput of each peer in its best setting, and how many times as fast minidl is."""
+    rows = [speed_row(measurement, result) for measurement in measurements for result in best(measurement)]
+    return table(SPEED, rows)
+
+
+def speed_row(measurement: Measurement, result: Result) -> list[str]:
+    """One peer on one workload."""
+    workload, results = measurement.workload, {r.contestant.peer: r for r in best(measurement)}
+    ratios = [f"{result.slower_than(results[name]):.2f} x" if name in results else "" for name in OWN]
+    name = "its matrix products alone" if result.contestant.peer == GEMM else str(result.contestant)
+    return [
+        f"{workload.name} {workload.about}",
+        str(measurement.threads),
+        name,
+        f"{workload.tokens / result.seconds / 1000:.3g}",
+        f"{result.spread:.0%}",
+        f"{1 / result.slower_than(results[GEMM]):.0%}",
+        *ratios,
+        f"{result.memory:.0f}",
+    ]
+
+
+def size_table(footprints: Iterable[Footprint]) -> str:
+    """Import and installation of each library."""
+    rows = [
+        [f.library, f"{f.seconds:.2f}", f"{f.memory:.0f}", f"{f.disk_alone:.1f}", f"{f.disk:.0f}"] for f in footprints
+    ]
+    return table(SIZE, rows)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table.
+
+    >>> print(table(["a", "b"], [["1", "2"]]))
+    | a | b |
+    |---|---|
+    | 1 | 2 |
+    """
+    lines = [header, *rows]
+    drawn = [f"| {' | '.join(line)} |" for line in lines]
+    drawn.insert(1, f"|{'---|' * len(header)}")
+    return "\n".join(drawn)
+
+
+def notes(measurements: Sequence[Measurement]) -> str:
+    """How the table is to be read, and how quiet the machine was."""
+    difference = max(one.difference for one in measurements)
+    single = [result for one in measurements if one.threads == 1 for result in one.results]
+    lines = [
+        "Peers took turns, a slice each; speeds are medians over the slices, spread is the middle half of them, "
+        "and ratios are medians over neighbouring slices. Products: the time of the workload's own matrix products "
+        "in NumPy, as a share of the step.",
+        f"Losses of five steps from the same weights agree within {difference:.0e}, relative.",
+    ]
+    if single:
+        share = median(result.processor / result.seconds for result in single)
+        lines.append(f"A peer on one thread had {share:.0%} of its core; far below 100 % the machine was not quiet.")
+    return "\n".join(lines)
+
+
+def document(measurements: Sequence[Measurement], footprints: Iterable[Footprint]) -> dict[str, Any]:
+    """Everything that was measured, for a JSON file."""
+    return {
+        "machine": machine(),
+        "footprints": [asdict(footprint) for footprint in footprints],
+        "measurements": [
+            {
+                "workload": asdict(one.workload),
+                "threads": one.threads,
+                "difference": one.difference,
+                "gflop": sum(product.flops for product in products(one.workload)) / 1e9,
+                "results": [result_data(one, result) for result in one.results],
+            }
+            for one in measurements
+        ],
+    }
+
+
+def result_data(measurement: Measurement, result: Result) -> dict[str, Any]:
+    """One contestant's slices, and what follows from them."""
+    return {
+        "peer": result.contestant.peer,
+        "setting": result.contestant.setting,
+        "tokens_per_second": measurement.workload.tokens / result.seconds,
+        "spread": result.spread,
+        "slower_than": {str(r.contestant): result.slower_than(r) for r in measurement.results},
+        "memory_mb": result.memory,
+        "slices": [piece._asdict() for piece in result.slices],
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Processor and versions."""
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "libraries": {name: known for name in LIBRARIES if (known := library_version(name))},
+    }
+
+
+def processor() -> str:
+    """Its name, where the system tells."""
+    known = Path("/proc/cpuinfo")
+    lines = known.read_text().splitlines() if known.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def library_version(name: str) -> str | None:
+    """The version of an installed library."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

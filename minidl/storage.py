@@ -1,0 +1,88 @@
+"""Files put in place as a whole or not at all, and the words for what the disk refuses."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+from typing import TypeAlias
+
+from minidl.errors import StorageError, suggest
+
+FilePath: TypeAlias = str | os.PathLike[str]
+
+
+def write_whole(path: FilePath, data: bytes) -> None:
+    """Put a file in place as a whole or not at all, even if the process or the power dies.
+
+    A link is followed. Raises StorageError with the errno of the fault; then the older file is
+    intact, or, if only the last sync of its folder failed, the new one whole.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_whole(f"{folder}/run.json", b"{}")
+    ...     os.listdir(folder)
+    ['run.json']
+    """
+    target = Path(path)
+    try:
+        target = Path(os.path.realpath(target))
+        refuse_special(target)
+        _replace(target, data)
+    except (OSError, ValueError) as error:
+        reason = reason_of(target, error)
+        refusal = StorageError(
+            f"{target}: cannot be written ({reason}); check the folder, its permissions and its free space"
+        )
+        refusal.errno = getattr(error, "errno", errno.EINVAL)
+        raise refusal from error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    # A fresh name each time, so that two writers never share a file.
+    temporary = target.with_name(f".minidl-{os.urandom(8).hex()}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    if hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
+        _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # how some network file systems say that they never can
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def refuse_special(path: Path) -> None:
+    """Refuse a folder, a pipe, a device: reading might never end, writing would replace it."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(errno.EINVAL, "it is a pipe or a device")
+
+
+def reason_of(path: Path, error: OSError | ValueError) -> str:
+    """What the system said; where a name was wrong, with the nearest one beside it."""
+    reason = getattr(error, "strerror", None) or str(error)
+    if not isinstance(error, (FileNotFoundError, IsADirectoryError)):
+        return reason
+    while not os.path.isdir(path.parent):
+        path = path.parent
+    with contextlib.suppress(OSError):
+        reason += suggest(path.name, set(os.listdir(path.parent)) - {path.name})
+    return reason
