@@ -46,6 +46,4 @@ def settings(workload: Workload, peer: str, notebook: Path | None) -> tuple[str,
         return ("",) if able and not workload.sampling else ()
     if workload.sampling:
         return ("LSTMCell", "LSTM") if peer == "torch" else ()
-    if peer == "jax":
-        return ("unroll 1", "unroll 2")
-    return ("time-major fused", "batch-first fused", "time-major foreach")
+    return ("time-major", "batch-first") if peer == "torch" else ("",)

@@ -41,7 +41,7 @@ class Footprint:
 
 
 def footprints(peers: Iterable[str]) -> list[Footprint]:
-    """Of minidl and those peers, as far as installed; imports take turns, the first, which fills caches, not counted."""
+    """Of minidl and those peers, as far as installed; imports take turns, and the first round only fills caches."""
     asked = {"numpy", "minidl", *peers}
     installed = {name: module for name, module in MODULES.items() if name in asked and find(name) is not None}
     rounds = [{name: measure_import(module) for name, module in installed.items()} for _ in range(1 + ROUNDS)][1:]
@@ -98,10 +98,8 @@ def find(name: str) -> Distribution | None:
 
 
 def size_on_disk(name: str) -> float:
-    """Megabytes of an installed distribution; of the package in this folder where it runs from the checkout."""
-    known = find(name)
-    files = {Path(str(file.locate())) for file in (known.files if known else None) or []}
-    package = ROOT / name
-    if package.is_dir():
-        files |= set(package.rglob("*"))
+    """Megabytes of an installed distribution; for the one of this checkout, of its package."""
+    known, package = find(name), ROOT / name
+    installed = [Path(str(file.locate())) for file in (known.files if known else None) or []]
+    files = package.rglob("*") if package.is_dir() else installed
     return sum(file.stat().st_size for file in files if file.is_file()) / 1e6

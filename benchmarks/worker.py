@@ -63,7 +63,7 @@ def build(name: str, setting: str, workload: Workload, weights: str, notebook: s
     if name == "jax":
         from benchmarks.peers import jax_peer
 
-        return jax_peer.Training(workload, start, setting)
+        return jax_peer.Training(workload, start)
     from benchmarks.peers import notebook_peer
 
     return notebook_peer.Training(workload, start, Path(str(notebook)))

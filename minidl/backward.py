@@ -44,7 +44,7 @@ class Backward:
 
     def input_gradients(self) -> list[str]:
         """The inputs whose gradient comes out."""
-        return [name for name in self.context.graph.inputs if name in self.parts]
+        return [name for name in self.context.graph.inputs if self._parts_of(name)]
 
     def gradient(self, name: str) -> Array:
         """Where the gradient of a node or an input stands after the calls."""
@@ -65,9 +65,9 @@ class Backward:
         graph, dtype, end = self.context.graph, self.context.dtype, len(self.order)
         at = {name: i for i, name in enumerate(self.order)}
         requests: dict[Hashable, Request] = {}
+        for name in seeds & self.wanted:
+            requests[name, "seed"] = Request(self._shape(name), dtype, -1, at.get(name, end))
         for name, i in at.items():
-            if name in seeds:
-                requests[name, "seed"] = Request(self._shape(name), dtype, -1, i)
             for port, source in enumerate(graph.sources(name)):
                 if source in self.wanted:
                     requests[name, port] = Request(self._shape(source), dtype, i, at.get(source, end))

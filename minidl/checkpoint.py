@@ -1,28 +1,26 @@
-"""Checkpoints: a run at one step, in a file that also is a model, and the folder that keeps them."""
+"""Checkpoints: a run at one step, as arrays and plain data. A file of them is also a model."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import logging
-import os
-import re
-from collections.abc import Mapping
-from pathlib import Path
+import json
+import math
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.archive import Archive, read_archive, write_archive
-from minidl.errors import CheckpointError, StorageError
+from minidl.archive import Archive
+from minidl.differences import differences
+from minidl.errors import CheckpointError
+from minidl.layer import Carried
 
 if TYPE_CHECKING:
-    from minidl.trainer import Trainer
+    from minidl.callbacks.base import Callback
+    from minidl.trainer import Progress, Trainer
 
 Array = NDArray[Any]
-logger = logging.getLogger("minidl")
-STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
 
 
 def capture(trainer: Trainer) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -34,98 +32,135 @@ def capture(trainer: Trainer) -> tuple[dict[str, Array], dict[str, Any]]:
     arrays |= {f"state/{name}": array for name, array in state.items()}
     return arrays, {
         "model": trainer.model.config(),
-        "optimizer": {"config": trainer.optimizer.config(), "steps": memory.steps, "grad_norm": memory.grad_norm},
+        "optimizer": {"type": trainer.optimizer.type_name(), "steps": memory.steps, "grad_norm": _spelt(memory.grad_norm)},
         "generators": generators,
-        "progress": dataclasses.asdict(trainer.progress),
-        "callbacks": {callback.type_name(): callback.memory() for callback in trainer.callbacks},
+        "progress": _spelt(dataclasses.asdict(trainer.progress)),
+        "callbacks": {name: memory for name, callback in _named(trainer) if (memory := callback.memory())},
         "data": trainer.data.digest,
     }
 
 
 def restore(trainer: Trainer, archive: Archive, source: str) -> None:
     """Bring a trainer to where `capture` found another one; CheckpointError, and no change, where it does not fit."""
+    try:
+        found = _read(trainer, archive)
+        trainer.model.set_parameters(archive.arrays, "it")
+        trainer.model.executor.remember(found.state, found.generators)
+        trainer.optimizer.restore(found.steps, found.slots)
+        trainer.optimizer.memory.grad_norm = found.grad_norm
+        trainer.progress = found.progress
+        for name, callback in _named(trainer):
+            if name in archive.meta["callbacks"]:
+                callback.remember(archive.meta["callbacks"][name])
+    except CheckpointError as error:
+        raise CheckpointError(f"{source}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise CheckpointError(f"{source}: holds no run that could be resumed ({reason}); start a new run") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """What a checkpoint says, checked against the run that is to go on from it."""
+
+    progress: Progress
+    steps: int
+    grad_norm: float
+    slots: dict[str, Array]
+    state: dict[str, Array]
+    generators: dict[str, Any]
+
+
+def _read(trainer: Trainer, archive: Archive) -> _Found:
+    from pydantic import TypeAdapter
+
+    from minidl.trainer import Progress
+
     meta = archive.meta
-    if meta.get("data") != trainer.data.digest:
-        raise CheckpointError(f"{source}: the data is not what this run was trained on; resume with the same data")
-    slots = _slots(trainer, archive, source)
-    trainer.model.set_parameters(archive.arrays, source)
-    trainer.model.executor.remember(_under("state/", archive.arrays), meta["generators"])
-    trainer.optimizer.restore(meta["optimizer"]["steps"], slots)
-    trainer.optimizer.memory.grad_norm = meta["optimizer"]["grad_norm"]
-    trainer.progress = type(trainer.progress)(**meta["progress"])
-    for callback in trainer.callbacks:
-        if callback.type_name() in meta["callbacks"]:
-            callback.remember(meta["callbacks"][callback.type_name()])
+    _check_origin(trainer, meta)
+    optimizer = meta["optimizer"]
+    return _Found(
+        progress=TypeAdapter(Progress).validate_python(meta["progress"]),
+        steps=int(optimizer["steps"]),
+        grad_norm=float(optimizer["grad_norm"]),
+        slots=_slots(trainer, archive),
+        state=_state(trainer, archive),
+        generators=_generators(trainer, meta),
+    )
+
+
+def _check_origin(trainer: Trainer, meta: Mapping[str, Any]) -> None:
+    """Refuse what was trained on other data, or is another model, even if its arrays would fit."""
+    if meta["data"] != trainer.data.digest:
+        raise CheckpointError("the data is not what this run was trained on; resume with the same data")
+    model, own = meta["model"], json.loads(json.dumps(trainer.model.config()))
+    if model["vocabulary"] != own["vocabulary"]:
+        raise CheckpointError("the vocabulary is not that of this run; resume with the data and the minidl it began with")
+    changed = differences(model["graph"], own["graph"])
+    if changed:
+        lines = "\n".join(f"  {name}: {what}" for name, what in changed.items())
+        raise CheckpointError(f"the model has changed since this run was begun:\n{lines}\nChange it back to resume.")
+
+
+def _slots(trainer: Trainer, archive: Archive) -> dict[str, Array]:
+    slots = _under("optimizer/", archive.arrays)
+    meta, size = archive.meta["optimizer"], trainer.model.weights.flat.size
+    wanted = set(trainer.optimizer.slots) if slots or meta["steps"] else set()
+    if set(slots) != wanted or any(slot.shape != (size,) for slot in slots.values()):
+        raise CheckpointError(
+            f"its optimizer ({meta['type']}) is not that of this run ({trainer.optimizer.type_name()}); "
+            "resume with the optimizer that the run was begun with"
+        )
+    _check_finite("optimizer", slots)
+    return slots
+
+
+def _state(trainer: Trainer, archive: Archive) -> dict[str, Array]:
+    state = _under("state/", archive.arrays)
+    carried = {
+        f"{name}/{array}"
+        for name, node in trainer.model.graph.nodes.items()
+        for array, declared in node.declarations.items()
+        if isinstance(declared, Carried)
+    }
+    if not set(state) <= carried:
+        raise CheckpointError(f"it carries {', '.join(sorted(set(state) - carried))}, which this model does not have")
+    _check_finite("state", state)
+    return state
+
+
+def _generators(trainer: Trainer, meta: Mapping[str, Any]) -> dict[str, Any]:
+    generators: dict[str, Any] = meta["generators"]
+    if set(generators) != set(trainer.model.executor.rngs):
+        raise CheckpointError("its random generators are not those of this model")
+    for state in generators.values():
+        np.random.default_rng(0).bit_generator.state = state  # raises for what no generator has written
+    return generators
+
+
+def _check_finite(what: str, arrays: Mapping[str, Array]) -> None:
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"its {what} array {name} holds NaN or infinity; take an older checkpoint")
 
 
 def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _slots(trainer: Trainer, archive: Archive, source: str) -> dict[str, Array]:
-    slots = _under("optimizer/", archive.arrays)
-    expected = set(trainer.optimizer.slots) if archive.meta["optimizer"]["steps"] else set()
-    size = trainer.model.weights.flat.size
-    if set(slots) != expected or any(slot.shape != (size,) for slot in slots.values()):
-        raise CheckpointError(
-            f"{source}: its optimizer ({archive.meta['optimizer']['config']['type']}) is not that of this run "
-            f"({trainer.optimizer.type_name()}); resume with the optimizer that the run was begun with"
-        )
-    if not all(np.isfinite(slot).all() for slot in slots.values()):
-        raise CheckpointError(f"{source}: the optimizer holds NaN or infinity; take an older checkpoint")
-    return slots
+def _named(trainer: Trainer) -> Iterator[tuple[str, Callback]]:
+    """The callbacks, each with a name that it has again when the run is resumed."""
+    seen: dict[str, int] = {}
+    for callback in trainer.callbacks:
+        name = callback.type_name()
+        seen[name] = seen.get(name, 0) + 1
+        yield name if seen[name] == 1 else f"{name} {seen[name]}", callback
 
 
-class Checkpoints:
-    """A folder of files step-00001200.npz, with links `best` and `last` to two of them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def save(self, step: int, arrays: Mapping[str, Array], meta: Mapping[str, Any], *, best: bool) -> Path:
-        """Write a file, then let the links point to it."""
-        path = self.folder / f"step-{step:08d}.npz"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_archive(path, arrays, meta)
-            for name in ("last", "best") if best else ("last",):
-                self._link(name, path.name)
-        except StorageError:
-            raise
-        except OSError as error:
-            raise StorageError(error.errno, f"{path}: cannot be written ({error.strerror})") from error
-        return path
-
-    def _link(self, name: str, target: str) -> None:
-        temporary = self.folder / f".{name}.{os.getpid()}"
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        temporary.symlink_to(target)
-        os.replace(temporary, self.folder / name)
-
-    def files(self) -> list[Path]:
-        """All step files, the newest first."""
-        if not self.folder.is_dir():
-            return []
-        found = [path for path in self.folder.iterdir() if STEP_FILE.fullmatch(path.name)]
-        return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")), reverse=True)
-
-    def rotate(self, keep: int) -> None:
-        """Delete all but the newest files and the best; links never dangle, since they were set before."""
-        linked = {os.path.realpath(self.folder / name) for name in ("best", "last")}
-        for path in self.files()[keep:]:
-            if os.path.realpath(path) not in linked:
-                with contextlib.suppress(OSError):
-                    path.unlink()
-
-    def newest(self) -> tuple[Path, Archive]:
-        """The newest file that is sound; says so where a newer one is not."""
-        files = self.files()
-        if not files:
-            raise CheckpointError(f"{self.folder} holds no checkpoint: there is nothing to resume")
-        for path in files:
-            try:
-                return path, read_archive(path)
-            except CheckpointError as error:
-                logger.warning("%s; falling back to the checkpoint before it", error)
-        raise CheckpointError(f"{self.folder}: none of its {len(files)} checkpoints can be read")
+def _spelt(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they are spelt as text, which reads back as the number."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: _spelt(item) for name, item in value.items()}
+    return [_spelt(item) for item in value] if isinstance(value, list) else value

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from minidl.backward import Backward
 from minidl.binding import Context
 from minidl.errors import DataError, UsageError, suggest
-from minidl.feeds import check_feeds, lowest_allowed
+from minidl.feeds import Feeds
 from minidl.forward import Forward
 from minidl.graph import Graph
 from minidl.memory import Arena, Ruler
@@ -37,7 +37,7 @@ class Executor:
         self.rngs = {name: np.random.default_rng([seed, zlib.crc32(name.encode())]) for name in graph.nodes}
         self.context = Context(graph, weights, self.gradients, training, self.rngs, input_gradients)
         self.state: dict[str, Array] = {}
-        self._lowest = lowest_allowed(graph)
+        self._feeds = Feeds(graph, "fiub" if np.isrealobj(weights.flat) else "fciub")
         self._result_names = {name: graph.names[node] for name, node in graph.results.items()}
         self._arenas = Arena(), Arena()
         self._forwards: dict[Any, Forward] = {}
@@ -47,7 +47,8 @@ class Executor:
 
     def forward(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """All results that can be computed from these inputs: views of the executor's own buffers."""
-        arrays = check_feeds(self.graph, feeds, self._lowest)
+        arrays = self._feeds.check(feeds)
+        self._current = None  # until this pass is through, there is nothing to go back from
         program = self._forward_program({name: array.shape for name, array in arrays.items()})
         for name, array in arrays.items():
             np.copyto(program.values[name], array, casting="same_kind" if array.dtype.kind != "u" else "unsafe")
@@ -61,6 +62,8 @@ class Executor:
     def backward(self, seeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """Gradients of Σ seed · result for every parameter (into `gradients`) and float input (returned)."""
         program = self._backward_program(tuple(sorted(self._seeded_nodes(seeds))))
+        for seed in program.seeds.values():
+            seed[...] = 0
         for name, value in seeds.items():
             self._set_seed(program, name, value)
         for grad in program.untouched:
@@ -142,7 +145,7 @@ class Executor:
             last = array[-1] if lengths is None else array[lengths, np.arange(array.shape[1])]
             self.state[key][...] = last
 
-    def _seeded_nodes(self, seeds: Mapping[str, ArrayLike]) -> list[str]:
+    def _seeded_nodes(self, seeds: Mapping[str, ArrayLike]) -> set[str]:
         for name in seeds:
             if name not in self._result_names:
                 known = ", ".join(self._result_names)
@@ -152,7 +155,7 @@ class Executor:
             if self._current is not None and self._result_names[name] not in self._current.values:
                 missing = ", ".join(name for name in self.graph.inputs if name not in self._current.shapes)
                 raise UsageError(f"{name!r} was not computed: the last forward pass was given no {missing}")
-        return [self._result_names[name] for name in seeds]
+        return {self._result_names[name] for name in seeds}
 
     def _set_seed(self, program: Backward, name: str, value: ArrayLike) -> None:
         node = self._result_names[name]
@@ -161,4 +164,4 @@ class Executor:
         seed, given = program.seeds[node], np.asarray(value)
         if given.shape not in (seed.shape, ()):
             raise DataError(f"the gradient of {name!r} should have its shape {seed.shape}, got {given.shape}")
-        seed[...] = given
+        seed += given  # one node may be several results

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,51 +10,75 @@ from numpy.typing import ArrayLike, NDArray
 
 from minidl.errors import DataError, suggest
 from minidl.graph import Graph
+from minidl.layer import Port
 from minidl.node import Axis, Input, port_names, show
 
 Array = NDArray[Any]
 
 
-def check_feeds(graph: Graph, feeds: Mapping[str, ArrayLike], lowest: Mapping[str, int]) -> dict[str, Array]:
-    """The feeds as arrays of integers or numbers with the right axes; raises DataError with the name and the remedy."""
-    for name in feeds:
-        if name not in graph.inputs:
-            raise DataError(f"the model has no input {name!r}{suggest(name, graph.inputs)} ({_expected(graph)})")
-    arrays: dict[str, Array] = {}
-    sizes: dict[str, tuple[int, str]] = {}
-    for name, node in graph.inputs.items():
-        if name in feeds:
-            arrays[name] = _as_kind(node, feeds[name])
-            _check_axes(node, arrays[name], sizes)
-            if node.dtype == "int" and node.depth is not None:
-                _check_range(node, arrays[name], lowest.get(name, 0))
-    return arrays
+class Feeds:
+    """The inputs of a graph, and what they may hold. numbers: kinds of dtype that a float input takes."""
+
+    def __init__(self, graph: Graph, numbers: str) -> None:
+        self.inputs, self.numbers = graph.inputs, numbers
+        ports = {name: [port for source, port in _connections(graph) if source == name] for name in graph.inputs}
+        # -1 is allowed where every reader ignores it; lengths end with the steps.
+        self.lowest = {name: max((port.lowest for port in ports[name]), default=0) for name in graph.inputs}
+        self.within_steps = {name for name in graph.inputs if any(port.within_steps for port in ports[name])}
+
+    def check(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """The feeds as arrays of integers or numbers with the right axes; DataError with the name and the remedy."""
+        for name in feeds:
+            if name not in self.inputs:
+                raise DataError(f"the model has no input {name!r}{suggest(name, self.inputs)} ({self._expected()})")
+        arrays: dict[str, Array] = {}
+        sizes: dict[str, tuple[int, str]] = {}
+        for name, node in self.inputs.items():
+            if name in feeds:
+                arrays[name] = self._as_kind(node, feeds[name])
+                _check_axes(node, arrays[name], sizes)
+        for name, array in arrays.items():
+            self._check_range(self.inputs[name], array, sizes)
+        return arrays
+
+    def _expected(self) -> str:
+        return "inputs: " + ", ".join(f"{name} {show(node.shape)}" for name, node in self.inputs.items())
+
+    def _as_kind(self, node: Input, given: ArrayLike) -> Array:
+        try:
+            array = np.asarray(given)
+        except ValueError:
+            raise DataError(f"input {node.name!r} has rows of several lengths; pad them to one, see lengths") from None
+        if array.size == 0:
+            raise DataError(f"input {node.name!r} is empty: shape {array.shape}, expected {show(node.shape)}")
+        if node.dtype == "int" and array.dtype.kind not in "iu":
+            raise DataError(f"input {node.name!r} takes integer ids, got {array.dtype}; round and convert them first")
+        if node.dtype == "float" and array.dtype.kind not in self.numbers:
+            raise DataError(f"input {node.name!r} takes numbers, got an array of {array.dtype}")
+        return array
+
+    def _check_range(self, node: Input, array: Array, sizes: Mapping[str, tuple[int, str]]) -> None:
+        if node.dtype != "int":
+            return
+        lowest, highest, what = self.lowest[node.name], np.iinfo(np.int64).max, "id"
+        if node.name in self.within_steps and "T" in sizes:
+            highest, what = sizes["T"][0], "length"
+        elif node.depth is not None:
+            highest = node.depth - 1
+        smallest, largest = int(array.min()), int(array.max())
+        if smallest < lowest or largest > highest:
+            bad = smallest if smallest < lowest else largest
+            where = tuple(int(i) for i in np.argwhere(array == bad)[0])
+            remedy = "count the steps of each" if what == "length" else "encode the data with the model's own vocabulary"
+            raise DataError(
+                f"input {node.name!r} holds the {what} {bad} at {where}, but {what}s lie in [{lowest}, {highest + 1}): "
+                f"{remedy}"
+            )
 
 
-def lowest_allowed(graph: Graph) -> dict[str, int]:
-    """The smallest integer that each integer input may hold: 0, or -1 where every reader ignores it."""
-    lowest: dict[str, list[int]] = {name: [] for name in graph.inputs}
+def _connections(graph: Graph) -> Iterator[tuple[str, Port]]:
     for name, node in graph.nodes.items():
-        ports = port_names(node.layer, len(node.inputs)).values()
-        for source, port in zip(graph.sources(name), ports, strict=True):
-            if source in lowest:
-                lowest[source].append(port.lowest)
-    return {name: max(values, default=0) for name, values in lowest.items()}
-
-
-def _expected(graph: Graph) -> str:
-    return "inputs: " + ", ".join(f"{name} {show(node.shape)}" for name, node in graph.inputs.items())
-
-
-def _as_kind(node: Input, given: ArrayLike) -> Array:
-    array = np.asarray(given)
-    if array.size == 0:
-        raise DataError(f"input {node.name!r} is empty: shape {array.shape}, expected {show(node.shape)}")
-    if node.dtype == "int" and array.dtype.kind not in "iu":
-        raise DataError(f"input {node.name!r} takes integer ids, got {array.dtype}; round and convert them first")
-    if node.dtype == "float" and array.dtype.kind not in "fciub":
-        raise DataError(f"input {node.name!r} takes numbers, got an array of {array.dtype}")
-    return array
+        yield from zip(graph.sources(name), port_names(node.layer, len(node.inputs)).values(), strict=True)
 
 
 def _check_axes(node: Input, array: Array, sizes: dict[str, tuple[int, str]]) -> None:
@@ -68,14 +92,3 @@ def _check_axes(node: Input, array: Array, sizes: dict[str, tuple[int, str]]) ->
             raise DataError(
                 f"input {node.name!r} should have axes {show(node.shape)} with {what}, got shape {array.shape}"
             )
-
-
-def _check_range(node: Input, array: Array, lowest: int) -> None:
-    smallest, largest = array.min(), array.max()
-    if smallest < lowest or largest >= node.depth:
-        bad = smallest if smallest < lowest else largest
-        where = tuple(int(i) for i in np.argwhere(array == bad)[0])
-        raise DataError(
-            f"input {node.name!r} holds the id {bad} at {where}, but ids lie in [{lowest}, {node.depth}): "
-            f"encode the data with the model's own vocabulary"
-        )

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from minidl.errors import GraphError, suggest
-from minidl.layer import Layer, Param, Tied
-from minidl.node import Input, Node, Symbol
+from minidl.layer import Layer, MadeName, Param, Tied
+from minidl.node import Input, Node, Symbol, show
 
 
 class Graph:
@@ -23,10 +23,12 @@ class Graph:
         self.owners: dict[
             str, str
         ] = {}  # node -> the node whose parameters it uses (its own name but for shared layers)
-        for node in _in_order(results.values()):
+        order = _in_order(results.values())
+        for node in order:
             if isinstance(node, Input):
                 self._add_input(node)
-            elif isinstance(node, Node):
+        for node in order:
+            if isinstance(node, Node):
                 self._add_node(node)
         self.names: dict[Symbol, str] = {node: name for name, node in {**self.inputs, **self.nodes}.items()}
 
@@ -38,8 +40,10 @@ class Graph:
     def _add_node(self, node: Node) -> None:
         owner = next((name for name, other in self.nodes.items() if other.layer is node.layer), None)
         given = node.layer.name
-        if given in self.nodes and owner is None:
-            raise GraphError(f"two layers are named {given!r}: give one of them another name")
+        if given is not None and not isinstance(given, MadeName):
+            self._check_given(given, owner)
+        if owner is not None:
+            self._check_shared(owner, node)
         base = given or node.layer.default_name()
         taken = {*self.nodes, *self.inputs}
         name = base if base not in taken else next(f"{base}_{i}" for i in range(2, 10**6) if f"{base}_{i}" not in taken)
@@ -48,6 +52,22 @@ class Graph:
                 self._check_tie(name, declared)
         self.nodes[name] = node
         self.owners[name] = self.owners[owner] if owner else name
+
+    def _check_given(self, name: str, owner: str | None) -> None:
+        if name in self.inputs:
+            raise GraphError(f"a layer and an input are both named {name!r}: give one of them another name")
+        if name in self.nodes and owner is None:
+            raise GraphError(f"two layers are named {name!r}: give one of them another name")
+
+    def _check_shared(self, owner: str, node: Node) -> None:
+        for array, declared in self.nodes[owner].declarations.items():
+            other = node.declarations[array]
+            if isinstance(declared, Param) and other.shape != declared.shape:
+                fed = ", ".join(f"{source.label!r} {show(source.shape)}" for source in node.inputs)
+                raise GraphError(
+                    f"node {owner!r} is shared, but its {array} has shape {declared.shape} there and would have "
+                    f"{other.shape} where it is fed by {fed}: use a second layer"
+                )
 
     def _check_tie(self, name: str, tied: Tied) -> None:
         if tied.node not in self.nodes:
@@ -87,7 +107,7 @@ class Graph:
         return {
             "inputs": [node.config() for node in self.inputs.values()],
             "nodes": nodes,
-            "results": {name: self.names[node] for name, node in self.results.items()},
+            "results": [[name, self.names[node]] for name, node in self.results.items()],
         }
 
     @classmethod
@@ -100,7 +120,7 @@ class Graph:
             layer = layers[item["shares"]] if "shares" in item else Layer.from_config(fields)
             layers[item["name"]] = layer
             known[item["name"]] = Node(layer, [known[name] for name in item["inputs"]])
-        return cls({name: known[node] for name, node in config["results"].items()})
+        return cls({name: known[node] for name, node in config["results"]})
 
 
 def _in_order(ends: Iterable[Symbol]) -> list[Symbol]:

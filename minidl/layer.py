@@ -27,6 +27,10 @@ Array = NDArray[Any]
 Shape = tuple[int, ...]
 
 
+class MadeName(str):
+    """A name that was made from others; it is numbered where it is taken, which a given name never is."""
+
+
 class Ids(tuple[int, ...]):
     """The shape of an integer array, which also knows the number of symbols: `ids.depth`."""
 
@@ -51,13 +55,18 @@ class Port:
     """One input of a layer: its axes, its dtype, and whether it may be left unconnected.
 
     axes: names separated by spaces; a letter stands for the same size in all ports of a layer, `...` for any
-    number of leading axes. lowest: the smallest integer allowed (-1 where a target may be "ignore me").
+    number of leading axes. lowest: the smallest integer allowed (-1 where a target may be "ignore me"). within_steps:
+    integers are at most T.
     """
 
     axes: str
     dtype: str = "float"
     optional: bool = False
     lowest: int = 0
+    within_steps: bool = False
+
+
+LENGTHS = Port("B", dtype="int", optional=True, lowest=1, within_steps=True)  # where padded sequences end
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from minidl.errors import CheckpointError, GraphError, UsageError
 from minidl.executor import Executor
 from minidl.graph import Graph
 from minidl.layer import Layer
-from minidl.node import Input, Node, Symbol
+from minidl.node import Input, Node, Symbol, show
 from minidl.parameters import NamedArrays, Parameters
 from minidl.table import model_table
 
@@ -47,9 +47,8 @@ class Model:
         results: dict[str, Symbol] = {} if loss is None else {"loss": loss}
         if outputs is None:
             outputs = {} if loss is None else {loss.inputs[0].label: loss.inputs[0]}
+        _check_results(loss, outputs)
         results.update(outputs)
-        if not results:
-            raise GraphError("a model needs a loss or outputs, as in Model(loss) or Model(outputs={'y': node})")
         graph = Graph(results)
         weights = Parameters(graph.parameters(), dtype)
         weights.initialize(seed)
@@ -189,8 +188,21 @@ class Model:
         return model_table(self.graph)
 
 
+def _check_results(loss: Node | None, outputs: Mapping[str, Symbol]) -> None:
+    if loss is None and not outputs:
+        raise GraphError("a model needs a loss or outputs, as in Model(loss) or Model(outputs={'y': node})")
+    if loss is not None and loss.shape != ():
+        raise GraphError(f"a loss is one number, but {loss.label!r} gives {show(loss.shape)}; put SoftmaxCE or MSE on it")
+    if loss is not None and "loss" in outputs:
+        raise GraphError("the name 'loss' is that of the loss: give the output another one")
+    for name, node in outputs.items():
+        if not isinstance(node, Symbol):
+            raise GraphError(f"output {name!r} should be what a layer gave when it was called, got {type(node).__name__}")
+
+
 def _input_like(name: str, array: Array) -> Input:
     if array.dtype.kind in "iu":
         depth = int(array.max()) + 1 if array.size else 1
         return Input(name, dtype="int", depth=depth, shape=("T", "B")[-array.ndim :])
-    return Input(name, shape=("T", "B", *array.shape[2:])[: array.ndim])
+    leading = [*("T", "B")[: array.ndim - 1], *array.shape[2:-1]]
+    return Input(name, shape=(*leading, array.shape[-1]))

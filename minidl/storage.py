@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
 from minidl.errors import StorageError, suggest
 
 FilePath: TypeAlias = str | os.PathLike[str]
+
+_TEMPORARY = re.compile(r"\.minidl-[0-9a-f]{16}\.tmp")
 
 
 def write_whole(path: FilePath, data: bytes) -> None:
@@ -26,38 +30,69 @@ def write_whole(path: FilePath, data: bytes) -> None:
     ['run.json']
     """
     target = Path(path)
-    try:
+    with contextlib.suppress(OSError, ValueError):
         target = Path(os.path.realpath(target))
+    with refusing(target):
         refuse_special(target)
-        _replace(target, data)
+        with _temporary(target) as temporary:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        _sync_folder(target.parent)
+
+
+def link_whole(path: FilePath, name: str) -> None:
+    """Let a link point to the file of this name beside it; at no moment is there no link."""
+    target = Path(path)
+    with refusing(target):
+        with _temporary(target) as temporary:
+            os.symlink(name, temporary)
+            os.replace(temporary, target)
+        _sync_folder(target.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what writers that were killed have left in a folder that nobody writes in now."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if _TEMPORARY.fullmatch(name):
+                os.unlink(folder / name)
+
+
+@contextlib.contextmanager
+def refusing(target: Path) -> Iterator[None]:
+    """What the system refuses while this is written is a StorageError: where, why, and what to do."""
+    try:
+        yield
+    except StorageError:
+        raise
     except (OSError, ValueError) as error:
-        reason = reason_of(target, error)
         refusal = StorageError(
-            f"{target}: cannot be written ({reason}); check the folder, its permissions and its free space"
+            f"{target}: cannot be written ({reason_of(target, error)}); "
+            "check the folder, its permissions and its free space"
         )
         refusal.errno = getattr(error, "errno", errno.EINVAL)
         raise refusal from error
 
 
-def _replace(target: Path, data: bytes) -> None:
-    # A fresh name each time, so that two writers never share a file.
+@contextlib.contextmanager
+def _temporary(target: Path) -> Iterator[Path]:
+    """A fresh name beside the target each time, so that two writers never share a file."""
     temporary = target.with_name(f".minidl-{os.urandom(8).hex()}.tmp")
     try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+        yield temporary
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    if hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
-        _sync_folder(target.parent)
 
 
 def _sync_folder(folder: Path) -> None:
     """Make a rename last through a power cut."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

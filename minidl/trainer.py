@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-import numpy as np
+from annotated_types import Ge
 
 from minidl.callbacks.base import Callback
+from minidl.callbacks.callback_list import CallbackList
 from minidl.data.batches import Batch, Dataset
+from minidl.diagnosis import first_bad_array
 from minidl.errors import NumericsError, UsageError
 from minidl.model import Model
 from minidl.optim import Optimizer
@@ -21,14 +22,19 @@ from minidl.schedules import Clock
 
 @dataclass
 class Progress:
-    """How far a run has come; with weights, optimizer and generators, all that a resumed run needs."""
+    """How far a run has come; with weights, optimizer and generators, all that a resumed run needs.
 
-    step: int = 0
+    step: updates. seconds: of training. validation: every loss on the validation part; best: the lowest, found after
+    best_step updates. skipped: steps left out for NaN or infinity. done: the end was reached and measured.
+    """
+
+    step: Annotated[int, Ge(0)] = 0
     seconds: float = 0.0
     validation: list[float] = field(default_factory=list)
     best: float | None = None
     best_step: int = 0
     skipped: int = 0
+    done: bool = False
 
 
 class Trainer:
@@ -69,7 +75,7 @@ class Trainer:
         self.model, self.data, self.optimizer = model, data, optimizer
         self.epochs, self.steps, self.minutes = epochs, steps, minutes
         self.state, self.non_finite = state, non_finite
-        self.callbacks = sorted(callbacks, key=lambda callback: callback.order)
+        self.callbacks = CallbackList(callbacks)
         self.progress = Progress()
         self.record: dict[str, float] = {}  # what this step has measured, for those who write it down
         self.texts: dict[str, str] = {}
@@ -77,13 +83,20 @@ class Trainer:
         self.batch = Batch({}, fresh=True)
         self.stop_reason: str | None = None
         self.previous_seconds = 0.0
+        self._ended = False
 
     def run(self) -> Progress:
         """Train until the end, or until somebody calls `stop`."""
-        with self._callbacks():
+        try:
+            self._start()
             while not self.finished:
                 self.update(self.data.train.batch(self.progress.step))
                 self.notify()
+            self._finish()
+        finally:
+            self.callbacks.call(lambda callback: callback.close(self))
+        if self.callbacks.error is not None:
+            raise self.callbacks.error
         return self.progress
 
     def update(self, batch: Batch) -> None:
@@ -103,17 +116,22 @@ class Trainer:
     def notify(self) -> None:
         """Let every callback do what is due after this step."""
         self._turn_page()
-        for callback in self.callbacks:
-            callback.step(self)
+        self.callbacks.call(lambda callback: callback.step(self))
 
-    def stop(self, reason: str) -> None:
-        """End the run after the present step."""
+    def stop(self, reason: str, *, completed: bool = False) -> None:
+        """End the run after the present step; not `completed` where it may be resumed."""
         self.stop_reason = self.stop_reason or reason
+        self._ended = self._ended or completed
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing more to do."""
-        return self.stop_reason is not None or self.at_end
+        """Whether there is no further step to do now."""
+        return self.completed or self.stop_reason is not None or self.callbacks.error is not None
+
+    @property
+    def completed(self) -> bool:
+        """Whether the run has come to its end, and has nothing left to resume."""
+        return (self._ended or self.at_end) and self.callbacks.error is None
 
     @property
     def at_end(self) -> bool:
@@ -147,20 +165,15 @@ class Trainer:
         by_epochs = None if self.epochs is None else math.ceil(self.epochs * self.data.train.steps_per_epoch)
         return min((n for n in (self.steps, by_epochs) if n is not None), default=None)
 
-    @contextlib.contextmanager
-    def _callbacks(self) -> Iterator[None]:
+    def _start(self) -> None:
         self._started = time.perf_counter() - self.progress.seconds
-        try:
-            for callback in self.callbacks:
-                callback.start(self)
-            yield
-            self._turn_page()
-            completed = self.at_end or self.stop_reason == "early stop"
-            for callback in self.callbacks:
-                callback.finish(self, completed=completed)
-        finally:
-            for callback in reversed(self.callbacks):
-                callback.close(self)
+        self.progress.done = False
+        self.callbacks.call(lambda callback: callback.start(self))
+
+    def _finish(self) -> None:
+        self._turn_page()
+        self.progress.done = completed = self.completed
+        self.callbacks.call(lambda callback: callback.finish(self, completed=completed))
 
     def _turn_page(self) -> None:
         self.record, self.texts = {}, {}
@@ -172,19 +185,11 @@ class Trainer:
             raise NumericsError(f"the loss is {self.loss}")
 
     def _not_finite(self, error: NumericsError) -> None:
-        self.progress.skipped += 1
         if self.non_finite == "skip":
+            self.progress.skipped += 1
             self.model.reset_state()
             return
         raise NumericsError(
-            f"step {self.progress.step + 1}: {error}; first bad array: {self._first_bad_array()}. "
+            f"step {self.progress.step + 1}: {error}; first bad array: {first_bad_array(self.model, self.batch.inputs)}. "
             "Lower the learning rate, or set clip_norm; the weights are those of the step before."
         ) from None
-
-    def _first_bad_array(self) -> str:
-        gradients = {f"gradient of {name}": array for name, array in self.model.gradients.items()}
-        weights = {f"parameter {name}": array for name, array in self.model.parameters.items()}
-        for name, array in {**weights, **self.model.arrays, **gradients}.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                return name
-        return "none"

@@ -12,12 +12,12 @@ from minidl import Input, Model
 from minidl.layers import LSTM, Dense, OneHot, SoftmaxCE
 
 
-@pytest.fixture()
+@pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-@pytest.fixture()
+@pytest.fixture
 def char_model() -> Model:
     """OneHot, LSTM, Dense, SoftmaxCE over 5 symbols, in float64."""
     ids = Input("ids", dtype="int", depth=5)
@@ -26,7 +26,7 @@ def char_model() -> Model:
     return Model(SoftmaxCE(name="loss")(logits, targets), outputs={"logits": logits}, dtype="float64")
 
 
-@pytest.fixture()
+@pytest.fixture
 def batch(rng: np.random.Generator) -> dict[str, NDArray[Any]]:
     """Feeds for `char_model`: a window of 6 steps of 2 streams."""
     text = rng.integers(5, size=(7, 2))

@@ -26,7 +26,6 @@ from minidl.errors import GraphError
 from minidl.executor import Executor
 from minidl.gradcheck import gradcheck
 from minidl.graph import Graph
-from minidl.layers import recurrent as recurrent_layers
 from minidl.layers import (
     GRU,
     LSTM,
@@ -46,6 +45,7 @@ from minidl.layers import (
     SigmoidCE,
     SoftmaxCE,
 )
+from minidl.layers import recurrent as recurrent_layers
 from minidl.node import Node
 
 Array = NDArray[Any]
@@ -490,7 +490,5 @@ def check_results(wiring: Wiring) -> None:
 
 
 CHECKS: dict[str, Callable[[Wiring], None]] = {
-    name.removeprefix("check_"): check
-    for name, check in list(globals().items())
-    if name.startswith("check_")
+    name.removeprefix("check_"): check for name, check in list(globals().items()) if name.startswith("check_")
 }

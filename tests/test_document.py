@@ -226,7 +226,7 @@ REFUSED = [
 def test_refusals_name_line_and_column_and_show_the_line(text: str, line: int, column: int, message: str) -> None:
     began = time.perf_counter()
     head, *excerpt = refusal(text).split("\n")
-    assert time.perf_counter() - began < 2.0
+    assert time.perf_counter() - began < 5.0  # measured: 0.6 s at most; a bomb that goes off takes hours
     assert head.startswith(f"f.yaml:{line}:{column}: ")
     assert message in head
     offending = text.split("\n")[line - 1]

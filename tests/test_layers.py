@@ -73,9 +73,9 @@ def test_layers_with_other_settings_are_not_equal() -> None:
     [
         (lambda: Dense(0), "units.*greater than 0"),
         (lambda: LSTM(-1), "units.*greater than 0"),
-        (lambda: Embedding("many"), "units.*integer"),  # type: ignore[arg-type]
+        (lambda: Embedding("many"), "units.*whole number"),  # type: ignore[arg-type]
         (lambda: Dropout(1.0), "rate.*less than 1"),
-        (lambda: GRU(3, recurrent_dropout=-0.1), "recurrent_dropout.*greater than or equal to 0"),
+        (lambda: GRU(3, recurrent_dropout=-0.1), "recurrent_dropout.*0 or more"),
         (lambda: Activation("tahn"), "kind.*tanh"),  # type: ignore[arg-type]
         (lambda: LayerNorm(eps=0.0), "eps.*greater than 0"),
         (lambda: Layer.from_config({"type": "LSTN", "units": 3}), "LSTM"),

@@ -38,12 +38,12 @@ def assert_equal(got: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray
         np.testing.assert_allclose(got[name], array, rtol=0, atol=1e-10, err_msg=name)
 
 
-@pytest.fixture()
+@pytest.fixture
 def params(rng: np.random.Generator) -> notebook.Params:
     return notebook.init(rng, VOCAB, HIDDEN)
 
 
-@pytest.fixture()
+@pytest.fixture
 def text(rng: np.random.Generator) -> NDArray[Any]:
     return rng.integers(VOCAB, size=20 * WINDOW + 1)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidl.callbacks.base import Callback
+from minidl.storage import refusing
 
 if TYPE_CHECKING:
     from minidl.trainer import Trainer
@@ -19,40 +22,47 @@ logger = logging.getLogger("minidl")
 
 
 class AppendOnly:
-    """A file that grows by whole entries. A full disk costs entries and one warning, never the run."""
+    """A file that grows by whole entries; each is in the hands of the system when `append` returns.
+
+    It is opened for each entry, so that a fork shares nothing, and a file that was deleted comes back.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._warned = False
 
-    @property
-    def size(self) -> int:
-        """Bytes so far."""
-        return self.path.stat().st_size if self.path.exists() else 0
+    def append(self, entry: str) -> None:
+        """Add an entry, or nothing where the disk refuses: StorageError."""
+        data = entry.encode("utf-8", "replace")
+        with refusing(self.path):
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                before = os.fstat(descriptor).st_size
+                if os.write(descriptor, data) < len(data):  # the disk took a part
+                    os.ftruncate(descriptor, before)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            finally:
+                os.close(descriptor)
+
+    def keep(self) -> int:
+        """Bytes so far, which from now on survive a power cut; StorageError where the disk refuses."""
+        with refusing(self.path):
+            if not self.path.exists():
+                return 0
+            descriptor = os.open(self.path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+                return os.fstat(descriptor).st_size
+            finally:
+                os.close(descriptor)
 
     def cut(self, size: int) -> None:
         """Forget what was written after the file had this size."""
-        if self.size > size:
-            os.truncate(self.path, size)
-
-    def append(self, entry: str) -> None:
-        """Add an entry; it is in the hands of the system when this returns."""
-        try:
-            self._write(entry.encode("utf-8", "replace"))
-        except OSError as error:
-            if not self._warned:
-                logger.warning("%s: cannot be written (%s); training goes on without it", self.path, error.strerror)
-            self._warned = True
-
-    def _write(self, data: bytes) -> None:
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            before = os.fstat(descriptor).st_size
-            if os.write(descriptor, data) < len(data):  # the disk took a part: no half entries
-                os.ftruncate(descriptor, before)
-                raise OSError(28, "No space left on device")
-        finally:
-            os.close(descriptor)
+        with refusing(self.path):
+            now = self.path.stat().st_size if self.path.exists() else 0
+            if now > size:
+                os.truncate(self.path, size)
+        if now < size:
+            logger.warning("%s has lost what it held: %d bytes are missing", self.path, size - now)
 
 
 @dataclass(eq=False)
@@ -76,7 +86,9 @@ class RunLog(Callback):
         progress = trainer.progress
         if trainer.record:
             place = {"step": progress.step, "epoch": round(trainer.epoch, 6), "seconds": round(progress.seconds, 3)}
-            self._metrics.append(json.dumps({**place, **trainer.record}) + "\n")
+            # JSON has no NaN and no infinity.
+            record = {tag: value if math.isfinite(value) else None for tag, value in trainer.record.items()}
+            self._metrics.append(json.dumps({**place, **record}) + "\n")
         for tag, text in trainer.texts.items():
             self._samples.append(f"--- step {progress.step}, {tag} ---\n{text}\n\n")
 
@@ -86,7 +98,7 @@ class RunLog(Callback):
 
     def memory(self) -> dict[str, Any]:
         """The sizes of the files."""
-        return {"metrics": self._metrics.size, "samples": self._samples.size}
+        return {"metrics": self._metrics.keep(), "samples": self._samples.keep()}
 
     def remember(self, memory: Mapping[str, Any]) -> None:
         """Drop what was written after the checkpoint."""

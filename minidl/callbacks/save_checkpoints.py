@@ -6,11 +6,13 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 from annotated_types import Gt
 
 from minidl.callbacks.base import Callback
-from minidl.checkpoint import Checkpoints, capture
-from minidl.errors import StorageError
+from minidl.checkpoint import capture
+from minidl.checkpoint_folder import CheckpointFolder
+from minidl.errors import NumericsError, StorageError
 
 if TYPE_CHECKING:
     from minidl.trainer import Trainer
@@ -20,22 +22,27 @@ logger = logging.getLogger("minidl")
 
 @dataclass(eq=False)
 class SaveCheckpoints(Callback):
-    """Saves when due, at each best validation loss, and at the end or when the run is stopped.
+    """Saves before the first step, when due, at each best validation loss, and at the end or when the run is stopped.
 
     checkpoints: the folder to save in. facts: what else belongs into each file, such as the experiment. keep: how
     many of the newest stay, beside the best.
     """
 
-    checkpoints: Checkpoints = field(kw_only=True)
+    checkpoints: CheckpointFolder = field(kw_only=True)
     facts: dict[str, Any] = field(default_factory=dict, kw_only=True)
     keep: Annotated[int, Gt(0)] = field(default=2, kw_only=True)
 
     order = Callback.SAVE
 
+    def start(self, trainer: Trainer) -> None:
+        """Save what the run begins with: it can be resumed from now on, and a disk that refuses is noticed now."""
+        if trainer.progress.step == 0:
+            self._save(trainer)
+
     def step(self, trainer: Trainer) -> None:
-        """Save when it is due, or better than ever."""
+        """Save when it is due, or better than ever; the last step is for `finish` to save, with what is measured there."""
         is_best = "val/loss" in trainer.record and trainer.progress.best_step == trainer.progress.step
-        if is_best or (self.every is not None and self.every.due(trainer)):
+        if not trainer.finished and (is_best or (self.every is not None and self.every.due(trainer))):
             self._act(trainer)
 
     def act(self, trainer: Trainer) -> None:
@@ -47,10 +54,13 @@ class SaveCheckpoints(Callback):
 
     def finish(self, trainer: Trainer, *, completed: bool) -> None:
         """Save the end of the run; here a disk that refuses is an error."""
-        self._save(trainer)
+        if completed or not trainer.at_end:  # a last step that was not measured is repeated when the run is resumed
+            self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
-        arrays, meta = capture(trainer)
         step = trainer.progress.step
+        if not np.isfinite(trainer.model.weights.flat).all():
+            raise NumericsError(f"after step {step} the weights hold NaN or infinity: not saved; lower the learning rate")
+        arrays, meta = capture(trainer)
         self.checkpoints.save(step, arrays, {**meta, **self.facts}, best=trainer.progress.best_step == step > 0)
         self.checkpoints.rotate(self.keep)

@@ -44,7 +44,7 @@ def _apply_one(document: Document, change: str, number: int) -> None:
         return Mark(SOURCE, number, offset + 1, change)
 
     key, equals, value = change.partition("=")
-    names = [(found[0], locate(found.start())) for found in re.finditer(r"[^.]+", key.rstrip())]
+    names = [(found[0], locate(found.start())) for found in re.finditer(r"[^.\s][^.]*", key.rstrip())]
     if not equals:
         raise _Refused(Mistake(locate(0), f"a change is written key=value, such as {_with_equals(change)}"))
     if len(names) != key.count(".") + 1:

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 from yaml.composer import ComposerError
+from yaml.scanner import ScannerError
 
 from minidl.experiment import scalars, syntax
 from minidl.experiment.marks import Locator, Mark, Mistake, TreePath
@@ -69,6 +70,12 @@ class _Loader(yaml.SafeLoader):
         self.nodes = self.depth = self.deepest = 0
         self.extents: dict[str, tuple[int, int]] = {}  # nodes and levels of what is anchored
         super().__init__(text)
+
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
+        """Take a bracket; the scanner runs ahead of the composer, and its cost grows with the square of the level."""
+        if self.flow_level >= DEPTH:
+            raise ScannerError(problem=TOO_DEEP, problem_mark=self.get_mark())
+        super().fetch_flow_collection_start(TokenClass)
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose what comes next, counting it."""

@@ -71,6 +71,7 @@ class _Resolver:
     def __init__(self, document: Document, facts: Mapping[str, Any]) -> None:
         self.document, self.facts = document, facts
         self.mistakes: list[Mistake] = []
+        self.broken: set[TreePath] = set()  # where the mistakes are
         self.resolved: dict[TreePath, Any] = {}
         self.under_way: list[TreePath] = []
         self.weight = 0  # of all that references stand for
@@ -124,7 +125,7 @@ class _Resolver:
         raw, place, rest = _follow(self.document.tree, name.split("."))
         if rest and isinstance(raw, str):  # perhaps a reference to a mapping that has the rest
             raw, _, rest = _follow(self._wait_for(raw, place, path), rest)
-            if not rest:
+            if not rest or place in self.broken:  # a broken one is reported where it stands
                 return raw
         if rest:
             known = [*self.facts, *map(dotted, self.document.marks)]
@@ -141,6 +142,7 @@ class _Resolver:
         return self.value(raw, place)
 
     def _mistake(self, path: TreePath, message: str) -> None:
+        self.broken.add(path)
         self.mistakes.append(Mistake(self.document.mark(path), message))
         if len(self.mistakes) == MOST:
             refuse(*self.mistakes)

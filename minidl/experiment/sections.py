@@ -6,10 +6,26 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt
+from pydantic import Field
 
 from minidl.callbacks.base import Every
 from minidl.callbacks.sample import Temperature
 from minidl.declared import ConfigError, Declared
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of experiments and nodes: part of a path, and of names such as lstm/Wx
+
+
+@dataclass(frozen=True)
+class Header(Declared, family="header", abstract=False):
+    """What stands above the sections.
+
+    name: of the experiment; runs lie in runs/NAME. seed: of first weights, dropout and samples. dtype: of all weights
+    and activations.
+    """
+
+    name: Annotated[str, Field(pattern=NAME)]
+    seed: Annotated[int, Ge(0)] = 0
+    dtype: Literal["float32", "float64"] = "float32"
 
 
 @dataclass(frozen=True)
@@ -28,7 +44,9 @@ class Train(Declared, family="train", abstract=False):
     """How long to train, and what happens on the way.
 
     epochs, steps, minutes: when to stop; the first that is reached. state: carry or zero what recurrent layers hold
-    from window to window. non_finite: stop at NaN or infinity, or skip that step.
+    from window to window. evaluate_every: how often the validation part is measured. checkpoint_every: how often the
+    run is saved. sample_every: how often a language model writes a text. early_stop: when a run that no longer gets
+    better ends. non_finite: stop at NaN or infinity, or skip that step.
     """
 
     epochs: Annotated[float, Gt(0)] | None = None
@@ -44,7 +62,9 @@ class Train(Declared, family="train", abstract=False):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.epochs is None and self.steps is None and self.minutes is None:
-            raise ConfigError("say when training ends: one of epochs, steps or minutes")
+            raise ConfigError("say when training ends: epochs, steps or minutes")
+        if self.early_stop is not None and self.evaluate_every is None:
+            raise ConfigError("early_stop looks at evaluations: it needs evaluate_every")
 
 
 @dataclass(frozen=True)
@@ -52,6 +72,7 @@ class Log(Declared, family="log", abstract=False):
     """How often training is measured, and whether TensorBoard is written.
 
     every: how often train/* is recorded. histograms_every: how often weights, gradients and activations are.
+    tensorboard: whether to write its files.
     """
 
     every: Every = Every(steps=50)

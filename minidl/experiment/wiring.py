@@ -1,22 +1,73 @@
-"""From the `model:` and `loss:` of an experiment to a graph: a list of layers, or a builder in models/NAME.py."""
+"""From the `layers:` and the `loss:` of an experiment to nodes: each follows the one above it, or names what feeds it."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import inspect
-import typing
-from collections.abc import Callable, Mapping
-from pathlib import Path
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from minidl.data.batches import Dataset
-from minidl.errors import ExperimentError, GraphError, suggest
+from minidl.declared import snake_case
+from minidl.errors import GraphError, suggest
+from minidl.experiment.sections import NAME
+from minidl.graph import Graph
 from minidl.layer import Layer
 from minidl.node import Input, Node, Symbol
-from minidl.validation import Finding, revive
+from minidl.validation import Finding, Path, revive
+from minidl.validation.findings import shown
 
-Builder = Callable[..., Node]
+
+@dataclass(frozen=True)
+class Plan:
+    """A node that a file describes: its layer (None: mistaken), its name, what feeds it, and where the file says so."""
+
+    layer: Layer | None
+    name: str | None
+    sources: tuple[str, ...] | None
+    path: Path
+
+
+def plan_layers(layers: Any, path: Path, mistakes: list[Finding]) -> list[Plan]:
+    """The nodes of a list, with all mistakes in their settings."""
+    if not isinstance(layers, list) or not layers:
+        example = "[{type: LSTM, units: 128}, ...]"
+        mistakes.append(Finding(path, f"layers should be a list of layers, such as {example}, got {shown(layers)}"))
+        return []
+    return [plan_node(item, (*path, i), mistakes) for i, item in enumerate(layers)]
+
+
+def plan_node(item: Any, path: Path, mistakes: list[Finding]) -> Plan:
+    """One node: a layer's settings, and `inputs`, which is a name or a list of names."""
+    if not isinstance(item, Mapping):
+        mistakes.append(Finding(path, f"a layer is written as {{type: NAME, ...}}, got {shown(item)}"))
+        return Plan(None, None, None, path)
+    fields, sources = split_node(item)
+    layer = revive(Layer, fields, path, mistakes)
+    name = fields.get("name")
+    if isinstance(name, str) and not re.fullmatch(NAME, name):
+        mistakes.append(Finding((*path, "name"), f"'name' should be a text of the form {NAME}, got {name!r}"))
+    if sources is not None and not (isinstance(sources, list) and all(isinstance(source, str) for source in sources)):
+        wanted = "the name of a node, or a list of names such as [lstm, skip]"
+        mistakes.append(Finding((*path, "inputs"), f"'inputs' should be {wanted}, got {shown(sources)}"))
+        layer, sources = None, None
+    return Plan(layer, _name(fields), None if sources is None else tuple(sources), path)
+
+
+def split_node(item: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """The layer's own settings, and what feeds it."""
+    fields = dict(item)
+    sources = fields.pop("inputs", None)
+    return fields, [sources] if isinstance(sources, str) else sources
+
+
+def _name(fields: Mapping[str, Any]) -> str | None:
+    """What a node is called, as far as its settings say."""
+    name, kind = fields.get("name"), fields.get("type")
+    if isinstance(name, str):
+        return name
+    return snake_case(kind) if isinstance(kind, str) and kind in Layer.types() else None
 
 
 def data_inputs(data: Dataset) -> dict[str, Symbol]:
@@ -27,118 +78,57 @@ def data_inputs(data: Dataset) -> dict[str, Symbol]:
 
 
 class Chain:
-    """A list of layers being wired: each follows the one above it, or names what feeds it.
+    """Nodes being wired one after the other. What cannot be made is a mistake; what follows it is not judged.
 
-    known: inputs and nodes by name. last: what the next layer follows.
+    known: inputs and nodes by name, None where there is a mistake. last: what the next node follows.
     """
 
-    def __init__(self, inputs: Mapping[str, Symbol]) -> None:
-        self.known: dict[str, Symbol] = dict(inputs)
-        self.last: str = next(iter(inputs))
+    def __init__(self, inputs: Mapping[str, Symbol], mistakes: list[Finding]) -> None:
+        self.known: dict[str, Symbol | None] = dict(inputs)
+        self.last = next(iter(inputs))
+        self._mistakes = mistakes
+        self._paths: dict[str, Path] = {}
+        self._used: set[str] = set()
+        self._all_named = True
 
-    def add(self, layer: Layer, sources: list[str] | None = None) -> Node:
-        """Put a layer on its sources; GraphError says what does not fit."""
-        fed = [self._find(name) for name in (sources if sources is not None else [self.last])]
-        name = layer.name or self._free(layer.default_name())
-        if name in self.known:
-            raise GraphError(f"there is a node or input named {name!r} already: give this one another name")
-        node = dataclasses.replace(layer, name=name)(*fed)
-        self.known[name] = node
-        self.last = name
+    def add(self, plan: Plan) -> Node | None:
+        """Put a layer on what feeds it."""
+        names = plan.sources if plan.sources is not None else (self.last,)
+        self._used.update(names)
+        fed = [self._find(source, (*plan.path, "inputs", i)) for i, source in enumerate(names)]
+        self._all_named &= plan.name is not None
+        name = self._new_name(plan)
+        node = None if plan.layer is None or None in fed else self._connect(plan.layer, name, fed, plan.path)
+        self.known[name], self._paths[name], self.last = node, plan.path, name
         return node
 
-    def _find(self, name: str) -> Symbol:
-        if name not in self.known:
-            raise GraphError(f"there is no node {name!r}{suggest(name, self.known)} (so far: {', '.join(self.known)})")
-        return self.known[name]
+    def report_unused(self) -> None:
+        """A node that feeds nothing would be left out of the model without a word."""
+        for name, path in self._paths.items():
+            if name not in self._used and name != self.last:
+                message = f"nothing follows {name!r}: name it in the inputs of another layer, or leave it out"
+                self._mistakes.append(Finding(path, message))
 
-    def _free(self, base: str) -> str:
-        names = [base, *(f"{base}_{i}" for i in range(2, len(self.known) + 3))]
-        return next(name for name in names if name not in self.known)
+    def _connect(self, layer: Layer, name: str, fed: list[Any], path: Path) -> Node | None:
+        try:
+            node = dataclasses.replace(layer, name=name)(*fed)
+            Graph({name: node})  # ties are checked here
+        except GraphError as error:
+            self._mistakes.append(Finding(path, str(error)))
+            return None
+        return node
 
+    def _find(self, name: str, path: Path) -> Symbol | None:
+        if name not in self.known and self._all_named:
+            message = f"there is no node {name!r} above{suggest(name, self.known)} (so far: {', '.join(self.known)})"
+            self._mistakes.append(Finding(path, message))
+        return self.known.get(name)
 
-def split_node(config: Any) -> tuple[dict[str, Any], list[str] | None]:
-    """The layer's own settings, and what feeds it."""
-    fields = dict(config)
-    sources = fields.pop("inputs", None)
-    return fields, [sources] if isinstance(sources, str) else sources
-
-
-def check_layers(layers: Any, path: tuple[str | int, ...], mistakes: list[Finding]) -> list[Layer | None]:
-    """The layers of a list, with all mistakes in their settings; None in the place of a mistaken one."""
-    if not isinstance(layers, list) or not layers:
-        mistakes.append(Finding(path, "layers should be a list of layers, such as [{type: LSTM, units: 128}, ...]"))
-        return []
-    return [check_node(item, Layer, (*path, i), mistakes) for i, item in enumerate(layers)]
-
-
-def check_node(item: Any, family: type[Layer], path: tuple[str | int, ...], mistakes: list[Finding]) -> Any:
-    """One node's layer; `inputs` is a name or a list of names."""
-    if not isinstance(item, Mapping):
-        mistakes.append(Finding(path, f"a layer is written as {{type: NAME, ...}}, got {item!r}"))
-        return None
-    fields, sources = split_node(item)
-    if sources is not None and not (isinstance(sources, list) and all(isinstance(name, str) for name in sources)):
-        mistakes.append(Finding((*path, "inputs"), "'inputs' should be a list of names of nodes, such as [lstm, skip]"))
-    return revive(family, fields, path, mistakes)
-
-
-def find_builder(name: Any, folder: Path) -> Path:
-    """The file models/NAME.py of a builder: beside the experiment's folder, in it, or in the working folder."""
-    if not isinstance(name, str) or not name.isidentifier():
-        raise ExperimentError(f"a model's type is the name of a file in models/, such as char_lstm, got {name!r}")
-    places = [place / "models" for place in (folder.parent, folder, Path.cwd())]
-    for place in places:
-        if (place / f"{name}.py").is_file():
-            return place / f"{name}.py"
-    known = sorted({path.stem for place in places for path in place.glob("*.py")})
-    looked = ", ".join(dict.fromkeys(str(place) for place in places))
-    raise ExperimentError(
-        f"there is no model {name!r}{suggest(name, known)}: no {name}.py in {looked}"
-        f"{' (there are: ' + ', '.join(known) + ')' if known else ''}; a chain of layers is written as layers: [...]"
-    )
-
-
-def load_builder(path: Path) -> Builder:
-    """The function `build` of a model file."""
-    spec = importlib.util.spec_from_file_location(f"models.{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    build = getattr(module, "build", None)
-    if not callable(build):
-        raise ExperimentError(f"{path} defines no function `build`")
-    builder: Builder = build
-    return builder
-
-
-def builder_arguments(
-    build: Builder, given: Mapping[str, Any], inputs: Mapping[str, Symbol], facts: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[Finding]]:
-    """What to call a builder with, by the names of its parameters: inputs and facts of the data, and what the file says."""
-    parameters, hints = inspect.signature(build).parameters, typing.get_type_hints(build)
-    offered = {**facts, **inputs, **given}
-    mistakes = [
-        Finding((name,), f"{build.__name__} of the model takes no {name!r}{suggest(name, parameters)}")
-        for name in given
-        if name not in parameters
-    ]
-    for name, parameter in parameters.items():
-        if name not in offered and parameter.default is inspect.Parameter.empty:
-            mistakes.append(Finding((), f"the model needs a value for {name!r}"))
-        elif name in given and not _fits(given[name], hints.get(name)):
-            expected = getattr(hints[name], "__name__", hints[name])
-            mistakes.append(Finding((name,), f"{name!r} should be {expected}, got {given[name]!r}"))
-    return {name: offered[name] for name in parameters if name in offered}, mistakes
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    from pydantic import TypeAdapter, ValidationError
-
-    if hint is None:
-        return True
-    try:
-        TypeAdapter(hint).validate_python(value, strict=True)
-    except ValidationError:
-        return False
-    return True
+    def _new_name(self, plan: Plan) -> str:
+        base = plan.name or "?"
+        if base not in self.known:
+            return base
+        if plan.layer is not None and plan.layer.name is not None:
+            message = f"there is a node or input named {base!r} already: choose another name"
+            self._mistakes.append(Finding((*plan.path, "name"), message))
+        return next(name for i in range(2, len(self.known) + 3) if (name := f"{base}_{i}") not in self.known)

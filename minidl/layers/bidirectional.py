@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from minidl.layer import Layer
+from minidl.layer import Layer, MadeName
 from minidl.layers.merge import Concat
 from minidl.layers.recurrent import Recurrent
 from minidl.layers.steps import Reverse
@@ -39,8 +39,9 @@ class Bidirectional(Layer):
     @cached_property
     def directions(self) -> tuple[Recurrent, Recurrent]:
         """The two copies; made once, so that calling this object twice shares their weights."""
-        name = self.name or self.default_name()
-        forwards, backwards = (dataclasses.replace(self.layer, name=f"{name}_{way}") for way in ("forward", "backward"))
+        name, made = self.name or self.default_name(), str if self.name else MadeName
+        ways = (made(f"{name}_{way}") for way in ("forward", "backward"))
+        forwards, backwards = (dataclasses.replace(self.layer, name=way) for way in ways)
         return forwards, backwards
 
     def __call__(self, *inputs: Any) -> Node:
@@ -48,4 +49,4 @@ class Bidirectional(Layer):
         forwards, backwards = self.directions
         ahead = forwards(x, *lengths)
         back = Reverse()(backwards(Reverse()(x, *lengths), *lengths), *lengths)
-        return Concat(name=self.name or self.default_name())(ahead, back)
+        return Concat(name=MadeName(self.name or self.default_name()))(ahead, back)

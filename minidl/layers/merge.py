@@ -51,11 +51,11 @@ class Concat(Layer):
     [[[0.0, 0.0, 1.0]]]
     """
 
-    inputs: ClassVar = {"xs": Port("... F")}
+    inputs: ClassVar = {"xs": Port("...")}
     variadic = True
 
     def arrays(self, *xs: Shape) -> dict[str, Declaration]:
-        if any(x[:-1] != xs[0][:-1] for x in xs):
+        if any(not x or x[:-1] != xs[0][:-1] for x in xs):
             raise ValueError(f"inputs of Concat differ in the last axis only, got {', '.join(map(str, xs))}")
         return {"y": Out((*xs[0][:-1], sum(x[-1] for x in xs)))}
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
-from minidl.layer import Array, Cache, Carried, Declaration, Layer, Out, Param, Port, Scratch, Shape
+from minidl.layer import LENGTHS, Array, Cache, Carried, Declaration, Layer, MadeName, Out, Param, Port, Scratch, Shape
 from minidl.layers.dropout import Dropout
 from minidl.node import Node, Symbol, connect
 
@@ -31,12 +31,12 @@ class Recurrent(Layer, abstract=True):
 
     gates_per_unit: ClassVar[int] = 1
     bias_init: ClassVar[str] = "zeros"
-    inputs: ClassVar = {"x": Port("T B F"), "lengths": Port("B", dtype="int", optional=True, lowest=1)}
+    inputs: ClassVar = {"x": Port("T B F"), "lengths": LENGTHS}
     looks_up = True
 
     def __call__(self, *inputs: Any) -> Node:
         if self.dropout and inputs and isinstance(inputs[0], Symbol):
-            name = f"{self.name}_dropout" if self.name else None
+            name = MadeName(f"{self.name or self.default_name()}_dropout")
             inputs = (Dropout(self.dropout, name=name)(inputs[0]), *inputs[1:])
         return connect(self, inputs)
 

@@ -36,7 +36,8 @@ class SigmoidCE(Layer):
         return {"p": Cache(logits), "room": Scratch(logits), "y": Out(())}
 
     def forward(self, logits: Array, targets: Array, p: Array, room: Array, y: Array) -> None:
-        np.maximum(logits, -logits, out=p)
+        np.negative(logits, out=p)
+        np.maximum(logits, p, out=p)  # |v|, in a form that complex numbers have too
         np.negative(p, out=room)
         np.exp(room, out=room)
         np.log1p(room, out=room)  # log(1 + e^-|v|)

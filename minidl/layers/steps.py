@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from minidl.layer import Array, Declaration, Layer, Out, Port, Shape
+from minidl.layer import LENGTHS, Array, Declaration, Layer, Out, Port, Shape
 
-SEQUENCES = {"x": Port("T B F"), "lengths": Port("B", dtype="int", optional=True, lowest=1)}
+SEQUENCES = {"x": Port("T B F"), "lengths": LENGTHS}
 
 
 @dataclass(frozen=True)

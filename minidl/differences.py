@@ -1,0 +1,36 @@
+"""Two descriptions of the same kind, side by side: what a user is shown where one of them has changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested data as dotted names.
+
+    >>> flat({"a": {"b": 1}, "c": [2, 3]})
+    {'a.b': 1, 'c.0': 2, 'c.1': 3}
+    """
+    pairs = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, (list, tuple)) else None
+    if pairs is None:
+        return {prefix: tree}
+    return {key: value for name, item in pairs for key, value in flat(item, f"{prefix}.{name}".lstrip(".")).items()}
+
+
+def differences(before: Any, now: Any) -> dict[str, str]:
+    """What has changed, by dotted name, as a phrase.
+
+    >>> differences({"lr": 0.1, "units": 8}, {"lr": 0.2, "units": 8, "seed": 1})
+    {'lr': '0.1 before, now 0.2', 'seed': 'not set before, now 1'}
+    """
+    old, new = flat(before), flat(now)
+    return {
+        name: f"{_shown(old, name)} before, now {_shown(new, name)}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    }
+
+
+def _shown(values: dict[str, Any], name: str) -> str:
+    text = repr(values[name]) if name in values else "not set"
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,142 @@
+"""The parts of an experiment, checked one by one: all that can be said about a file before its data is read."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from minidl.data import Data
+from minidl.declared import Declared
+from minidl.errors import ExperimentError, suggest
+from minidl.experiment.builders import Builder, find_builder, load_builder
+from minidl.experiment.sections import NAME, Header, Log, Samples, Train
+from minidl.experiment.wiring import Plan, plan_layers, plan_node
+from minidl.optim import Optimizer
+from minidl.validation import Finding, revive
+from minidl.validation.findings import shown
+
+SECTIONS: dict[str, type[Declared]] = {
+    "data": Data,
+    "optimizer": Optimizer,
+    "train": Train,
+    "log": Log,
+    "sample": Samples,
+}
+DEFAULTS: dict[str, dict[str, Any]] = {"optimizer": {"type": "Adam"}, "train": {"epochs": 1}, "log": {}, "sample": {}}
+REQUIRED = ("data", "model", "loss")
+HEADER = tuple(field.name for field in dataclasses.fields(Header))
+KNOWN = (*HEADER, *REQUIRED, *DEFAULTS)
+
+
+class Parts:
+    """What each section of a file describes, None where it is mistaken; `mistakes` has all that is wrong.
+
+    tree: the file as plain data, without references. folder: where model files are looked for. stem: the name of the
+    file, by which the experiment is called if it says nothing else.
+    """
+
+    def __init__(self, tree: Mapping[str, Any], folder: Path, stem: str, mistakes: list[Finding]) -> None:
+        self.tree, self._folder, self._mistakes = tree, folder, mistakes
+        self._check_names()
+        self.header: Header | None = self._header(stem)
+        self.sections = {name: self._section(name) for name in SECTIONS}
+        self.layers: list[Plan] = []
+        self.builder: Builder | None = None
+        self._model()
+        self.loss = self._loss()
+
+    @property
+    def data(self) -> Data | None:
+        """The kind of data, not loaded yet."""
+        data: Data | None = self.sections["data"]
+        return data
+
+    def _check_names(self) -> None:
+        for name in self.tree:
+            if name not in KNOWN:
+                message = f"unknown section {name!r}{suggest(name, KNOWN)} (known: {', '.join(KNOWN)})"
+                self._mistakes.append(Finding((name,), message, unknown=True))
+        for name in REQUIRED:
+            if self.tree.get(name) is None:
+                self._mistakes.append(Finding((name,), f"the section {name!r} is {self._absence(name)}"))
+
+    def _absence(self, name: str) -> str:
+        return "empty" if name in self.tree else "missing"
+
+    def _header(self, stem: str) -> Header | None:
+        given = {name: self.tree[name] for name in HEADER if self.tree.get(name) is not None}
+        header: Header | None = revive(Header, {"name": from_stem(stem), **given}, (), self._mistakes)
+        return header
+
+    def _section(self, name: str) -> Any:
+        section = self.tree.get(name)
+        if section is None:
+            section = DEFAULTS.get(name)
+        return None if section is None else revive(SECTIONS[name], section, (name,), self._mistakes)
+
+    def _model(self) -> None:
+        model = self.tree.get("model")
+        if model is None:
+            return
+        if not isinstance(model, Mapping) or ("layers" in model) == ("type" in model):
+            message = "a model is either {layers: [...]}, or {type: NAME of a file in models/} with its arguments"
+            self._mistakes.append(Finding(("model",), f"{message}; got {shown(model)}"))
+        elif "layers" in model:
+            for name in model.keys() - {"layers"}:
+                message = f"unknown name {name!r}{suggest(name, ['layers'])}: beside layers there is nothing"
+                self._mistakes.append(Finding(("model", name), message, unknown=True))
+            self.layers = plan_layers(model["layers"], ("model", "layers"), self._mistakes)
+        else:
+            self.builder = self._load_builder(model["type"])
+
+    def _load_builder(self, name: Any) -> Builder | None:
+        try:
+            return load_builder(find_builder(name, self._folder))
+        except ExperimentError as error:
+            self._mistakes.append(Finding(("model", "type"), str(error)))
+            return None
+
+    def _loss(self) -> Plan | None:
+        item = self.tree.get("loss")
+        if item is None:
+            return None
+        plan = plan_node(item, ("loss",), self._mistakes)
+        layer = plan.layer
+        if layer is not None and not layer.variadic and len(layer.inputs) < 2:
+            message = f"{layer.type_name()} is not a loss: it compares nothing with targets (losses: {_losses()})"
+            self._mistakes.append(Finding(("loss", "type"), message))
+            return dataclasses.replace(plan, layer=None)
+        return plan
+
+
+def from_stem(stem: str) -> str:
+    """The name of an experiment that gives none: that of its file, made fit to be one.
+
+    >>> from_stem("char_lstm"), from_stem("my first net (2)")
+    ('char_lstm', 'my_first_net_2')
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("_.-")
+    return name if re.fullmatch(NAME, name) else "experiment"
+
+
+def homes() -> dict[str, str]:
+    """In which section a name belongs, for all names that belong in one section only.
+
+    >>> homes()["batch_size"], homes()["epochs"], homes()["clip_norm"]
+    ('data', 'train', 'optimizer')
+    """
+    found: dict[str, set[str]] = {}
+    for section, family in SECTIONS.items():
+        for cls in family.types().values():
+            for field in dataclasses.fields(cls):
+                found.setdefault(field.name, set()).add(section)
+    return {name: min(sections) for name, sections in found.items() if len(sections) == 1}
+
+
+def _losses() -> str:
+    from minidl.layer import Layer
+
+    return ", ".join(name for name, layer in Layer.types().items() if "targets" in layer.inputs)
