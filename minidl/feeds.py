@@ -14,6 +14,7 @@ from minidl.layer import Port
 from minidl.node import Axis, Input, port_names, show
 
 Array = NDArray[Any]
+LARGEST = int(np.iinfo(np.int64).max)
 
 
 class Feeds:
@@ -24,6 +25,7 @@ class Feeds:
         ports = {name: [port for source, port in _connections(graph) if source == name] for name in graph.inputs}
         # -1 is allowed where every reader ignores it; lengths end with the steps.
         self.lowest = {name: max((port.lowest for port in ports[name]), default=0) for name in graph.inputs}
+        self._highest: dict[Any, dict[str, int]] = {}
         self.within_steps = {name for name in graph.inputs if any(port.within_steps for port in ports[name])}
 
     def check(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
@@ -31,15 +33,26 @@ class Feeds:
         for name in feeds:
             if name not in self.inputs:
                 raise DataError(f"the model has no input {name!r}{suggest(name, self.inputs)} ({self._expected()})")
-        arrays: dict[str, Array] = {}
-        sizes: dict[str, tuple[int, str]] = {}
-        for name, node in self.inputs.items():
-            if name in feeds:
-                arrays[name] = self._as_kind(node, feeds[name])
-                _check_axes(node, arrays[name], sizes)
-        for name, array in arrays.items():
-            self._check_range(self.inputs[name], array, sizes)
+        arrays = {name: self._as_kind(node, feeds[name]) for name, node in self.inputs.items() if name in feeds}
+        shapes = tuple((name, array.shape) for name, array in arrays.items())
+        if shapes not in self._highest:  # axes that have been found right once are not looked at again
+            self._highest[shapes] = self._check_axes(arrays)
+        for name, highest in self._highest[shapes].items():
+            self._check_range(name, arrays[name], highest)
         return arrays
+
+    def _check_axes(self, arrays: Mapping[str, Array]) -> dict[str, int]:
+        """The largest integer that each integer input may hold, once the axes of all inputs agree."""
+        sizes: dict[str, tuple[int, str]] = {}
+        for name, array in arrays.items():
+            _check_axes(self.inputs[name], array, sizes)
+        steps = sizes.get("T", (LARGEST, ""))[0]
+        depths = {name: LARGEST if node.depth is None else node.depth - 1 for name, node in self.inputs.items()}
+        return {
+            name: steps if name in self.within_steps else depths[name]
+            for name in arrays
+            if self.inputs[name].dtype == "int"
+        }
 
     def _expected(self) -> str:
         return "inputs: " + ", ".join(f"{name} {show(node.shape)}" for name, node in self.inputs.items())
@@ -57,23 +70,19 @@ class Feeds:
             raise DataError(f"input {node.name!r} takes numbers, got an array of {array.dtype}")
         return array
 
-    def _check_range(self, node: Input, array: Array, sizes: Mapping[str, tuple[int, str]]) -> None:
-        if node.dtype != "int":
+    def _check_range(self, name: str, array: Array, highest: int) -> None:
+        lowest = self.lowest[name]
+        above = np.subtract(array, lowest, dtype=np.int64).view(np.uint64)  # what is below wraps around to the top
+        if int(above.max()) <= highest - lowest:
             return
-        lowest, highest, what = self.lowest[node.name], np.iinfo(np.int64).max, "id"
-        if node.name in self.within_steps and "T" in sizes:
-            highest, what = sizes["T"][0], "length"
-        elif node.depth is not None:
-            highest = node.depth - 1
-        smallest, largest = int(array.min()), int(array.max())
-        if smallest < lowest or largest > highest:
-            bad = smallest if smallest < lowest else largest
-            where = tuple(int(i) for i in np.argwhere(array == bad)[0])
-            remedy = "count the steps of each" if what == "length" else "encode the data with the model's own vocabulary"
-            raise DataError(
-                f"input {node.name!r} holds the {what} {bad} at {where}, but {what}s lie in [{lowest}, {highest + 1}): "
-                f"{remedy}"
-            )
+        where = tuple(int(i) for i in np.argwhere(above > highest - lowest)[0])
+        what, remedy = "id", "encode the data with the model's own vocabulary"
+        if name in self.within_steps:
+            what, remedy = "length", "count the steps of each sequence"
+        raise DataError(
+            f"input {name!r} holds the {what} {array[where]} at {where}, but {what}s lie in [{lowest}, {highest + 1}): "
+            f"{remedy}"
+        )
 
 
 def _connections(graph: Graph) -> Iterator[tuple[str, Port]]:
