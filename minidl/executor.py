@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from minidl.backward import Backward
 from minidl.binding import Context
+from minidl.capacity import require
 from minidl.errors import DataError, UsageError, suggest
 from minidl.feeds import Feeds
 from minidl.forward import Forward
@@ -90,10 +91,18 @@ class Executor:
 
     def estimate(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
         """Bytes that weights, gradients and a training step on inputs of these shapes take; nothing is allocated."""
+        return self._measure(shapes).total + 2 * self.weights.flat.nbytes
+
+    def require(self, shapes: Mapping[str, tuple[int, ...]], more: int = 0) -> None:
+        """Raise OutOfMemory where a training step on inputs of these shapes, and `more` bytes, do not fit."""
+        ruler = self._measure(shapes)
+        require(ruler.total + more, ruler.arrays)
+
+    def _measure(self, shapes: Mapping[str, tuple[int, ...]]) -> Ruler:
         ruler = Ruler()
         forward = Forward(self.context, shapes, ruler)
         Backward(forward, [name for result, name in self._result_names.items() if result == "loss"], ruler)
-        return ruler.total + 2 * self.weights.flat.nbytes
+        return ruler
 
     def memory(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """What the next call depends on besides weights: carried state (arrays), random generators (plain data)."""
@@ -161,7 +170,11 @@ class Executor:
         node = self._result_names[name]
         if node not in program.seeds:
             return  # nothing behind this result is trained
-        seed, given = program.seeds[node], np.asarray(value)
+        seed = program.seeds[node]
+        try:
+            given = np.asarray(value, seed.dtype)
+        except (TypeError, ValueError):
+            raise DataError(f"the gradient of {name!r} should be numbers of its shape {seed.shape}") from None
         if given.shape not in (seed.shape, ()):
             raise DataError(f"the gradient of {name!r} should have its shape {seed.shape}, got {given.shape}")
         seed += given  # one node may be several results

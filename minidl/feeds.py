@@ -33,6 +33,8 @@ class Feeds:
         for name in feeds:
             if name not in self.inputs:
                 raise DataError(f"the model has no input {name!r}{suggest(name, self.inputs)} ({self._expected()})")
+        if not feeds:
+            raise DataError(f"forward was given nothing ({self._expected()})")
         arrays = {name: self._as_kind(node, feeds[name]) for name, node in self.inputs.items() if name in feeds}
         shapes = tuple((name, array.shape) for name, array in arrays.items())
         if shapes not in self._highest:  # axes that have been found right once are not looked at again

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from minidl.data.vocabulary import Vocabulary
 
 Array = NDArray[Any]
+FLOATS = ("float32", "float64")
 
 
 class Model:
@@ -47,6 +48,8 @@ class Model:
         results: dict[str, Symbol] = {} if loss is None else {"loss": loss}
         if outputs is None:
             outputs = {} if loss is None else {loss.inputs[0].label: loss.inputs[0]}
+        if str(np.dtype(dtype)) not in FLOATS:
+            raise UsageError(f"a model computes in {' or '.join(FLOATS)}, got dtype {np.dtype(dtype)}")
         _check_results(loss, outputs)
         results.update(outputs)
         graph = Graph(results)

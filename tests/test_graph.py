@@ -777,3 +777,22 @@ class TestSaving:
         char_model.set_parameters(arrays, "file")
         with pytest.raises(UsageError, match="weights have changed"):
             char_model.backward()
+
+
+class TestNotEvenClose:
+    """What is no array, no dtype or nothing at all gets a sentence too."""
+
+    @pytest.mark.parametrize("gradient", ["abc", [[1], [1, 2]], {"y": 1}])
+    def test_a_gradient_that_is_none(self, gradient: Any) -> None:
+        model = Model.of(Dense(2), np.ones((3, 1, 4)))
+        with pytest.raises(DataError, match=r"gradient of 'y' should be numbers of its shape \(3, 1, 2\)"):
+            model.backward(y=gradient)
+
+    @pytest.mark.parametrize("dtype", ["int32", "complex128", "float16"])
+    def test_a_dtype_that_models_do_not_compute_in(self, dtype: str) -> None:
+        with pytest.raises(UsageError, match="computes in float32 or float64"):
+            Model(outputs={"y": Dense(2)(x())}, dtype=dtype)
+
+    def test_forward_of_nothing(self, char_model: Model) -> None:
+        with pytest.raises(DataError, match=r"given nothing \(inputs: ids"):
+            char_model.forward()
