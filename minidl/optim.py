@@ -41,8 +41,8 @@ class Memory:
 class Optimizer(Declared, family="optimizer"):
     """Base of the optimizers.
 
-    lr: learning rate. clip_value: bound of each entry of the gradient. clip_norm: bound of its length over all
-    parameters together. Every hyperparameter may be a number or a schedule.
+    Every hyperparameter may be a number or a schedule. lr: learning rate. clip_value: bound of each entry of the
+    gradient. clip_norm: bound of its length over all parameters together.
 
     Clipping by norm: Pascanu, Mikolov, Bengio 2013, algorithm 1.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -31,3 +32,10 @@ def test_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.M
 def test_links_lead_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_reference_is_that_of_the_declarations() -> None:
+    sys.path.insert(0, str(ROOT / "docs"))
+    import build_reference
+
+    assert build_reference.PAGE.read_text() == build_reference.reference(), "run python docs/build_reference.py"

@@ -25,8 +25,9 @@ class GRU(Recurrent):
         dn = dh (1 - z) (1 - n²),   dz = dh (h₋ - n) z (1 - z),   dr = dn s r (1 - r),   ds = dn r
         dh₋ = dh z + [dr dz ds] Whᵀ,   dWh = h₋ᵀ [dr dz ds],   dWx = xᵀ [dr dz dn]
 
-    units, dropout, recurrent_dropout: see Recurrent. lengths (B,): where padded sequences end, for the state that is
-    carried on.
+    units, dropout, recurrent_dropout: see Recurrent.
+
+    lengths (B,), an input that may be left out: where padded sequences end, for the state that is carried on.
 
     >>> from minidl import Model
     >>> Model.of(GRU(3), np.zeros((5, 2, 4))).arrays["gru/gates"].shape

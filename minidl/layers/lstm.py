@@ -27,8 +27,9 @@ class LSTM(Recurrent):
         di = dc g i (1 - i),   df = dc c₋ f (1 - f),   dg = dc i (1 - g²),   do = dh tanh(c) o (1 - o)
         dh₋ = [di df dg do] Whᵀ,   dWh = h₋ᵀ [di df dg do],   dWx = xᵀ [di df dg do]
 
-    units, dropout, recurrent_dropout: see Recurrent. lengths (B,): where padded sequences end, for the state that is
-    carried on.
+    units, dropout, recurrent_dropout: see Recurrent.
+
+    lengths (B,), an input that may be left out: where padded sequences end, for the state that is carried on.
 
     >>> from minidl import Model
     >>> Model.of(LSTM(3), np.zeros((5, 2, 4))).arrays["lstm/gates"].shape

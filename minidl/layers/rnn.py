@@ -23,8 +23,9 @@ class RNN(Recurrent):
 
         da = dh (1 - h²)   (relu: dh [h > 0]),   dh₋ = da Whᵀ,   dWh = h₋ᵀ da,   dWx = xᵀ da,   db = Σ da
 
-    units, dropout, recurrent_dropout: see Recurrent. activation: tanh or relu. lengths (B,): where padded sequences
-    end, for the state that is carried on.
+    units, dropout, recurrent_dropout: see Recurrent. activation: the non-linearity.
+
+    lengths (B,), an input that may be left out: where padded sequences end, for the state that is carried on.
 
     >>> from minidl import Model
     >>> Model.of(RNN(3), np.zeros((5, 2, 4))).arrays["rnn/y"].shape
