@@ -62,7 +62,7 @@ def measurements(arguments: argparse.Namespace) -> list[Measurement]:
     return found
 
 
-def main() -> int:
+def main() -> None:
     """Measure, print the tables, write them and the numbers behind them."""
     arguments = parser().parse_args()
     for peer in arguments.peers:
@@ -71,16 +71,14 @@ def main() -> int:
     try:
         found, sizes = measurements(arguments), footprints(arguments.peers)
     except (Disagreement, PeerFailed) as error:
-        print(error, file=sys.stderr)
-        return 1
+        sys.exit(str(error))
     text = "\n\n".join([report.speed_table(found), report.notes(found), report.size_table(sizes)]) + "\n"
     print(text, end="")
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "benchmarks.md").write_text(text, encoding="utf-8")
     data = json.dumps(report.document(found, sizes), indent=1)
     (arguments.out / "benchmarks.json").write_text(data + "\n", encoding="utf-8")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

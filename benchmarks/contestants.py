@@ -27,8 +27,13 @@ class Contestant:
 
 def missing(peer: str) -> str | None:
     """The first module that a peer needs and that is not there."""
-    needed = {**OWN, **OTHERS}[peer]
-    return next((module for module in needed if find_spec(module) is None), None)
+    return next((module for module in {**OWN, **OTHERS}[peer] if not is_there(module)), None)
+
+
+def is_there(module: str) -> bool:
+    """Whether a module can be imported; a folder without code in it can't be used."""
+    spec = find_spec(module)
+    return spec is not None and spec.origin is not None
 
 
 def contestants(workload: Workload, peers: Iterable[str], notebook: Path | None) -> list[Contestant]:

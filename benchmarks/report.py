@@ -53,7 +53,7 @@ def speed_row(measurement: Measurement, result: Result) -> list[str]:
         f"{workload.name} {workload.about}",
         str(measurement.threads),
         name,
-        f"{workload.tokens / result.seconds / 1000:.3g}",
+        short(workload.tokens / result.seconds / 1000),
         f"{result.spread:.0%}",
         f"{1 / result.slower_than(results[GEMM]):.0%}",
         *ratios,
@@ -83,20 +83,37 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(drawn)
 
 
+def short(value: float) -> str:
+    """Three digits, or all before the point.
+
+    >>> short(1440.3), short(3.14159)
+    ('1440', '3.14')
+    """
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def notes(measurements: Sequence[Measurement]) -> str:
     """How the table is to be read, and how quiet the machine was."""
     difference = max(one.difference for one in measurements)
-    single = [result for one in measurements if one.threads == 1 for result in one.results]
     lines = [
         "Peers took turns, a slice each; speeds are medians over the slices, spread is the middle half of them, "
         "and ratios are medians over neighbouring slices. Products: the time of the workload's own matrix products "
         "in NumPy, as a share of the step.",
         f"Losses of five steps from the same weights agree within {difference:.0e}, relative.",
     ]
-    if single:
-        share = median(result.processor / result.seconds for result in single)
-        lines.append(f"A peer on one thread had {share:.0%} of its core; far below 100 % the machine was not quiet.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(quietness(measurements, threads) for threads in thread_counts(measurements))])
+
+
+def thread_counts(measurements: Sequence[Measurement]) -> list[int]:
+    """The numbers of threads that were tried."""
+    return sorted({one.threads for one in measurements})
+
+
+def quietness(measurements: Sequence[Measurement], threads: int) -> str:
+    """How much processor time the peers got; on one thread anything far below 100 % is the machine's doing."""
+    results = [result for one in measurements if one.threads == threads for result in one.results]
+    share = median(result.processor / result.seconds for result in results) / threads
+    return f"Peers on {threads} thread{'s' if threads > 1 else ''} had {share:.0%} of their cores."
 
 
 def document(measurements: Sequence[Measurement], footprints: Iterable[Footprint]) -> dict[str, Any]:

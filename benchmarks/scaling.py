@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,36 +12,37 @@ from typing import Any, NamedTuple
 
 from benchmarks import report
 from benchmarks.__main__ import names
+from benchmarks.agreement import Disagreement
 from benchmarks.contestants import GEMM, OTHERS, contestants
-from benchmarks.harness import measure
+from benchmarks.harness import PeerFailed, measure
 from benchmarks.workloads import WORKLOADS, Workload
 
 
 class Axis(NamedTuple):
-    """A size that varies while the others stay."""
+    """A size that varies while those of the base stay."""
 
     label: str
     field: str
     values: tuple[int, ...]
+    base: Workload = WORKLOADS["W3"]
 
 
-BASE = WORKLOADS["W3"]
 AXES = {
     "T": Axis("window T", "steps", (12, 25, 50, 100, 200)),
     "B": Axis("streams B", "batch", (1, 4, 16, 64, 128)),
     "H": Axis("units H", "units", (32, 64, 128, 256, 512)),
-    "V": Axis("symbols V", "symbols", (32, 128, 512, 2048, 8192)),
+    "V": Axis("symbols V", "symbols", (32, 128, 512, 2048, 8192), replace(WORKLOADS["W3"], embedding=128)),
     "layers": Axis("layers", "layers", (1, 2, 3, 4)),
 }
 
 
 def vary(axis: Axis) -> list[Workload]:
-    """The base workload with each value of one size.
+    """The base with each value of one size.
 
     >>> [workload.layers for workload in vary(AXES["layers"])]
     [1, 2, 3, 4]
     """
-    return [replace(BASE, name=f"{axis.field} {value}", **{axis.field: value}) for value in axis.values]  # type: ignore[arg-type]
+    return [replace(axis.base, name=f"{axis.field} {value}", **{axis.field: value}) for value in axis.values]  # type: ignore[arg-type]
 
 
 def curve(axis: Axis, peers: list[str], threads: int, seconds: float) -> dict[str, list[float]]:
@@ -55,7 +57,7 @@ def curve(axis: Axis, peers: list[str], threads: int, seconds: float) -> dict[st
 
 def curve_table(axis: Axis, curves: dict[str, list[float]]) -> str:
     """Microseconds a token: a row for each value, a column for each peer."""
-    rows = [[str(value), *(f"{c[i]:.3g}" for c in curves.values())] for i, value in enumerate(axis.values)]
+    rows = [[str(value), *(report.short(c[i]) for c in curves.values())] for i, value in enumerate(axis.values)]
     return report.table([axis.label, *curves], rows)
 
 
@@ -86,7 +88,10 @@ def main() -> None:
     arguments = parser.parse_args()
     curves: dict[str, dict[str, Any]] = {}
     for name in arguments.axes:
-        curves[name] = curve(AXES[name], arguments.peers, arguments.threads, arguments.seconds)
+        try:
+            curves[name] = curve(AXES[name], arguments.peers, arguments.threads, arguments.seconds)
+        except (Disagreement, PeerFailed) as error:
+            sys.exit(str(error))
         print(curve_table(AXES[name], curves[name]), end="\n\n", flush=True)
     arguments.out.mkdir(parents=True, exist_ok=True)
     numbers = {name: {"values": AXES[name].values, "microseconds": peers} for name, peers in curves.items()}

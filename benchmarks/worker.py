@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def build(name: str, setting: str, workload: Workload, weights: str, notebook: s
 
 
 def main(name: str, setting: str, threads: str) -> None:
-    """Answer requests until stdin ends; an error is an answer too."""
+    """Answer requests until stdin ends; an error is an answer too, and its traceback goes to stderr."""
     hold_to_cores(int(threads))
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a library prints belongs among the messages
@@ -86,6 +87,7 @@ def main(name: str, setting: str, threads: str) -> None:
         try:
             answer = {"answer": requests[request](**arguments)}
         except Exception as error:
+            traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(answer) + "\n")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from minidl.callbacks.base import Every
-from minidl.data import Data
+from minidl.data import Data, Task
 from minidl.declared import Declared
 from minidl.experiment.sections import Log, Patience, Samples, Train
 from minidl.layer import Layer
@@ -27,6 +27,7 @@ FAMILIES: dict[str, type[Declared]] = {
     "Optimizers": Optimizer,
     "Schedules": Schedule,
     "Data": Data,
+    "Tasks of a table": Task,
 }
 SECTIONS: dict[str, type[Declared]] = {
     "train": Train,
@@ -84,7 +85,7 @@ def _type(hint: Any) -> str:
         limits = [f" {sign} {value:g}" for sign, value in marks]
         return _type(arguments[0]) + ",".join(limits)
     if typing.get_origin(hint) is typing.Literal:
-        return ", ".join(f"`{choice}`" for choice in arguments)
+        return ", ".join(f"`{choice}`" for choice in arguments).replace("\t", "\\t").replace("|", "\\|")
     if typing.get_origin(hint) is tuple:
         return "list of " + _type(arguments[0])
     if typing.get_origin(hint) is dict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -32,17 +33,27 @@ def capture(trainer: Trainer) -> tuple[dict[str, Array], dict[str, Any]]:
     arrays |= {f"state/{name}": array for name, array in state.items()}
     return arrays, {
         "model": trainer.model.config(),
-        "optimizer": {"type": trainer.optimizer.type_name(), "steps": memory.steps, "grad_norm": _spelt(memory.grad_norm)},
+        "optimizer": {
+            "type": trainer.optimizer.type_name(),
+            "steps": memory.steps,
+            "grad_norm": _spelt(memory.grad_norm),
+        },
         "generators": generators,
         "progress": _spelt(dataclasses.asdict(trainer.progress)),
-        "callbacks": {name: memory for name, callback in _named(trainer) if (memory := callback.memory())},
+        "callbacks": {name: callback.memory() for name, callback in _named(trainer)},
         "data": trainer.data.digest,
     }
 
 
+def saved_progress(archive: Archive, source: str) -> Progress:
+    """How far the run of a checkpoint had come."""
+    with reading(source):
+        return _progress(archive.meta)
+
+
 def restore(trainer: Trainer, archive: Archive, source: str) -> None:
     """Bring a trainer to where `capture` found another one; CheckpointError, and no change, where it does not fit."""
-    try:
+    with reading(source):
         found = _read(trainer, archive)
         trainer.model.set_parameters(archive.arrays, "it")
         trainer.model.executor.remember(found.state, found.generators)
@@ -52,6 +63,13 @@ def restore(trainer: Trainer, archive: Archive, source: str) -> None:
         for name, callback in _named(trainer):
             if name in archive.meta["callbacks"]:
                 callback.remember(archive.meta["callbacks"][name])
+
+
+@contextlib.contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Whatever a file says that `capture` never wrote is a CheckpointError."""
+    try:
+        yield
     except CheckpointError as error:
         raise CheckpointError(f"{source}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -72,15 +90,12 @@ class _Found:
 
 
 def _read(trainer: Trainer, archive: Archive) -> _Found:
-    from pydantic import TypeAdapter
-
-    from minidl.trainer import Progress
-
     meta = archive.meta
-    _check_origin(trainer, meta)
+    check_data(meta, trainer.data.digest)
+    _check_model(trainer, meta)
     optimizer = meta["optimizer"]
     return _Found(
-        progress=TypeAdapter(Progress).validate_python(meta["progress"]),
+        progress=_progress(meta),
         steps=int(optimizer["steps"]),
         grad_norm=float(optimizer["grad_norm"]),
         slots=_slots(trainer, archive),
@@ -89,13 +104,26 @@ def _read(trainer: Trainer, archive: Archive) -> _Found:
     )
 
 
-def _check_origin(trainer: Trainer, meta: Mapping[str, Any]) -> None:
-    """Refuse what was trained on other data, or is another model, even if its arrays would fit."""
-    if meta["data"] != trainer.data.digest:
+def _progress(meta: Mapping[str, Any]) -> Progress:
+    from pydantic import TypeAdapter
+
+    from minidl.trainer import Progress
+
+    progress: Progress = TypeAdapter(Progress).validate_python(meta["progress"])
+    return progress
+
+
+def check_data(meta: Mapping[str, Any], digest: str) -> None:
+    """Refuse to go on with other data than those of this hash."""
+    if meta.get("data") != digest:
         raise CheckpointError("the data is not what this run was trained on; resume with the same data")
+
+
+def _check_model(trainer: Trainer, meta: Mapping[str, Any]) -> None:
+    """Refuse another model, even if its arrays would fit."""
     model, own = meta["model"], json.loads(json.dumps(trainer.model.config()))
     if model["vocabulary"] != own["vocabulary"]:
-        raise CheckpointError("the vocabulary is not that of this run; resume with the data and the minidl it began with")
+        raise CheckpointError("the vocabulary is not that of this run; resume with the data and the minidl of then")
     changed = differences(model["graph"], own["graph"])
     if changed:
         lines = "\n".join(f"  {name}: {what}" for name, what in changed.items())

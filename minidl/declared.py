@@ -24,7 +24,7 @@ class ConfigError(UsageError, ValueError):
 class Declared:
     """Base of everything that is described by its fields.
 
-    A direct subclass given `family="layer"` opens a registry; the dataclasses below it enter it under their `type_name`.
+    A direct subclass given `family="layer"` opens a registry; the dataclasses below it enter it by their `type_name`.
     """
 
     family: ClassVar[str] = ""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from minidl.errors import UsageError
+from minidl.capacity import Sized, fitting
 from minidl.layer import Shape
 
 Array = NDArray[Any]
@@ -55,14 +55,12 @@ def plan(requests: Mapping[Hashable, Request]) -> tuple[dict[Hashable, int], int
     return offsets, total
 
 
-class OutOfMemory(UsageError, MemoryError):
-    """A program that needs more memory than there is."""
-
-    def __init__(self, total: int) -> None:
-        super().__init__(
-            f"the arrays of this model take {total / 1e9:.1f} GB, more than there is: "
-            "lower batch_size, seq_len or units, or use an Embedding in the place of one-hot vectors"
-        )
+def sizes(requests: Mapping[Hashable, Request]) -> list[Sized]:
+    """What each array is called, its shape and its bytes, for those who have to say that they do not fit."""
+    return [
+        ("/".join(map(str, key)) if isinstance(key, tuple) else str(key), wanted.shape, wanted.size)
+        for key, wanted in requests.items()
+    ]
 
 
 class Ruler:
@@ -70,10 +68,12 @@ class Ruler:
 
     def __init__(self) -> None:
         self.total = 0
+        self.arrays: list[Sized] = []
 
     def take(self, requests: Mapping[Hashable, Request]) -> dict[Hashable, Array]:
         """An array without memory for each request."""
         self.total += plan(requests)[1]
+        self.arrays += sizes(requests)
         return {key: np.broadcast_to(np.empty((), wanted.dtype), wanted.shape) for key, wanted in requests.items()}
 
 
@@ -88,14 +88,12 @@ class Arena:
         """An array for each request, its content undefined."""
         offsets, total = plan(requests)
         if total > self.block.size:
-            self._grow(total)
+            with fitting(total, sizes(requests)):
+                self._grow(total)
         return {key: self._view(offsets[key], wanted) for key, wanted in requests.items()}
 
     def _grow(self, total: int) -> None:
-        try:
-            raw = np.empty(total + ALIGNMENT, np.uint8)
-        except MemoryError:
-            raise OutOfMemory(total) from None
+        raw = np.empty(total + ALIGNMENT, np.uint8)
         skip = -raw.ctypes.data % ALIGNMENT
         self.block = raw[skip : skip + total]
         self.generation += 1

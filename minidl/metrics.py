@@ -26,6 +26,7 @@ class Tally:
     def __init__(self) -> None:
         self.sums: dict[str, float] = {}
         self.count = 0.0
+        self.classes: Array = np.zeros((3, 0), np.int64)  # hits, predictions and targets of each
 
     def add(self, model: Model, loss: float, inputs: Mapping[str, Array], *, measures: bool = True) -> None:
         """Count the batch that the model has just run on; `measures` adds what has to look at every prediction."""
@@ -34,19 +35,34 @@ class Tally:
         self.count += n
         self._add("loss", loss * n if _is_mean(model) else loss)
         if measures:
-            for name, value in _measures(model, targets).items():
-                self._add(name, value)
+            self._measure(model, targets)
+
+    def _measure(self, model: Model, targets: Array) -> None:
+        """Add what suits the kind of loss."""
+        node = _loss_node(model)
+        layer = model.graph.nodes[node].layer
+        prediction = model.arrays[f"{model.graph.sources(node)[0]}/y"]
+        if isinstance(layer, SoftmaxCE):
+            classes = count_classes(prediction.argmax(axis=-1), targets, prediction.shape[-1])
+            self.classes = self.classes + classes if self.classes.size else classes
+            self._add("accuracy", float(classes[0].sum()))
+        elif isinstance(layer, SigmoidCE):
+            self._add("accuracy", float(np.count_nonzero((prediction > 0) == (targets > 0.5))))
+        elif isinstance(layer, MSE):
+            self._add("mean_absolute_error", float(np.abs(prediction - targets).sum()))
 
     def _add(self, name: str, value: float) -> None:
         self.sums[name] = self.sums.get(name, 0.0) + value
 
     def result(self, split: str, unit: str) -> dict[str, float]:
-        """The averages as tags: "val/loss" in nats, and what follows from it for characters or words."""
+        """The averages as tags: "val/loss" in nats, and what follows from it for characters or words; else macro F1."""
         if not self.count:
             return {}
         averages = {name: value / self.count for name, value in self.sums.items()}
         if "loss" in averages:
             averages |= in_units(averages["loss"], unit)
+        if unit == "step" and self.classes.size:
+            averages["macro_f1"] = macro_f1(self.classes)
         return {f"{split}/{name}": value for name, value in averages.items()}
 
 
@@ -61,6 +77,28 @@ def in_units(loss: float, unit: str) -> dict[str, float]:
     if unit == "word":
         return {"perplexity": math.exp(min(loss, LARGEST_EXPONENT))}
     return {}
+
+
+def count_classes(predicted: Array, targets: Array, classes: int) -> Array:
+    """How often each class was hit, predicted, and asked for (3, classes); a target of -1 does not count.
+
+    >>> count_classes(np.array([0, 1, 1, 0]), np.array([0, 0, 1, -1]), 2).tolist()
+    [[1, 1], [1, 2], [2, 1]]
+    """
+    counted = targets >= 0
+    predicted, targets = predicted[counted], targets[counted]
+    kinds = (predicted[predicted == targets], predicted, targets)
+    return np.stack([np.bincount(kind, minlength=classes) for kind in kinds])
+
+
+def macro_f1(counts: Array) -> float:
+    """F1 = 2 hits / (predicted + asked for), averaged over the classes that were predicted or asked for.
+
+    counts: what `count_classes` gave, summed over batches.
+    """
+    hits, predicted, asked = counts
+    occurs = predicted + asked > 0
+    return float(np.mean(2 * hits[occurs] / (predicted + asked)[occurs]))
 
 
 def target_name(model: Model) -> str:
@@ -82,17 +120,3 @@ def _loss_node(model: Model) -> str:
 def _is_mean(model: Model) -> bool:
     layer = model.graph.nodes[_loss_node(model)].layer
     return getattr(layer, "reduction", "mean") == "mean"
-
-
-def _measures(model: Model, targets: Array) -> dict[str, float]:
-    """Sums of what suits the kind of loss."""
-    node = _loss_node(model)
-    layer = model.graph.nodes[node].layer
-    prediction = model.arrays[f"{model.graph.sources(node)[0]}/y"]
-    if isinstance(layer, SoftmaxCE):
-        return {"accuracy": float(np.count_nonzero(prediction.argmax(axis=-1) == targets))}
-    if isinstance(layer, SigmoidCE):
-        return {"accuracy": float(np.count_nonzero((prediction > 0) == (targets > 0.5)))}
-    if isinstance(layer, MSE):
-        return {"mean_absolute_error": float(np.abs(prediction - targets).sum())}
-    return {}

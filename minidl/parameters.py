@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from minidl.capacity import fitting
 from minidl.errors import UsageError, suggest
 from minidl.initializers import initialize
 from minidl.layer import Param
@@ -53,7 +54,11 @@ class Parameters:
 
     def __init__(self, declared: Mapping[str, Param], dtype: DTypeLike) -> None:
         self.declared = dict(declared)
-        self.flat: Array = np.zeros(sum(math.prod(param.shape) for param in declared.values()), dtype)
+        sizes = {name: math.prod(param.shape) for name, param in declared.items()}
+        each = np.dtype(dtype).itemsize
+        with_gradients = 2 * each * sum(sizes.values())
+        with fitting(with_gradients, ((name, declared[name].shape, each * size) for name, size in sizes.items())):
+            self.flat: Array = np.zeros(sum(sizes.values()), dtype)
         self.arrays = self.views(self.flat)
         self.version = 0
 

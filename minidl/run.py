@@ -5,4 +5,4 @@ import sys
 from minidl.cli.main import carry_out
 
 if __name__ == "__main__":
-    sys.exit(carry_out("run", sys.argv[1:], "minidl.run"))
+    sys.exit(carry_out("run", sys.argv[1:], "python -m minidl.run"))

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
-import platform
 import re
-import sys
+import shutil
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from minidl.storage import write_whole
-from minidl.checkpoint import Checkpoints
+from minidl.checkpoint_folder import CheckpointFolder
 from minidl.errors import CheckpointError, StorageError, suggest
+from minidl.storage import refusing, sweep, write_whole
 
 NUMBER = re.compile(r"\d{3,}")
-PACKAGES = ("minidl", "numpy", "pyyaml", "pydantic", "tensorboardX", "rich", "numba")
 
 
 class RunFolder:
@@ -26,7 +24,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.checkpoints = Checkpoints(path / "checkpoints")
+        self.checkpoints = CheckpointFolder(path / "checkpoints")
         self._lock: int | None = None
 
     @property
@@ -36,24 +34,22 @@ class RunFolder:
 
     @classmethod
     def create(cls, runs: Path, name: str) -> RunFolder:
-        """The next free number; two processes that ask at once get two numbers."""
+        """The next free number, locked; two processes that ask at once get two numbers."""
         home = runs / name
         try:
             home.mkdir(parents=True, exist_ok=True)
+            number = max((run.number for run in list_runs(home)), default=0)
             while True:
-                number = max((run.number for run in list_runs(home)), default=0) + 1
+                number += 1
                 folder = cls(home / f"{number:03d}")
-                try:
+                with contextlib.suppress(FileExistsError):
                     folder.path.mkdir()
-                except FileExistsError:
-                    continue
-                folder.lock()
-                return folder
+                    return folder.lock()
         except OSError as error:
             reason = error.strerror or str(error)
-            raise StorageError(
-                error.errno or 5, f"{home.resolve()}: no run folder can be made ({reason}); choose another with --runs"
-            ) from None
+            refusal = StorageError(f"{home}: no run folder can be made ({reason}); choose another with --runs")
+            refusal.errno = error.errno
+            raise refusal from error
 
     @classmethod
     def find(cls, runs: Path, name: str, number: int | None = None) -> RunFolder:
@@ -68,29 +64,57 @@ class RunFolder:
             raise CheckpointError(f"there is no run {number} of {name!r} (there are: {', '.join(map(str, found))})")
         return found[number if number is not None else max(found)]
 
-    def lock(self) -> None:
-        """Keep other processes out until this one ends; StorageError where another one is in."""
-        self._lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StorageError(
-                error.errno, f"{self.path}: another process is training in this folder; wait for it, or start a new run"
-            ) from None
+    def lock(self) -> RunFolder:
+        """Keep other processes out until the `with` of this folder ends; StorageError where another one is in."""
+        with refusing(self.path / ".lock"):
+            self._lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._unlock()
+                raise StorageError(
+                    f"{self.path}: another process is training in this folder; wait for it, or start a new run"
+                ) from None
+        sweep(self.path)
+        return self
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def write(self, name: str, text: str) -> None:
         """A small file, whole or not at all."""
         write_whole(self.path / name, text.encode("utf-8", "surrogatepass"))
 
+    def copy(self, file: Path, subfolder: str) -> None:
+        """A copy of a file, in a folder of the run."""
+        with refusing(self.path / subfolder):
+            (self.path / subfolder).mkdir(exist_ok=True)
+            shutil.copy(file, self.path / subfolder)
+
     def describe(self, facts: Mapping[str, Any]) -> None:
         """Add facts to run.json."""
-        path = self.path / "run.json"
-        known = json.loads(path.read_text()) if path.exists() else {}
-        self.write("run.json", json.dumps({**known, **facts}, indent=2) + "\n")
+        self.write("run.json", json.dumps({**self.facts, **facts}, indent=2) + "\n")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What run.json says; nothing where it is missing or damaged."""
+        try:
+            facts = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return facts if isinstance(facts, dict) else {}
 
     @property
     def state(self) -> str:
-        """running, done, interrupted, terminated or failed; a run whose process has gone without a word is interrupted."""
+        """running, done, interrupted, terminated or failed; a run whose process was killed is interrupted."""
         state = str(self.facts.get("state", "unknown"))
         return "interrupted" if state == "running" and not self._is_locked() else state
 
@@ -103,15 +127,6 @@ class RunFolder:
         except OSError:
             return False
         return False
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What run.json says."""
-        try:
-            facts: dict[str, Any] = json.loads((self.path / "run.json").read_text())
-        except (OSError, ValueError):
-            return {}
-        return facts
 
 
 def list_runs(home: Path) -> list[RunFolder]:
@@ -138,28 +153,3 @@ def model_file(run: str, runs: Path) -> Path:
         f"{run!r} is no model file, no run folder with checkpoints, and no experiment in {runs.resolve()}"
         f"{suggest(run, known)}{' (there are: ' + ', '.join(known) + ')' if known else ''}"
     )
-
-
-def surroundings() -> dict[str, Any]:
-    """What a run was made with: command, versions, processor."""
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return {
-        "arguments": sys.argv[1:],
-        "versions": versions,
-        "system": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

@@ -166,9 +166,9 @@ class Trainer:
         return min((n for n in (self.steps, by_epochs) if n is not None), default=None)
 
     def _start(self) -> None:
-        self._started = time.perf_counter() - self.progress.seconds
         self.progress.done = False
         self.callbacks.call(lambda callback: callback.start(self))
+        self._started = time.perf_counter() - self.progress.seconds
 
     def _finish(self) -> None:
         self._turn_page()
@@ -189,7 +189,8 @@ class Trainer:
             self.progress.skipped += 1
             self.model.reset_state()
             return
+        where = first_bad_array(self.model, self.batch.inputs)
         raise NumericsError(
-            f"step {self.progress.step + 1}: {error}; first bad array: {first_bad_array(self.model, self.batch.inputs)}. "
+            f"step {self.progress.step + 1}: {error}; first bad array: {where}. "
             "Lower the learning rate, or set clip_norm; the weights are those of the step before."
         ) from None

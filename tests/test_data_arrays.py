@@ -59,10 +59,10 @@ def test_epochs_and_seeds_differ_in_order():
     assert len(orders) == 4
 
 
-def test_tokens_per_step_counts_targets():
+def test_tokens_per_step_counts_steps_of_sequences():
     frames = {"x": np.zeros((5, 20, 2)), "targets": np.zeros((5, 20), int)}
     assert ArrayBatches(frames, 8).tokens_per_step == 40
-    assert ArrayBatches({**frames, "targets": np.zeros(20, int)}, 8).tokens_per_step == 8
+    assert ArrayBatches({**frames, "targets": np.zeros(20, int)}, 8).tokens_per_step == 40
     assert ArrayBatches(frames, 100).tokens_per_step == 100
 
 
@@ -76,7 +76,7 @@ def test_what_is_known_of_the_inputs():
     assert dataset.inputs["ids"] == InputSpec("int", 20, ("T", "B"))
     assert dataset.inputs["lengths"] == InputSpec("int", 5, ("B",))
     assert dataset.inputs["targets"] == InputSpec("int", 20, ("B",))
-    assert dataset.facts == {"train_sequences": 16, "train_tokens": 16, "features": 3, "classes": 20}
+    assert dataset.facts == {"train_sequences": 16, "train_tokens": 64, "features": 3, "classes": 20}
     assert (dataset.unit, dataset.vocabulary) == ("step", None)
 
 

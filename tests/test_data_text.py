@@ -87,7 +87,7 @@ def test_max_vocab_counts_the_unknown_symbol(tmp_path):
         dataset = dataset_of(text, tmp_path, tokens=tokens, max_vocab=3, batch_size=1, seq_len=5)
         assert dataset.facts["vocab_size"] == 3
         assert dataset.vocabulary.symbols[-1] == UNKNOWN
-    with pytest.raises(UsageError, match="'max_vocab' should be greater than or equal to 2"):
+    with pytest.raises(UsageError, match="'max_vocab' should be 2 or more"):
         dataset_of("text", tmp_path, max_vocab=1)
 
 

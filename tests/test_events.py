@@ -190,12 +190,9 @@ def test_graph(writer: EventWriter, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("status", "expected"), [("success", 1), ("failure", 2)])
 def test_hparams(writer: EventWriter, tmp_path: Path, status: Any, expected: int) -> None:
-    writer.hparams(HPARAMS, ["val/loss", "test/loss"])
+    writer.hparams(HPARAMS)
     content = read(tmp_path).PluginTagToContent("hparams")
-    assert hparams_metadata.SESSION_END_INFO_TAG not in content  # the run goes on
-    columns = hparams_metadata.parse_experiment_plugin_data(content[hparams_metadata.EXPERIMENT_TAG])
-    assert {info.name for info in columns.hparam_infos} == set(HPARAMS)
-    assert [info.name.tag for info in columns.metric_infos] == ["val/loss", "test/loss"]
+    assert list(content) == [hparams_metadata.SESSION_START_INFO_TAG]  # no columns of its own, and the run goes on
     run = hparams_metadata.parse_session_start_info_plugin_data(content[hparams_metadata.SESSION_START_INFO_TAG])
     shown = {name: getattr(value, value.WhichOneof("kind")) for name, value in run.hparams.items()}
     assert shown == {**HPARAMS, "clip_norm": "inf", "seed": str(2**60 + 1)}
@@ -434,7 +431,7 @@ def test_a_full_device_is_reported_by_every_call(writer: EventWriter) -> None:
         lambda: writer.histogram("h", [1.0], 0),
         lambda: writer.image("i", np.zeros((1, 1, 3), np.uint8), 0),
         lambda: writer.graph(NODES),
-        lambda: writer.hparams(HPARAMS, []),
+        lambda: writer.hparams(HPARAMS),
         lambda: writer.hparams_end("failure"),
         lambda: writer.layout({}),
     ]
@@ -543,7 +540,7 @@ class Server:
 def write_runs(folder: Path) -> None:
     for number, loss in (("001", 1.5), ("002", 1.25)):
         writer = EventWriter(folder / number)
-        writer.hparams({**HPARAMS, "optimizer.lr": loss / 1000}, ["test/loss"])
+        writer.hparams({**HPARAMS, "optimizer.lr": loss / 1000, f"only.{number}": 1})
         writer.layout({"loss": {"train against validation": ["train/loss", "val/loss"], "all": [".*/loss"]}})
         writer.graph(NODES)
         for step in range(20):
@@ -628,15 +625,19 @@ def test_server_images(server: Server) -> None:
 
 def test_server_hparams(server: Server) -> None:
     columns = server.plugin("hparams/experiment", body={"experimentName": "", "includeMetrics": True})
-    assert [info["name"]["tag"] for info in columns["metricInfos"]] == ["test/loss"]
+    assert [info["name"]["tag"] for info in columns["metricInfos"]] == ["test/loss", "train/loss", "val/loss"]
+    first, *others = (info["name"] for info in columns["hparamInfos"])
+    assert first == "optimizer.lr"  # what differs between runs comes first
+    assert {"only.001", "only.002"} < set(others)
     states = ["STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING", "STATUS_UNKNOWN"]
     request = {"allowedStatuses": states, "startIndex": 0, "sliceSize": 10, "includeMetrics": True}
     groups = server.plugin("hparams/session_groups", body=request)["sessionGroups"]
     shown = {group["name"]: (group["hparams"], group["metricValues"], group["sessions"]) for group in groups}
     assert sorted(shown) == ["001", "002"]
-    hparams, (metric,), (run,) = shown["002"]
-    assert hparams == {**HPARAMS, "optimizer.lr": 0.00125, "clip_norm": "inf", "seed": str(2**60 + 1)}
-    assert (metric["name"]["tag"], metric["value"], metric["trainingStep"]) == ("test/loss", 1.25, 30)
+    hparams, metrics, (run,) = shown["002"]
+    assert hparams == {**HPARAMS, "optimizer.lr": 0.00125, "clip_norm": "inf", "seed": str(2**60 + 1), "only.002": 1}
+    (metric,) = (metric for metric in metrics if metric["name"]["tag"] == "test/loss")
+    assert (metric["value"], metric["trainingStep"]) == (1.25, 30)
     assert run["status"] == "STATUS_FAILURE"
     assert shown["001"][2][0]["status"] == "STATUS_SUCCESS"
 

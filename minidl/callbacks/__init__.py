@@ -1,8 +1,10 @@
 """What happens beside training: measuring, deciding, writing down, saving; one callback a file."""
 
 from minidl.callbacks.base import Callback, Every
+from minidl.callbacks.baselines import Baselines
 from minidl.callbacks.early_stop import EarlyStop
 from minidl.callbacks.evaluate import Evaluate, evaluate
+from minidl.callbacks.layer_metrics import LayerMetrics
 from minidl.callbacks.run_log import RunLog
 from minidl.callbacks.sample import Sample
 from minidl.callbacks.save_checkpoints import SaveCheckpoints
@@ -11,10 +13,12 @@ from minidl.callbacks.tensorboard import TensorBoard
 from minidl.callbacks.train_metrics import TrainMetrics
 
 __all__ = [
+    "Baselines",
     "Callback",
     "EarlyStop",
     "Evaluate",
     "Every",
+    "LayerMetrics",
     "RunLog",
     "Sample",
     "SaveCheckpoints",

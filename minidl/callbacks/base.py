@@ -33,7 +33,16 @@ class Every(Declared, family="trigger", abstract=False):
 
     def due(self, trainer: Trainer) -> bool:
         """Whether a multiple of the interval was passed in the last step."""
-        step = trainer.progress.step
+        progress = trainer.progress
+        return self._passed(trainer, progress.step, trainer.previous_seconds, progress.seconds)
+
+    def due_next(self, trainer: Trainer) -> bool:
+        """Whether one will be passed in the coming step; of minutes a guess, that it takes as long as the last one."""
+        progress = trainer.progress
+        expected = 2 * progress.seconds - trainer.previous_seconds
+        return self._passed(trainer, progress.step + 1, progress.seconds, expected)
+
+    def _passed(self, trainer: Trainer, step: int, before: float, seconds: float) -> bool:
         if self.steps is not None:
             return step % self.steps == 0
         if self.epochs is not None:
@@ -41,7 +50,7 @@ class Every(Declared, family="trigger", abstract=False):
             return step // interval > (step - 1) // interval
         assert self.minutes is not None
         interval = 60 * self.minutes
-        return trainer.progress.seconds // interval > trainer.previous_seconds // interval
+        return seconds // interval > before // interval
 
 
 @dataclass(eq=False)

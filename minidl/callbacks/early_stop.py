@@ -29,4 +29,4 @@ class EarlyStop(Callback):
         if len(losses) <= self.patience or "val/loss" not in trainer.record:
             return
         if np.min(losses[-self.patience :]) >= np.min(losses[: -self.patience]) - self.min_delta:
-            trainer.stop("early stop")
+            trainer.stop("early stop", completed=True)

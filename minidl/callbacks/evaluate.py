@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ class Evaluate(Callback):
         trainer.record |= measured
         progress, loss = trainer.progress, measured["val/loss"]
         progress.validation.append(loss)
-        if progress.best is None or loss < progress.best:
+        if math.isfinite(loss) and (progress.best is None or loss < progress.best):
             progress.best, progress.best_step = loss, progress.step
 
     def finish(self, trainer: Trainer, *, completed: bool) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,44 +26,45 @@ class AppendOnly:
     """A file that grows by whole entries; each is in the hands of the system when `append` returns.
 
     It is opened for each entry, so that a fork shares nothing, and a file that was deleted comes back.
+    size: bytes so far.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.size = 0
 
     def append(self, entry: str) -> None:
         """Add an entry, or nothing where the disk refuses: StorageError."""
         data = entry.encode("utf-8", "replace")
-        with refusing(self.path):
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                before = os.fstat(descriptor).st_size
-                if os.write(descriptor, data) < len(data):  # the disk took a part
-                    os.ftruncate(descriptor, before)
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            finally:
-                os.close(descriptor)
+        with refusing(self.path), self._opened(os.O_WRONLY | os.O_APPEND | os.O_CREAT) as descriptor:
+            before = os.fstat(descriptor).st_size
+            if os.write(descriptor, data) < len(data):  # the disk took a part
+                os.ftruncate(descriptor, before)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self.size = before + len(data)
 
-    def keep(self) -> int:
-        """Bytes so far, which from now on survive a power cut; StorageError where the disk refuses."""
-        with refusing(self.path):
-            if not self.path.exists():
-                return 0
-            descriptor = os.open(self.path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-                return os.fstat(descriptor).st_size
-            finally:
-                os.close(descriptor)
+    def sync(self) -> None:
+        """Let what was written survive a power cut, if the disk can do that."""
+        with contextlib.suppress(OSError), self._opened(os.O_RDONLY) as descriptor:
+            os.fsync(descriptor)
 
     def cut(self, size: int) -> None:
         """Forget what was written after the file had this size."""
-        with refusing(self.path):
-            now = self.path.stat().st_size if self.path.exists() else 0
-            if now > size:
-                os.truncate(self.path, size)
-        if now < size:
-            logger.warning("%s has lost what it held: %d bytes are missing", self.path, size - now)
+        with refusing(self.path), self._opened(os.O_RDWR | os.O_CREAT) as descriptor:
+            before = os.fstat(descriptor).st_size
+            if before > size:
+                os.ftruncate(descriptor, size)
+        self.size = min(before, size)
+        if before < size:
+            logger.warning("%s has lost what it held: %d bytes are missing", self.path, size - before)
+
+    @contextlib.contextmanager
+    def _opened(self, flags: int) -> Iterator[int]:
+        descriptor = os.open(self.path, flags, 0o644)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
 
 @dataclass(eq=False)
@@ -97,8 +99,10 @@ class RunLog(Callback):
         self.step(trainer)
 
     def memory(self) -> dict[str, Any]:
-        """The sizes of the files."""
-        return {"metrics": self._metrics.keep(), "samples": self._samples.keep()}
+        """The sizes of the files, which from now on have to be there."""
+        self._metrics.sync()
+        self._samples.sync()
+        return {"metrics": self._metrics.size, "samples": self._samples.size}
 
     def remember(self, memory: Mapping[str, Any]) -> None:
         """Drop what was written after the checkpoint."""

@@ -40,7 +40,7 @@ class SaveCheckpoints(Callback):
             self._save(trainer)
 
     def step(self, trainer: Trainer) -> None:
-        """Save when it is due, or better than ever; the last step is for `finish` to save, with what is measured there."""
+        """Save when it is due, or better than ever; the last step is left to `finish`, which has more to save."""
         is_best = "val/loss" in trainer.record and trainer.progress.best_step == trainer.progress.step
         if not trainer.finished and (is_best or (self.every is not None and self.every.due(trainer))):
             self._act(trainer)
@@ -60,7 +60,9 @@ class SaveCheckpoints(Callback):
     def _save(self, trainer: Trainer) -> None:
         step = trainer.progress.step
         if not np.isfinite(trainer.model.weights.flat).all():
-            raise NumericsError(f"after step {step} the weights hold NaN or infinity: not saved; lower the learning rate")
+            raise NumericsError(
+                f"the weights hold NaN or infinity after step {step}, not saved; lower the learning rate"
+            )
         arrays, meta = capture(trainer)
         self.checkpoints.save(step, arrays, {**meta, **self.facts}, best=trainer.progress.best_step == step > 0)
         self.checkpoints.rotate(self.keep)

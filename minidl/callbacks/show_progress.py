@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class ShowProgress(Callback):
-    """Shows steps, speed, time left, loss and validation on stderr; samples, and with `as_json` every record, on stdout."""
+    """Shows steps, speed, time left, loss, validation on stderr; samples, and with `as_json` each record, on stdout."""
 
     as_json: bool = field(default=False, kw_only=True)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from minidl.trainer import Trainer
 
 KEEP = 0.999  # of the smoothed loss, at each step
+OF_TRAINING = ("smoothed_loss", "lr", "grad_norm", "tokens_per_second")  # what only training has
 
 
 @dataclass(eq=False)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
+
+from minidl.cli.arguments import Parser, add_json, add_run
 
 EXAMPLES = """examples:
   minidl evaluate char_lstm
-  minidl evaluate runs/char_lstm/002 --data other.txt
+  minidl evaluate char_lstm/002 --data other.txt
+  minidl evaluate runs/char_lstm/002/checkpoints/last --json
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """What `minidl evaluate` takes."""
-    parser.add_argument("run", metavar="RUN", help="a run folder, a checkpoint, or the name of an experiment")
+    add_run(parser)
     parser.add_argument("--data", metavar="PATH", help="a text to measure on instead of the run's own data")
-    parser.add_argument("--runs", metavar="DIR", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout, for machines")
+    add_json(parser, "one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -28,8 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     results = measure(model_file(arguments.run, arguments.runs), arguments.data)
     if arguments.json:
         print(json.dumps(results))
-    else:
-        width = max(map(len, results))
-        for name, value in results.items():
-            print(f"{name.ljust(width)}  {value:.4f}")
+        return 0
+    width = max(map(len, results))
+    for name, value in results.items():
+        print(f"{name.ljust(width)}  {value:.4f}")
     return 0

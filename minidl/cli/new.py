@@ -1,15 +1,19 @@
-"""Begin a project: an experiment, a model of its own, a text to train on, and a README; it runs at once."""
+"""Begin a project: experiments, a model of its own, and a README; it runs at once."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
+
+from minidl.cli.arguments import Parser
 
 EXAMPLES = """examples:
   minidl new shakespeare
-  cd shakespeare && minidl run experiments/first.yaml
+  minidl run shakespeare/experiments/first.yaml
 """
-EXPERIMENT = """# {name}: put a text of your own in the place of pydoc_topics (a path from this file's folder), and train.
+FIRST = """# yaml-language-server: $schema=schema.json
+# Put a text of your own in the place of pydoc_topics: a path from the folder of this file.
 name: first
 seed: 0
 data:
@@ -17,55 +21,76 @@ data:
   source: pydoc_topics
   batch_size: 32
   seq_len: 64
-model: {{type: network, units: 96}}
-loss: {{type: SoftmaxCE}}
+model:
+  layers:
+    - {type: OneHot}
+    - {type: LSTM, units: 96}
+    - {type: Dense, units: "${data.vocab_size}"}
+loss: {type: SoftmaxCE}
 optimizer:
   type: Adam
-  lr: {{type: cosine, peak: 1e-2, warmup_steps: 50}}
+  lr: {type: cosine, peak: 1e-2, warmup_steps: 50}
   clip_norm: 1.0
-train: {{minutes: 1, sample_every: {{minutes: 0.5}}, evaluate_every: {{minutes: 0.25}}}}
+train:
+  minutes: 1
+  evaluate_every: {minutes: 0.25}
+  sample_every: {minutes: 0.5}
 """
-MODEL = '''"""The network of this project: layers are called on what feeds them."""
+SECOND = """# yaml-language-server: $schema=schema.json
+# As first.yaml, but for what is said here.
+extends: first.yaml
+name: second
+model: {type: network, units: 96}     # build() in models/network.py
+"""
+NETWORK = '''"""A network of this project: layers are called on what feeds them."""
 
-from minidl.layers import LSTM, Dense, OneHot
+from minidl.layers import GRU, Add, Dense, Embedding
 
 
 def build(ids, vocab_size: int, units: int = 96):
     """Logits of the next character. Arguments come by name: inputs and facts of the data, and the experiment's own."""
-    hidden = LSTM(units, name="lstm")(OneHot()(ids))
-    return Dense(vocab_size, name="logits")(hidden)
+    first = GRU(units, name="first")(Embedding(units, name="characters")(ids))
+    second = GRU(units, name="second")(first)
+    return Dense(vocab_size, name="logits")(Add(name="skip")(first, second))
 '''
-README = """# {name}
+README = """# NAME
 
     minidl run experiments/first.yaml           # train for a minute
-    tensorboard --logdir runs                   # watch it (pip install 'minidl[view]')
-    minidl check experiments/first.yaml         # prove the gradients of the network
+    minidl run experiments/second.yaml          # another network
+    minidl runs                                 # how they did
+    tensorboard --logdir runs                   # watch them (pip install 'minidl[view]')
+    minidl check experiments/second.yaml        # prove the gradients of the network
     minidl sample first --prime "The "          # let it write
 
-`experiments/first.yaml` says what to train on and how, `models/network.py` what the network is.
+`experiments/first.yaml` says what to train on, with which network, and how; `second.yaml` only what differs.
+`models/network.py` is a network written in Python. Editors that know YAML complete and check experiments by
+`experiments/schema.json`.
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """What `minidl new` takes."""
     parser.add_argument("folder", metavar="DIR", type=Path, help="the folder to make")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the project; a folder that holds something is left alone."""
-    from minidl.storage import write_whole
+    from minidl.cli.schema import schema_text
     from minidl.errors import UsageError
+    from minidl.storage import write_whole
 
     folder: Path = arguments.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder.resolve()} exists and is not an empty folder: choose another name")
-    name = folder.resolve().name
     for path, text in (
-        ("experiments/first.yaml", EXPERIMENT),
-        ("models/network.py", MODEL.replace("{", "{{").replace("}", "}}")),
-        ("README.md", README),
+        ("experiments/first.yaml", FIRST),
+        ("experiments/second.yaml", SECOND),
+        ("experiments/schema.json", schema_text()),
+        ("models/network.py", NETWORK),
+        ("README.md", README.replace("NAME", folder.resolve().name)),
+        (".gitignore", "runs/\n"),
     ):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / path, text.format(name=name).encode())
-    print(f"made {folder}; next: cd {folder} && minidl run experiments/first.yaml")
+        write_whole(folder / path, text.encode("utf-8", "surrogateescape"))
+    print(f"made {folder}; next: minidl run {shlex.quote(str(folder / 'experiments' / 'first.yaml'))}")
     return 0

@@ -5,27 +5,37 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder
+from minidl.cli.streams import lasting
+
+if TYPE_CHECKING:
+    from minidl.experiment import Outcome
 
 EXAMPLES = """examples:
   minidl run experiments/char_lstm.yaml
   minidl run experiments/char_lstm.yaml train.epochs=10 optimizer.lr=1e-3
   minidl run experiments/char_lstm.yaml 'optimizer={type: SGD, lr: 0.5, momentum: 0.9}'
+  minidl run experiments/char_lstm.yaml model.layers.1.units=256 name=wide
   minidl run experiments/char_lstm.yaml --dry-run     check the file, show the model, train nothing
   minidl run experiments/char_lstm.yaml --resume      go on with the newest run of that name
+  minidl run experiments/char_lstm.yaml --resume 3 train.epochs=20
+
+exit codes: 0 done, 2 experiment file or usage, 3 data, 4 checkpoint, 5 NaN or infinity, 74 input/output,
+130 interrupted, 143 terminated
 """
-NEWEST = 0
+NEWEST = "newest"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """What `minidl run` takes."""
-    parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment file")
-    parser.add_argument("changes", metavar="key.sub=value", nargs="*", help="a value to use instead of the file's")
-    parser.add_argument(
-        "--resume", metavar="NUMBER", nargs="?", type=int, const=NEWEST, help="go on with the newest run, or this one"
-    )
-    parser.add_argument("--runs", metavar="DIR", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
+    add_experiment(parser)
+    resume_help = "go on with the newest run of that name, or with this one"
+    parser.add_argument("--resume", metavar="NUMBER", nargs="?", type=_run_number, const=NEWEST, help=resume_help)
+    add_runs_folder(parser)
     parser.add_argument("--dry-run", action="store_true", help="check everything and show the model; train nothing")
-    parser.add_argument("--json", action="store_true", help="results as JSON lines on stdout, for machines")
+    add_json(parser, "records and result as JSON lines")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,15 +48,29 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(preview(experiment, as_json=arguments.json))
         return 0
-    if arguments.resume is None:
-        outcome = train(experiment, Path(arguments.experiment), arguments.runs, as_json=arguments.json)
-    else:
-        outcome = resume(experiment, arguments.runs, arguments.resume or None, as_json=arguments.json)
+    with lasting() as stdout:
+        if arguments.resume is None:
+            outcome = train(experiment, Path(arguments.experiment), arguments.runs, as_json=arguments.json)
+        else:
+            number = None if arguments.resume == NEWEST else arguments.resume
+            outcome = resume(experiment, arguments.runs, number, as_json=arguments.json)
+        _show(outcome, arguments)
+    if stdout.error is not None and not isinstance(stdout.error, BrokenPipeError):
+        raise stdout.error
+    return outcome.exit_code
+
+
+def _show(outcome: Outcome, arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps({"run": str(outcome.run), "state": outcome.state}))
-        return outcome.exit_code
+        return
     print(f"\n{outcome.state}: the run lies in {outcome.run}")
     if outcome.exit_code:
         print(f"go on with: python -m minidl.run {arguments.experiment} --resume")
     print(f"view it with: tensorboard --logdir {arguments.runs}")
-    return outcome.exit_code
+
+
+def _run_number(text: str) -> int | str:
+    if text != NEWEST and not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"the number of a run is 1, 2, ..., or left out for the newest; got {text!r}")
+    return text if text == NEWEST else int(text)

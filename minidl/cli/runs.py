@@ -4,51 +4,54 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
+import logging
 
+from minidl.cli.arguments import Parser, add_json, add_runs_folder
+
+logger = logging.getLogger("minidl")
 EXAMPLES = """examples:
-  minidl runs                                       every run, newest last
-  minidl runs char_lstm/001 char_lstm/003           what differs between them, and how they did
+  minidl runs                                       every run
+  minidl runs char_lstm                             those of one experiment
+  minidl runs char_lstm/001 char_lstm/003           how they did, and the settings in which they differ
 """
+COLUMNS = ("run", "state", "step", "best_val_loss", "at_step", "test_loss", "seconds")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """What `minidl runs` takes."""
-    parser.add_argument("names", metavar="NAME[/NUMBER]", nargs="*", help="runs to compare, or experiments to list")
-    parser.add_argument("--runs", metavar="DIR", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
-    parser.add_argument("--json", action="store_true", help="a JSON line for each run, for machines")
+    parser.add_argument(
+        "names", metavar="NAME[/NUMBER]", nargs="*", default=[], help="runs to compare, or experiments to list"
+    )
+    add_runs_folder(parser)
+    add_json(parser, "a JSON line for each run")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a table of runs; where several runs are named, of what differs between them."""
+    """Print a line for each run; where several are named, a column for each, with the settings that differ."""
     from minidl.experiment.overview import differences, find, summary
 
     folders = find(arguments.runs, arguments.names)
-    if arguments.json:
-        for folder in folders:
-            print(json.dumps(summary(folder)))
-        return 0
     rows = [summary(folder) for folder in folders]
-    columns = ["run", "state", "step", "best_val_loss", "test_loss", "seconds"]
-    if len(arguments.names) > 1:
-        settings = differences(folders)
-        columns += sorted({name for setting in settings for name in setting})
-        rows = [{**row, **setting} for row, setting in zip(rows, settings, strict=True)]
-    _print_table(rows, columns)
+    compares = len(arguments.names) > 1
+    if compares:
+        rows = [{**row, **setting} for row, setting in zip(rows, differences(folders), strict=True)]
+    if arguments.json:
+        for row in rows:
+            print(json.dumps(row))
+    elif rows:
+        names = list(rows[0]) if compares else COLUMNS
+        table = [[name.replace("_", " "), *(_cell(row[name]) for row in rows)] for name in names]
+        _print_table(table if compares else [list(line) for line in zip(*table, strict=True)])
+    else:
+        logger.info("no runs in %s yet: minidl run EXPERIMENT.yaml makes one", arguments.runs.resolve())
     return 0
 
 
-def _print_table(rows: list[dict[str, object]], columns: list[str]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold")
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
-    Console(highlight=False).print(table)
+def _print_table(table: list[list[str]]) -> None:
+    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from minidl.cli.arguments import Parser, add_run
 
 if TYPE_CHECKING:
     from minidl.model import Model
     from minidl.sampling import Choice
 
+logger = logging.getLogger("minidl")
 EXAMPLES = """examples:
   minidl sample char_lstm --prime "The " --length 500
-  minidl sample runs/char_lstm/002 --temperature 0.7 --top-p 0.9 --seed 1
+  minidl sample char_lstm/002 --temperature 0.7 --top-p 0.9 --seed 1
+  minidl sample char_lstm --prime-file opening.txt
   echo "To be" | minidl sample char_lstm --prime -
-  minidl sample char_lstm --chat                      answers each line that you type
+  minidl sample char_lstm --chat                      goes on from each line that you type
 """
+STDIN = "-"
+CONTEXT = 2000  # characters of a conversation that the model reads again at each turn
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """What `minidl sample` takes."""
-    parser.add_argument("run", metavar="RUN", help="a run folder, a model file, or the name of an experiment")
-    parser.add_argument("--prime", metavar="TEXT", default="\n", help="what to go on from; - reads it from stdin")
+    add_run(parser)
+    parser.add_argument("--prime", metavar="TEXT", help="what to go on from; - reads stdin (default: a new line)")
     parser.add_argument("--prime-file", metavar="PATH", type=Path, help="read the prime from a file")
     parser.add_argument("--length", metavar="N", type=int, default=500, help="symbols to write (default: 500)")
     parser.add_argument("--temperature", metavar="X", type=float, default=1.0, help="1 as trained, 0 most likely")
@@ -30,39 +38,85 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-p", metavar="P", type=float, help="draw from the fewest symbols that hold this share")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the draws (default: 0)")
     parser.add_argument("--chat", action="store_true", help="go on from each line that is typed, until end of input")
-    parser.add_argument("--runs", metavar="DIR", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write symbols as they are drawn."""
     from minidl.errors import UsageError
-    from minidl.model import Model
+    from minidl.experiment.trained import load_trained
     from minidl.run_folder import model_file
     from minidl.sampling import Choice
 
-    if arguments.length < 1:
-        raise UsageError(f"--length should be 1 or more, got {arguments.length}")
+    for name, least in (("length", 1), ("seed", 0)):
+        if getattr(arguments, name) < least:
+            raise UsageError(f"--{name} should be {least} or more, got {getattr(arguments, name)}")
+    if sum((arguments.prime is not None, arguments.prime_file is not None, arguments.chat)) > 1:
+        raise UsageError("the prime comes from one of --prime, --prime-file and --chat")
     choice = Choice(arguments.temperature, arguments.top_k, arguments.top_p)
-    model = Model.load(model_file(arguments.run, arguments.runs))
-    primes = (line for line in sys.stdin) if arguments.chat else [_prime(arguments)]
-    for turn, prime in enumerate(primes):
-        _write(model, prime, arguments.length, choice, arguments.seed + turn)
+    model = load_trained(model_file(arguments.run, arguments.runs)).model
+    if arguments.chat:
+        _chat(model, arguments.length, choice, arguments.seed)
+        return 0
+    prime = _prime(arguments)
+    if prime is not None:
+        _warn(model, prime)
+        print(prime, end="", flush=True)
+    for piece in _pieces(model, "\n" if prime is None else prime, arguments.length, choice, arguments.seed):
+        print(piece, end="", flush=True)
+    print()
     return 0
 
 
-def _write(model: Model, prime: str, length: int, choice: Choice, seed: int) -> None:
+def _chat(model: Model, length: int, choice: Choice, seed: int) -> None:
+    """Answer each line; the model has read what was said before."""
+    said = ""
+    for turn, line in enumerate(_lines()):
+        _warn(model, line)
+        said += line
+        for piece in _pieces(model, said[-CONTEXT:], length, choice, seed + turn):
+            print(piece, end="", flush=True)
+            said += piece
+        print()
+
+
+def _lines() -> Iterator[str]:
+    """What is typed, line by line, with a prompt where somebody sits there."""
+    while True:
+        if sys.stdin.isatty():
+            print("> ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        yield line
+
+
+def _pieces(model: Model, prime: str, length: int, choice: Choice, seed: int) -> Iterator[str]:
     from minidl.sampling import sample_text
 
-    if prime.strip():
-        print(prime, end="", flush=True)
-    for piece in sample_text(model, prime=prime, length=length, choice=choice, seed=seed):
-        print(piece, end="", flush=True)
-    print()
+    return sample_text(model, prime=prime, length=length, choice=choice, seed=seed)
 
 
-def _prime(arguments: argparse.Namespace) -> str:
-    from minidl.data.sources import read_text
+def _warn(model: Model, prime: str) -> None:
+    from minidl.experiment.trained import unseen
+
+    if model.vocabulary is not None and (strange := unseen(model.vocabulary, prime)):
+        logger.warning("prime: %s", strange)
+
+
+def _prime(arguments: argparse.Namespace) -> str | None:
+    """The text to go on from, without the line break that ends a file; None where none was given."""
+    from minidl.data.sources import find_file, read_file
 
     if arguments.prime_file is not None:
-        return read_text(str(arguments.prime_file), Path())
-    return sys.stdin.read() if arguments.prime == "-" else str(arguments.prime)
+        path = find_file(str(arguments.prime_file), Path())
+        return _decoded(read_file(path), str(path))
+    return _decoded(sys.stdin.buffer.read(), "stdin") if arguments.prime == STDIN else arguments.prime
+
+
+def _decoded(raw: bytes, name: str) -> str:
+    from minidl.errors import DataError
+
+    try:
+        return raw.decode().removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name}: byte 0x{raw[error.start]:02x} at offset {error.start} is not UTF-8") from None

@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+from minidl.cli.arguments import Parser
+
 EXAMPLES = """examples:
   minidl schema                                   to stdout
   minidl schema --out experiments/schema.json     then put this line first in an experiment:
@@ -13,7 +15,7 @@ EXAMPLES = """examples:
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """What `minidl schema` takes."""
     parser.add_argument("--out", metavar="PATH", type=Path, help="a file to write instead of stdout")
 
@@ -21,11 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the schema."""
     from minidl.storage import write_whole
+
+    if arguments.out is None:
+        print(schema_text(), end="")
+    else:
+        write_whole(arguments.out, schema_text().encode())
+    return 0
+
+
+def schema_text() -> str:
+    """The schema as files hold it."""
     from minidl.experiment.schema import experiment_schema
 
-    text = json.dumps(experiment_schema(), indent=2) + "\n"
-    if arguments.out is None:
-        print(text, end="")
-    else:
-        write_whole(arguments.out, text.encode())
-    return 0
+    return json.dumps(experiment_schema(), indent=1, ensure_ascii=False) + "\n"

@@ -1,11 +1,15 @@
-"""Data as the trainer sees it: texts and arrays, cut into batches that are found by their step number."""
+"""Data as the trainer sees it: texts, tables and arrays, cut into batches that are found by their step number."""
 
 from minidl.data.arrays import ArrayBatches, Arrays, from_arrays
 from minidl.data.baselines import baselines
 from minidl.data.batches import Batch, Batches, Dataset, InputSpec
 from minidl.data.data import Data
+from minidl.data.forecasting import Forecasting
+from minidl.data.labels import Classification, Tagging
 from minidl.data.sources import read_text
 from minidl.data.streams import Streams, evaluation_streams
+from minidl.data.table import Table
+from minidl.data.task import Task
 from minidl.data.text import Text
 from minidl.data.vocabulary import Vocabulary
 from minidl.data.words import UNKNOWN, join_words, split_words
@@ -16,10 +20,15 @@ __all__ = [
     "Arrays",
     "Batch",
     "Batches",
+    "Classification",
     "Data",
     "Dataset",
+    "Forecasting",
     "InputSpec",
     "Streams",
+    "Table",
+    "Tagging",
+    "Task",
     "Text",
     "Vocabulary",
     "baselines",

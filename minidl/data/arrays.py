@@ -16,8 +16,9 @@ import numpy as np
 from annotated_types import Gt
 from numpy.typing import NDArray
 
-from minidl.data.batches import Batch, Batches, Dataset, InputSpec, check_positive, split_slices
+from minidl.data.batches import Dataset, InputSpec, split_slices
 from minidl.data.data import Data
+from minidl.data.independent import Independent, Order
 from minidl.data.sources import find_file, unreadable
 from minidl.errors import DataError, suggest
 
@@ -25,10 +26,8 @@ Array = NDArray[Any]
 Split = tuple[float, float, float]
 
 
-class ArrayBatches(Batches):
-    """Batches of `batch_size` sequences, all of them once an epoch, the last batch as small as it comes out.
-
-    With `shuffle` each epoch has an order of its own, drawn from `seed` and the number of the epoch alone.
+class ArrayBatches(Independent):
+    """Batches of sequences that lie side by side in arrays.
 
     >>> arrays = {"x": np.zeros((7, 5, 3)), "targets": np.array([0, 1, 0, 1, 1])}
     >>> batches = ArrayBatches(arrays, batch_size=2, shuffle=False)
@@ -37,27 +36,13 @@ class ArrayBatches(Batches):
     """
 
     def __init__(self, arrays: Mapping[str, Array], batch_size: int, seed: int = 0, shuffle: bool = True) -> None:
-        check_positive(batch_size=batch_size)
         self._arrays = check_arrays(arrays)
-        self._count = sequences(self._arrays)
-        self.batch_size = min(batch_size, self._count)
-        self.seed = seed
-        self.shuffle = shuffle
-        self.steps_per_epoch = -(-self._count // self.batch_size)
-        self.tokens_per_step = self._arrays["targets"].size // self._count * self.batch_size
-        self._order = (-1, np.arange(self._count))
+        count = sequences(self._arrays)
+        super().__init__(count, batch_size, seed, shuffle, tokens=count * _steps(self._arrays))
 
-    def batch(self, step: int) -> Batch:
-        """The sequences of a step; nothing precedes them, so every batch is fresh."""
-        epoch, index = divmod(step, self.steps_per_epoch)
-        chosen = self._order_of(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
-        inputs = {name: np.take(array, chosen, axis=_axis(array)) for name, array in self._arrays.items()}
-        return Batch(inputs, fresh=True)
-
-    def _order_of(self, epoch: int) -> NDArray[np.intp]:
-        if self.shuffle and self._order[0] != epoch:
-            self._order = (epoch, np.random.default_rng([self.seed, epoch]).permutation(self._count))
-        return self._order[1]
+    def take(self, chosen: Order) -> dict[str, Array]:
+        """These sequences of every array."""
+        return {name: np.take(array, chosen, axis=_axis(array)) for name, array in self._arrays.items()}
 
 
 @dataclass(frozen=True)
@@ -142,6 +127,11 @@ def sequences(arrays: Mapping[str, Array]) -> int:
     return int(targets.shape[_axis(targets)])
 
 
+def _steps(arrays: Mapping[str, Array]) -> int:
+    """The length of the sequences."""
+    return max(array.shape[0] if array.ndim > 1 else 1 for array in arrays.values())
+
+
 def _axis(array: Array) -> int:
     """The axis along which sequences lie."""
     return min(1, array.ndim - 1)
@@ -181,7 +171,7 @@ def _facts(specs: dict[str, InputSpec], train: Mapping[str, Array]) -> dict[str,
     """`features`: width of the first float input; `classes` or `outputs`: of integer or float targets."""
     facts: dict[str, int | float] = {
         "train_sequences": sequences(train),
-        "train_tokens": int(train["targets"].size),
+        "train_tokens": sequences(train) * _steps(train),
     }
     features = [spec.depth for name, spec in specs.items() if spec.dtype == "float" and name != "targets"]
     if features:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -31,7 +31,8 @@ class Batch:
 class Batches(abc.ABC):
     """A sequence of batches without an end: steps count on from epoch to epoch.
 
-    `steps_per_epoch` batches visit the data once. `tokens_per_step` is the number of targets in a full batch.
+    `steps_per_epoch` batches visit the data once. `tokens_per_step`: the symbols or steps of sequences in a full batch,
+    on average, by which speed is told.
     """
 
     steps_per_epoch: int
@@ -46,7 +47,8 @@ class Batches(abc.ABC):
 class InputSpec:
     """What one input of the model looks like.
 
-    `depth`: integer ids lie in [0, depth); floats have that many features in their last axis (None: no such axis).
+    `depth`: integer ids lie in [0, depth) (None: no bound); floats have that many features in their last axis (None: no
+    such axis).
     `shape`: "T" for time, "B" for the batch, numbers for axes of fixed length, e.g. ("T", "B", 3).
     """
 
@@ -61,7 +63,9 @@ class Dataset:
 
     `inputs` holds the model's inputs in order, "targets" last. `facts` are the numbers that an experiment
     file may refer to, such as `${data.vocab_size}`. `digest` is a sha256 of the raw data, by which a resumed
-    run notices that the data changed. `unit`: what one target is.
+    run notices that the data changed. `unit`: what one target is. `baselines`: what guessing without a network achieves
+    on the validation part, by "measure/guess", such as "accuracy/majority"; for texts see `baselines()`. `legend`:
+    plain data by which numbers are read, such as the names of classes; it is saved with the model.
     """
 
     train: Batches
@@ -72,6 +76,8 @@ class Dataset:
     vocabulary: Vocabulary | None
     digest: str
     unit: Literal["char", "word", "step"]
+    baselines: dict[str, float] = field(default_factory=dict)
+    legend: dict[str, Any] = field(default_factory=dict)
 
 
 def split_slices(count: int, split: tuple[float, float, float], least: int, what: str) -> tuple[slice, slice, slice]:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from minidl.data import examples
 from minidl.errors import DataError, suggest
 
 Source = str | Mapping[str, str]
@@ -15,9 +16,9 @@ Source = str | Mapping[str, str]
 def read_text(source: Source | Sequence[Source], folder: Path) -> str:
     """The text of a source, or the texts of several with a newline between.
 
-    A source is a built-in name (`pydoc_topics`), a path (relative ones start at `folder`), or a mapping of
-    `url` and `sha256`. Files are UTF-8; a byte order mark is dropped, CRLF becomes LF. Raises DataError for
-    what is missing, unreadable, not UTF-8 or blank.
+    A source is a built-in name (`pydoc_topics`, or a table of `minidl.data.examples`), a path (relative ones start at
+    `folder`), or a mapping of `url` and `sha256`. Files are UTF-8; a byte order mark is dropped, CRLF becomes LF.
+    Raises DataError for what is missing, unreadable, not UTF-8 or blank.
 
     >>> "generator" in read_text("pydoc_topics", Path())
     True
@@ -25,7 +26,17 @@ def read_text(source: Source | Sequence[Source], folder: Path) -> str:
     several = [source] if isinstance(source, (str, Mapping)) else source
     if not several:
         raise DataError("the list of sources is empty: name at least one text")
-    return "\n".join(_read_one(item, folder) for item in several)
+    return "\n".join(read_source(item, folder)[1] for item in several)
+
+
+def read_source(source: Source, folder: Path) -> tuple[str, str]:
+    """The name of one source, for messages, and its text; otherwise as `read_text`."""
+    if isinstance(source, Mapping):
+        return source.get("url", ""), decode_text(_download(source), source["url"])
+    if source in _BUILT_IN:
+        return source, _BUILT_IN[source]()
+    path = find_file(source, folder)
+    return str(path), decode_text(read_file(path), str(path))
 
 
 def find_file(name: str, folder: Path) -> Path:
@@ -74,15 +85,6 @@ def decode_text(raw: bytes, name: str) -> str:
     return text
 
 
-def _read_one(source: Source, folder: Path) -> str:
-    if isinstance(source, Mapping):
-        return decode_text(_download(source), source["url"])
-    if source in _BUILT_IN:
-        return _BUILT_IN[source]()
-    path = find_file(source, folder)
-    return decode_text(read_file(path), str(path))
-
-
 def _download(source: Mapping[str, str]) -> bytes:
     if set(source) != {"url", "sha256"}:
         raise DataError(
@@ -103,7 +105,12 @@ def _pydoc_topics() -> str:
     return "\n".join(topics[name] for name in sorted(topics))
 
 
-_BUILT_IN: dict[str, Callable[[], str]] = {"pydoc_topics": _pydoc_topics}
+_BUILT_IN: dict[str, Callable[[], str]] = {
+    "pydoc_topics": _pydoc_topics,
+    "unicode_names": examples.unicode_names,
+    "python_tokens": examples.python_tokens,
+    "lorenz": examples.lorenz,
+}
 
 
 def _no_file(name: str, path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from minidl.events.protos import load_protos
@@ -12,18 +12,17 @@ from minidl.events.text import encodable
 MAX_EXACT = 2**53  # TensorBoard holds numbers in float64
 
 
-def start_summaries(values: Mapping[str, bool | int | float | str], metrics: Sequence[str]) -> tuple[Any, Any]:
-    """Two Summaries: which columns the table has, and this run's values.
+def start_summary(values: Mapping[str, bool | int | float | str]) -> Any:
+    """A Summary of a run's values by name.
 
-    values: by name. metrics: tags of scalars; the table shows the last value of each.
+    It says nothing of columns. TensorBoard would take them from whichever run it meets first; left alone, it gathers
+    the columns of all runs, those in which they differ before the others, and every scalar as a metric.
 
-    >>> columns, run = start_summaries({"lr": 1e-3}, ["val/loss"])
-    >>> columns.value[0].tag, run.value[0].tag
-    ('_hparams_/experiment', '_hparams_/session_start_info')
+    >>> start_summary({"lr": 1e-3}).value[0].tag
+    '_hparams_/session_start_info'
     """
-    shown = {name: _shown(value) for name, value in values.items()}
-    columns, run, _ = load_protos().hparams(shown, dict.fromkeys(metrics))
-    return columns, run
+    _, run, _ = load_protos().hparams({name: _shown(value) for name, value in values.items()}, {})
+    return run
 
 
 def end_summary(status: Literal["success", "failure"]) -> Any:

@@ -38,8 +38,9 @@ def png(rgb: NDArray[np.uint8]) -> bytes:
     height, width, _ = rgb.shape
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     # Each row starts with the number of its filter; 0 is none.
+    # Level 1 takes a fifth of the time of the default and a quarter more space.
     rows = np.pad(rgb.reshape(height, width * 3), ((0, 0), (1, 0))).tobytes()
-    chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
+    chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows, 1)) + _chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 

@@ -12,9 +12,9 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.storage import write_whole
 from minidl.errors import UsageError
 from minidl.events.text import encodable
+from minidl.storage import write_whole
 
 _CONFIG = "projector_config.pbtxt"
 

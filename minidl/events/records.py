@@ -25,7 +25,8 @@ _counter = itertools.count()
 class RecordFile:
     """A new file of records in a folder, in the format of TensorFlow's event files.
 
-    folder: made where it is missing. Raises StorageError when the system refuses.
+    folder: made where it is missing. ending: of the file's name. Raises StorageError when the system
+    refuses.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -36,12 +37,12 @@ class RecordFile:
     20
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ending: str = "") -> None:
         self._owner = os.getpid()
         self._end = 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self.path = _next_path(folder)
+            self.path = _next_path(folder, ending)
             self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115 - closed by close()
         except OSError as error:
             raise _refusal(folder, error) from error
@@ -89,12 +90,12 @@ def _record(data: bytes) -> bytes:
     return b"".join((length, struct.pack("<I", checksum(length)), data, struct.pack("<I", checksum(data))))
 
 
-def _next_path(folder: Path) -> Path:
+def _next_path(folder: Path, ending: str) -> Path:
     """A name that nobody has, and that sorts after all others: TensorBoard reads a run's files in that order."""
     found = (re.match(rf"{re.escape(_PREFIX)}\.(\d+)\.", name) for name in os.listdir(folder))
     # Also after the clock was set back, or within one second.
     seconds = max([int(time.time()), *(int(name[1]) + 1 for name in found if name)])
-    return folder / f"{_PREFIX}.{seconds:010d}.{socket.gethostname()}.{os.getpid()}.{next(_counter)}"
+    return folder / f"{_PREFIX}.{seconds:010d}.{socket.gethostname()}.{os.getpid()}.{next(_counter)}{ending}"
 
 
 def _refusal(path: Path, error: OSError) -> StorageError:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from minidl.events.graph import GraphNode, graph_def
 from minidl.events.histogram import histogram_summary
-from minidl.events.hyperparameters import end_summary, start_summaries
+from minidl.events.hyperparameters import end_summary, start_summary
 from minidl.events.image import image_summary
 from minidl.events.protos import load_protos
 from minidl.events.records import RecordFile
@@ -23,8 +23,9 @@ class EventWriter:
     """Writes a new event file into a run's folder; when a call returns, the system has the event.
 
     folder: made where it is missing. purge_step: of a resumed run, its next step; TensorBoard then
-    hides what earlier files say of this step and later ones. Every method raises StorageError, at
-    once, when the disk is full, and in a forked process, which needs a writer of its own.
+    hides what earlier files say of this step and later ones. ending: of the file's name. Every
+    method raises StorageError, at once, when the disk is full, and in a forked process, which needs
+    a writer of its own.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -35,8 +36,8 @@ class EventWriter:
     True
     """
 
-    def __init__(self, folder: Path, purge_step: int | None = None) -> None:
-        self._file = RecordFile(folder)
+    def __init__(self, folder: Path, purge_step: int | None = None, ending: str = "") -> None:
+        self._file = RecordFile(folder, ending)
         try:
             self._write(file_version="brain.Event:2")
             if purge_step is not None:
@@ -78,13 +79,9 @@ class EventWriter:
         """Draw the run's graph; the last one written is shown."""
         self._write(graph_def=graph_def(nodes))
 
-    def hparams(self, hparams: Mapping[str, bool | int | float | str], metrics: Sequence[str]) -> None:
-        """Fill the run's row in the HParams tab, once a run: TensorBoard keeps the first.
-
-        metrics: tags of scalars, written as any other.
-        """
-        for summary in start_summaries(hparams, metrics):
-            self._write(summary=summary)
+    def hparams(self, hparams: Mapping[str, bool | int | float | str]) -> None:
+        """Fill the run's row in the HParams tab, once a run: TensorBoard keeps the first."""
+        self._write(summary=start_summary(hparams))
 
     def hparams_end(self, status: Literal["success", "failure"]) -> None:
         """Say how the run ended, once and for good: TensorBoard keeps the first."""

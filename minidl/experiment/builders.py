@@ -31,7 +31,7 @@ class Builder:
 
     def call(
         self, given: Mapping[str, Any], offered: Mapping[str, Any], mistakes: list[Finding]
-    ) -> tuple[Node, dict[str, Any]] | None:
+    ) -> tuple[Node | None, dict[str, Any]]:
         """The node that `build` returns, and its settings with defaults; None, and mistakes, where it does not.
 
         given: what the file says. offered: inputs and facts of the data, for the parameters that ask for them by name.
@@ -40,19 +40,19 @@ class Builder:
         try:
             settings = rules.model_validate_json(json.dumps(given))
         except ValidationError as error:
-            mistakes += explain(error, given, list(inspect.signature(self.build).parameters), ())
-            return None
+            mistakes += explain(error, given, list(rules.model_fields), ())
+            return None, {}
         chosen = {name: getattr(settings, name) for name in (*rules.model_fields, *(settings.model_extra or ()))}
         asked = inspect.signature(self.build).parameters.keys() & offered.keys() - chosen.keys()
         try:
             node = self.build(**{name: offered[name] for name in asked}, **chosen)
         except Exception as error:
             mistakes.append(Finding((), _theirs(self.path, error)))
-            return None
+            return None, {}
         if not isinstance(node, Node):
             wanted = "what calling the last layer gives"
             mistakes.append(Finding((), f"build in {self.path} should return a node, {wanted}, got {node!r:.60}"))
-            return None
+            return None, {}
         return node, {name: plain(value) for name, value in chosen.items() if _is_plain(value)}
 
     def _rules(self, given: Mapping[str, Any], offered: Mapping[str, Any]) -> type[BaseModel]:

@@ -2,42 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
-from minidl.errors import CheckpointError, suggest
+from minidl.differences import flat
+from minidl.errors import CheckpointError, ExperimentError, suggest
 from minidl.experiment.document import load
-from minidl.experiment.session import flat
 from minidl.run_folder import RunFolder, list_runs
+
+OWN = ("name", "data.source")  # settings that say nothing of how a run was done
 
 
 def find(runs: Path, names: list[str]) -> list[RunFolder]:
-    """The run folders that are meant: all, those of an experiment, or NAME/NUMBER."""
+    """The run folders that are meant: all, those of an experiment, or NAME/NUMBER; also by their path."""
     experiments = sorted(path for path in runs.iterdir() if path.is_dir()) if runs.is_dir() else []
+    known = [folder for home in experiments for folder in list_runs(home)]
     if not names:
-        return [folder for home in experiments for folder in list_runs(home)]
+        return known
     found = []
     for name in names:
         path = runs / name if (runs / name).is_dir() else Path(name)
         several = list_runs(path)
         if not several and not (path / "run.json").is_file():
-            known = [f"{home.name}/{folder.path.name}" for home in experiments for folder in list_runs(home)]
-            raise CheckpointError(f"there is no run {name!r} in {runs.resolve()}{suggest(name, known)}")
+            called = [*(home.name for home in experiments), *map(title, known)]
+            there_are = f" (there are: {', '.join(called[:20])})" if called else ""
+            raise CheckpointError(f"there is no run {name!r} in {runs.resolve()}{suggest(name, called)}{there_are}")
         found += several or [RunFolder(path)]
     return found
 
 
+def title(folder: RunFolder) -> str:
+    """NAME/NUMBER."""
+    path = folder.path.resolve()
+    return f"{path.parent.name}/{path.name}"
+
+
 def summary(folder: RunFolder) -> dict[str, Any]:
     """A run in one row."""
-    facts, records = folder.facts, _records(folder.path / "metrics.jsonl")
+    records = _records(folder.path / "metrics.jsonl")
     last = {tag: value for record in records for tag, value in record.items()}
-    losses = [record["val/loss"] for record in records if "val/loss" in record]
+    evaluated = [record for record in records if "val/loss" in record]
+    best = min(evaluated, key=lambda record: float(record["val/loss"]), default={})
     return {
-        "run": f"{folder.path.parent.name}/{folder.path.name}",
+        "run": title(folder),
         "state": folder.state,
-        "step": last.get("step", facts.get("step")),
-        "best_val_loss": min(losses, default=None),
+        "step": folder.facts.get("step", last.get("step")),
+        "best_val_loss": best.get("val/loss"),
+        "at_step": best.get("step"),
         "test_loss": last.get("test/loss"),
         "seconds": last.get("seconds"),
     }
@@ -45,15 +58,26 @@ def summary(folder: RunFolder) -> dict[str, Any]:
 
 def differences(folders: list[RunFolder]) -> list[dict[str, Any]]:
     """The settings in which these runs differ, for each run."""
-    settings = [flat(load(folder.path / "resolved.yaml").tree) for folder in folders]
-    names = {name for setting in settings for name in setting}
+    settings = [flat(_settings(folder)) for folder in folders]
+    names = sorted({name for setting in settings for name in setting} - set(OWN))
     differing = [name for name in names if len({json.dumps(setting.get(name)) for setting in settings}) > 1]
-    return [{name: setting.get(name) for name in differing if name != "name"} for setting in settings]
+    return [{name: setting.get(name) for name in differing} for setting in settings]
+
+
+def _settings(folder: RunFolder) -> dict[str, Any]:
+    with contextlib.suppress(ExperimentError):
+        return load(folder.path / "resolved.yaml").tree
+    return {}
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a record; the last one may have been torn."""
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    records = []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            records.append(json.loads(line))
+    return [record for record in records if isinstance(record, dict)]

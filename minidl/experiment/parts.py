@@ -14,9 +14,10 @@ from minidl.errors import ExperimentError, suggest
 from minidl.experiment.builders import Builder, find_builder, load_builder
 from minidl.experiment.sections import NAME, Header, Log, Samples, Train
 from minidl.experiment.wiring import Plan, plan_layers, plan_node
+from minidl.layer import Layer
 from minidl.optim import Optimizer
 from minidl.validation import Finding, revive
-from minidl.validation.findings import shown
+from minidl.validation.findings import is_misspelt, shown, unknown_name
 
 SECTIONS: dict[str, type[Declared]] = {
     "data": Data,
@@ -28,23 +29,31 @@ SECTIONS: dict[str, type[Declared]] = {
 DEFAULTS: dict[str, dict[str, Any]] = {"optimizer": {"type": "Adam"}, "train": {"epochs": 1}, "log": {}, "sample": {}}
 REQUIRED = ("data", "model", "loss")
 HEADER = tuple(field.name for field in dataclasses.fields(Header))
-KNOWN = (*HEADER, *REQUIRED, *DEFAULTS)
+KNOWN = ("extends", *HEADER, *REQUIRED, *DEFAULTS)
 
 
 class Parts:
-    """What each section of a file describes, None where it is mistaken; `mistakes` has all that is wrong.
+    """What each section of a file describes, None where it is mistaken.
 
     tree: the file as plain data, without references. folder: where model files are looked for. stem: the name of the
-    file, by which the experiment is called if it says nothing else.
+    file, by which the experiment is called if it says nothing else. mistakes: where all that is wrong is added.
+    builder: of the model file, if it has been loaded before.
     """
 
-    def __init__(self, tree: Mapping[str, Any], folder: Path, stem: str, mistakes: list[Finding]) -> None:
+    def __init__(
+        self,
+        tree: Mapping[str, Any],
+        folder: Path,
+        stem: str,
+        mistakes: list[Finding],
+        builder: Builder | None = None,
+    ) -> None:
         self.tree, self._folder, self._mistakes = tree, folder, mistakes
         self._check_names()
         self.header: Header | None = self._header(stem)
         self.sections = {name: self._section(name) for name in SECTIONS}
         self.layers: list[Plan] = []
-        self.builder: Builder | None = None
+        self.builder = builder
         self._model()
         self.loss = self._loss()
 
@@ -55,16 +64,14 @@ class Parts:
         return data
 
     def _check_names(self) -> None:
-        for name in self.tree:
-            if name not in KNOWN:
-                message = f"unknown section {name!r}{suggest(name, KNOWN)} (known: {', '.join(KNOWN)})"
-                self._mistakes.append(Finding((name,), message, unknown=True))
+        unknown = [name for name in self.tree if name not in KNOWN]
+        for name in unknown:
+            message = f"unknown section {name!r}{suggest(name, KNOWN)} (known: {', '.join(KNOWN)})"
+            self._mistakes.append(Finding((name,), message, unknown=True))
         for name in REQUIRED:
-            if self.tree.get(name) is None:
-                self._mistakes.append(Finding((name,), f"the section {name!r} is {self._absence(name)}"))
-
-    def _absence(self, name: str) -> str:
-        return "empty" if name in self.tree else "missing"
+            absence = "empty" if name in self.tree else "missing"
+            if self.tree.get(name) is None and not is_misspelt(name, unknown, KNOWN):
+                self._mistakes.append(Finding((name,), f"the section {name!r} is {absence}"))
 
     def _header(self, stem: str) -> Header | None:
         given = {name: self.tree[name] for name in HEADER if self.tree.get(name) is not None}
@@ -82,14 +89,11 @@ class Parts:
         if model is None:
             return
         if not isinstance(model, Mapping) or ("layers" in model) == ("type" in model):
-            message = "a model is either {layers: [...]}, or {type: NAME of a file in models/} with its arguments"
-            self._mistakes.append(Finding(("model",), f"{message}; got {shown(model)}"))
+            self._mistakes.append(_no_model(model))
         elif "layers" in model:
-            for name in model.keys() - {"layers"}:
-                message = f"unknown name {name!r}{suggest(name, ['layers'])}: beside layers there is nothing"
-                self._mistakes.append(Finding(("model", name), message, unknown=True))
+            self._mistakes += [unknown_name(("model", name), ["layers"]) for name in model if name != "layers"]
             self.layers = plan_layers(model["layers"], ("model", "layers"), self._mistakes)
-        else:
+        elif self.builder is None:
             self.builder = self._load_builder(model["type"])
 
     def _load_builder(self, name: Any) -> Builder | None:
@@ -106,10 +110,21 @@ class Parts:
         plan = plan_node(item, ("loss",), self._mistakes)
         layer = plan.layer
         if layer is not None and not layer.variadic and len(layer.inputs) < 2:
-            message = f"{layer.type_name()} is not a loss: it compares nothing with targets (losses: {_losses()})"
+            message = f"{layer.type_name()} is not a loss: it compares nothing with targets (losses: {losses()})"
             self._mistakes.append(Finding(("loss", "type"), message))
             return dataclasses.replace(plan, layer=None)
         return plan
+
+
+def _no_model(model: Any) -> Finding:
+    """What is wrong with a model that is neither of the two kinds."""
+    kinds = ["layers", "type"]
+    if isinstance(model, Mapping) and not set(kinds) & set(model):
+        for name in model:
+            if suggest(name, kinds):
+                return unknown_name(("model", name), kinds)
+    wanted = "either {layers: [...]}, or {type: NAME of a file in models/} with its arguments"
+    return Finding(("model",), f"a model is {wanted}; got {shown(model)}")
 
 
 def from_stem(stem: str) -> str:
@@ -136,7 +151,6 @@ def homes() -> dict[str, str]:
     return {name: min(sections) for name, sections in found.items() if len(sections) == 1}
 
 
-def _losses() -> str:
-    from minidl.layer import Layer
-
+def losses() -> str:
+    """The layers that compare with targets."""
     return ", ".join(name for name, layer in Layer.types().items() if "targets" in layer.inputs)

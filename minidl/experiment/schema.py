@@ -2,97 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from minidl.callbacks.base import Every
-from minidl.data import Data
 from minidl.declared import Declared
-from minidl.experiment.sections import Log, Patience, Samples, Train
+from minidl.experiment.parts import REQUIRED, SECTIONS
+from minidl.experiment.sections import Header
 from minidl.layer import Layer
-from minidl.layers.recurrent import Recurrent
-from minidl.optim import Optimizer
-from minidl.schedules import Schedule
-from minidl.validation import first_line, rules
+from minidl.validation.rules import first_line, nested_families, rules
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-REFERENCE = {"type": "string", "pattern": r"\$\{.+\}", "description": "a reference to another value of the file"}
-BASES: tuple[type[Declared], ...] = (
-    Layer, Recurrent, Optimizer, Schedule, Data, Every, Patience, Train, Log, Samples,
-)  # fmt: skip
-NODE_INPUTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+REFERENCE = {"type": "string", "pattern": r"^\$\{[^{}]+\}$", "description": "a reference to another value of the file"}
+TEXT = {"type": "string"}
+NODE_INPUTS = {
+    "anyOf": [TEXT, {"type": "array", "items": TEXT}],
+    "description": "what feeds it: names of nodes; the node above where it is not given",
+}
 
 
 def experiment_schema() -> dict[str, Any]:
     """The schema, as plain data for `json.dump`."""
-    text = {"type": "string"}
-    layers = {"type": "array", "items": {"$ref": "#/$defs/Layer"}, "minItems": 1}
-    chain = {"type": "object", "properties": {"layers": layers}, "required": ["layers"], "additionalProperties": False}
-    builder = {"type": "object", "properties": {"type": text}, "required": ["type"]}
+    families: dict[str, type[Declared]] = {"loss": Layer, **SECTIONS}
     return {
         "$schema": DIALECT,
         "title": "minidl experiment",
         "type": "object",
         "properties": {
-            "extends": {**text, "description": "an experiment file whose values hold where this one says nothing"},
-            "name": {**text, "description": "runs lie in runs/NAME; the file's name where it is not given"},
-            "seed": {"type": "integer", "minimum": 0, "description": "of first weights, dropout, order and samples"},
-            "dtype": {"enum": ["float32", "float64"]},
-            "data": {"$ref": "#/$defs/Data"},
-            "model": {"anyOf": [chain, builder]},
-            "loss": {"$ref": "#/$defs/Layer"},
-            "optimizer": {"$ref": "#/$defs/Optimizer"},
-            "train": {"$ref": "#/$defs/Train"},
-            "log": {"$ref": "#/$defs/Log"},
-            "sample": {"$ref": "#/$defs/Samples"},
+            "extends": {**TEXT, "description": "an experiment file whose values hold where this one says nothing"},
+            **_properties(Header),
+            "model": _model(),
+            **{name: {"$ref": f"#/$defs/{family.__name__}"} for name, family in families.items()},
         },
-        "required": ["data", "model", "loss"],
+        "anyOf": [{"required": list(REQUIRED)}, {"required": ["extends"]}],
         "additionalProperties": False,
-        "$defs": dict(_definitions()),
+        "$defs": dict(_definitions(families.values())),
     }
 
 
-def _definitions() -> Iterator[tuple[str, Any]]:
-    for base in BASES:
-        if not base.abstract:
-            yield base.__name__, _declaration(base)
+def _model() -> dict[str, Any]:
+    layers = {"type": "array", "items": {"$ref": "#/$defs/Layer"}, "minItems": 1}
+    chain = {"type": "object", "properties": {"layers": layers}, "required": ["layers"], "additionalProperties": False}
+    name = {**TEXT, "description": "a file in models/, whose function build is called with the other names"}
+    builder = {"type": "object", "properties": {"type": name, "layers": False}, "required": ["type"]}
+    return {"anyOf": [chain, builder], "description": "the network: a list of layers, or a model file"}
+
+
+def _definitions(families: Iterable[type[Declared]]) -> Iterator[tuple[str, Any]]:
+    for family in _with_nested(families):
+        name = family.__name__
+        if not family.abstract:
+            yield name, _definition(family, [], _properties(family))
             continue
-        types = base.types()
-        yield base.__name__, {"oneOf": [{"$ref": f"#/$defs/{base.__name__}.{name}"} for name in types]}
-        for name, cls in types.items():
-            yield f"{base.__name__}.{name}", _declaration(cls)
+        yield name, {"oneOf": [{"$ref": f"#/$defs/{name}.{kind}"} for kind in family.types()]}
+        inputs = {"inputs": NODE_INPUTS} if family is Layer else {}
+        for kind, cls in family.types().items():
+            properties = {"type": {"const": kind, "description": first_line(cls)}, **_properties(cls), **inputs}
+            yield f"{name}.{kind}", _definition(cls, ["type"], properties)
 
 
-def _declaration(cls: Any) -> dict[str, Any]:
-    schema = _with_references(rules(cls).model_json_schema())
-    properties = {
-        name: {"anyOf": [value, REFERENCE], **_kept(value)} if name != "type" else value
-        for name, value in schema["properties"].items()
-    }
-    required = schema.get("required", [])
-    if issubclass(cls, Layer):
-        properties["inputs"] = {**NODE_INPUTS, "description": "what feeds it; the node above where it is not given"}
-    if len(cls.registry) > 1:
-        required = ["type", *required]
-    else:
-        properties.pop("type")
+def _with_nested(families: Iterable[type[Declared]]) -> list[type[Declared]]:
+    """The families, and all that their fields hold."""
+    found: dict[Any, None] = {}
+    waiting: list[Any] = list(families)
+    while waiting:
+        family = waiting.pop(0)
+        if family not in found:
+            found[family] = None
+            waiting += [nested for cls in family.types().values() for nested in nested_families(cls).values()]
+    return list(found)
+
+
+def _definition(cls: Any, required: list[str], properties: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": cls.type_name(),
         "description": first_line(cls),
         "type": "object",
         "properties": properties,
-        "required": required,
+        "required": [*required, *rules(cls).model_json_schema().get("required", [])],
         "additionalProperties": False,
     }
 
 
+def _properties(cls: Any) -> dict[str, Any]:
+    """The fields of a declaration; a reference may stand for any value."""
+    schema = _with_references(rules(cls).model_json_schema())["properties"]
+    schema.pop("type")
+    properties = {}
+    for name, value in schema.items():
+        about = {key: value.pop(key) for key in ("default", "description") if key in value}
+        value.pop("title", None)
+        properties[name] = {"anyOf": [value, REFERENCE], **about}
+    return properties
+
+
 def _with_references(schema: Any) -> Any:
+    """Nested declarations as references to their definitions."""
     if isinstance(schema, dict):
-        if set(schema) == {"declared"}:
-            return {"$ref": f"#/$defs/{schema['declared']}"}
+        if "declared" in schema:
+            about = {key: value for key, value in schema.items() if key != "declared"}
+            return {"$ref": f"#/$defs/{schema['declared']}", **about}
         return {key: _with_references(value) for key, value in schema.items()}
     return [_with_references(item) for item in schema] if isinstance(schema, list) else schema
-
-
-def _kept(value: dict[str, Any]) -> dict[str, Any]:
-    return {key: value[key] for key in ("default", "description") if key in value}

@@ -12,6 +12,7 @@ from minidl.callbacks.base import Every
 from minidl.callbacks.sample import Temperature
 from minidl.declared import ConfigError, Declared
 
+EVERY_EPOCH, EVERY_MINUTE, EVERY_50_STEPS = Every(epochs=1), Every(minutes=1), Every(steps=50)
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of experiments and nodes: part of a path, and of names such as lstm/Wx
 
 
@@ -53,9 +54,9 @@ class Train(Declared, family="train", abstract=False):
     steps: Annotated[int, Gt(0)] | None = None
     minutes: Annotated[float, Gt(0)] | None = None
     state: Literal["carry", "zero"] = "carry"
-    evaluate_every: Every | None = Every(epochs=1)
-    checkpoint_every: Every | None = Every(minutes=1)
-    sample_every: Every | None = Every(epochs=1)
+    evaluate_every: Every | None = EVERY_EPOCH
+    checkpoint_every: Every | None = EVERY_MINUTE
+    sample_every: Every | None = EVERY_EPOCH
     early_stop: Patience | None = None
     non_finite: Literal["stop", "skip"] = "stop"
 
@@ -75,8 +76,8 @@ class Log(Declared, family="log", abstract=False):
     tensorboard: whether to write its files.
     """
 
-    every: Every = Every(steps=50)
-    histograms_every: Every | None = Every(epochs=1)
+    every: Every = EVERY_50_STEPS
+    histograms_every: Every | None = EVERY_EPOCH
     tensorboard: bool = True
 
 

@@ -1,4 +1,4 @@
-"""From the `layers:` and the `loss:` of an experiment to nodes: each follows the one above it, or names what feeds it."""
+"""From `layers:` and `loss:` of an experiment to nodes: each follows the one above it, or names what feeds it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from minidl.data.batches import Dataset
-from minidl.declared import snake_case
 from minidl.errors import GraphError, suggest
 from minidl.experiment.sections import NAME
 from minidl.graph import Graph
@@ -21,7 +20,10 @@ from minidl.validation.findings import shown
 
 @dataclass(frozen=True)
 class Plan:
-    """A node that a file describes: its layer (None: mistaken), its name, what feeds it, and where the file says so."""
+    """A node that a file describes, at a path of the file: its layer, its name, and what feeds it.
+
+    A layer of None has mistakes; a name of None is not known because of them.
+    """
 
     layer: Layer | None
     name: str | None
@@ -44,15 +46,17 @@ def plan_node(item: Any, path: Path, mistakes: list[Finding]) -> Plan:
         mistakes.append(Finding(path, f"a layer is written as {{type: NAME, ...}}, got {shown(item)}"))
         return Plan(None, None, None, path)
     fields, sources = split_node(item)
-    layer = revive(Layer, fields, path, mistakes)
+    layer = revive(Layer, fields, path, mistakes, beside=["inputs"])
     name = fields.get("name")
     if isinstance(name, str) and not re.fullmatch(NAME, name):
         mistakes.append(Finding((*path, "name"), f"'name' should be a text of the form {NAME}, got {name!r}"))
+        layer, name = None, None
     if sources is not None and not (isinstance(sources, list) and all(isinstance(source, str) for source in sources)):
         wanted = "the name of a node, or a list of names such as [lstm, skip]"
         mistakes.append(Finding((*path, "inputs"), f"'inputs' should be {wanted}, got {shown(sources)}"))
         layer, sources = None, None
-    return Plan(layer, _name(fields), None if sources is None else tuple(sources), path)
+    made = layer.default_name() if layer is not None else None
+    return Plan(layer, name if isinstance(name, str) else made, None if sources is None else tuple(sources), path)
 
 
 def split_node(item: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
@@ -60,14 +64,6 @@ def split_node(item: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
     fields = dict(item)
     sources = fields.pop("inputs", None)
     return fields, [sources] if isinstance(sources, str) else sources
-
-
-def _name(fields: Mapping[str, Any]) -> str | None:
-    """What a node is called, as far as its settings say."""
-    name, kind = fields.get("name"), fields.get("type")
-    if isinstance(name, str):
-        return name
-    return snake_case(kind) if isinstance(kind, str) and kind in Layer.types() else None
 
 
 def data_inputs(data: Dataset) -> dict[str, Symbol]:
@@ -102,6 +98,12 @@ class Chain:
         self.known[name], self._paths[name], self.last = node, plan.path, name
         return node
 
+    def put(self, node: Node | None, path: Path) -> None:
+        """Go on from a node that was wired elsewhere; None where there is none."""
+        name = "?" if node is None else node.label
+        self.known[name], self._paths[name], self.last = node, path, name
+        self._all_named &= node is not None
+
     def report_unused(self) -> None:
         """A node that feeds nothing would be left out of the model without a word."""
         for name, path in self._paths.items():
@@ -125,10 +127,11 @@ class Chain:
         return self.known.get(name)
 
     def _new_name(self, plan: Plan) -> str:
-        base = plan.name or "?"
+        base = plan.name or "?"  # no name that a file can give
         if base not in self.known:
             return base
         if plan.layer is not None and plan.layer.name is not None:
             message = f"there is a node or input named {base!r} already: choose another name"
             self._mistakes.append(Finding((*plan.path, "name"), message))
+            self._all_named = False
         return next(name for i in range(2, len(self.known) + 3) if (name := f"{base}_{i}") not in self.known)

@@ -57,6 +57,11 @@ def unknown_name(path: Path, known: Sequence[str]) -> Finding:
     return Finding(path, message, unknown=True)
 
 
+def is_misspelt(missing: str, unknown: Sequence[str], known: Sequence[str]) -> bool:
+    """Whether a name is missing only because it was misspelt, and so has its message already."""
+    return any(repr(missing) in suggest(name, known) for name in unknown)
+
+
 def explain(
     error: ValidationError,
     values: Mapping[str, Any],
@@ -72,12 +77,14 @@ def explain(
     places: dict[Path, list[Any]] = {}
     for item in error.errors(include_url=False):
         places.setdefault(_place(item["loc"], values), []).append(item)
+    unknown = [str(place[0]) for place, items in places.items() if items[0]["type"] == "extra_forbidden"]
     for place, items in places.items():
         name = ".".join(map(str, place))
-        if items[0]["type"] == "extra_forbidden":
+        if name in unknown:
             yield unknown_name((*path, *place), known)
         elif place[0] not in values:
-            yield Finding((*path, *place), f"{name!r} is missing")
+            if not is_misspelt(name, unknown, known):
+                yield Finding((*path, *place), f"{name!r} is missing")
         elif not any(other != place and other[: len(place)] == place for other in places):
             yield Finding((*path, *place), f"{name!r} should be {_expected(items, families)}")
 

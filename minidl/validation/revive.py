@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,13 +23,13 @@ def check(declared: Declared) -> None:
         raise ConfigError("\n".join(f"{cls.__name__}: {finding.message}" for finding in found))
 
 
-def findings(cls: Any, values: Mapping[str, Any], path: Path) -> Iterator[Finding]:
+def findings(cls: Any, values: Mapping[str, Any], path: Path, beside: Sequence[str] = ()) -> Iterator[Finding]:
     """What there is against the values of a declaration's fields."""
     model = rules(cls)
     try:
         model.model_validate(values)
     except ValidationError as error:
-        yield from explain(error, values, _names(cls), path, list(nested_families(cls).values()))
+        yield from explain(error, values, [*_names(cls), *beside], path, list(nested_families(cls).values()))
 
 
 def build(cls: type[Declared], config: Mapping[str, Any]) -> Any:
@@ -42,8 +42,11 @@ def build(cls: type[Declared], config: Mapping[str, Any]) -> Any:
     return built
 
 
-def revive(cls: type[Declared], config: Any, path: Path, mistakes: list[Finding]) -> Any:
-    """As `build`, but mistakes are added to a list, each with its path; None where there is one."""
+def revive(cls: type[Declared], config: Any, path: Path, mistakes: list[Finding], beside: Sequence[str] = ()) -> Any:
+    """As `build`, but mistakes are added to a list, each with its path; None where there is one.
+
+    beside: further names that may stand there, and have been taken out.
+    """
     before = len(mistakes)
     found = _named_class(cls, config, path, mistakes)
     if found is None:
@@ -55,7 +58,7 @@ def revive(cls: type[Declared], config: Any, path: Path, mistakes: list[Finding]
         if key != "type"
     }
     broken = {finding.path[: len(path) + 1] for finding in mistakes[before:]}  # already reported, more exactly
-    mistakes += [item for item in findings(found, values, path) if item.path[: len(path) + 1] not in broken]
+    mistakes += [item for item in findings(found, values, path, beside) if item.path[: len(path) + 1] not in broken]
     if len(mistakes) > before:
         return None
     try:
@@ -75,8 +78,12 @@ def _named_class(cls: type[Declared], config: Any, path: Path, mistakes: list[Fi
     name = config.get("type", None if cls.abstract else cls.type_name())
     if isinstance(name, str) and name in known:
         return known[name]
-    if name is None:
-        mistakes.append(Finding(path, f"a {cls.family} needs a 'type' (known: {', '.join(known)})"))
+    fields = {field for each in known.values() for field in _names(each)}
+    misspelt = next((key for key in config if key not in fields and suggest(str(key), ["type"])), None)
+    if name is None and misspelt is not None:
+        mistakes.append(unknown_name((*path, misspelt), ["type"]))
+    elif name is None:
+        mistakes.append(Finding(path, f"'type' is missing (known: {', '.join(known)})"))
     elif not cls.abstract:
         mistakes.append(unknown_name((*path, "type"), _names(cls)))
         return cls

@@ -1,4 +1,4 @@
-"""What pydantic has to know about a declaration: the types and ranges of its fields, and what its docstring says of them."""
+"""What pydantic has to know about a declaration: types and ranges of its fields, and what docstrings say of them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def described(cls: Any) -> str:
     'a mapping with steps, epochs or minutes'
     """
     if cls.abstract:
-        return f"a {cls.family} of type {_listed(list(cls.types()))}"
+        return f"a mapping with the type {_listed(list(cls.types()))}"
     return f"a mapping with {_listed([field.name for field in dataclasses.fields(cls)])}"
 
 

@@ -1,0 +1,69 @@
+"""Baselines: what guessing without a network achieves, as flat lines beside the curves of validation."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from minidl.callbacks.base import Callback
+from minidl.data import baselines
+from minidl.data.batches import Dataset
+from minidl.data.streams import Streams
+from minidl.metrics import in_units
+
+if TYPE_CHECKING:
+    from minidl.trainer import Trainer
+
+logger = logging.getLogger("minidl")
+LONGEST = 2_000_000  # symbols of a text whose n-grams are counted and that is compressed in about two seconds
+
+
+@dataclass(eq=False)
+class Baselines(Callback):
+    """Records val_baseline/MEASURE/NAME before the first step, with each validation, and at the end.
+
+    Of a text: uniform, unigram to 5-gram and xz, as bits a character or perplexity a word. Of other data: what its
+    data set brings. They are computed once a run; a resumed run knows them from its checkpoint.
+    """
+
+    order = Callback.MEASURE
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._values: dict[str, float] | None = None
+
+    def start(self, trainer: Trainer) -> None:
+        """Compute them."""
+        if self._values is None:
+            self._values = {f"val_baseline/{name}": value for name, value in _measured(trainer.data).items()}
+        if trainer.progress.step == 0:
+            self.act(trainer)
+
+    def step(self, trainer: Trainer) -> None:
+        """Go on with the lines as far as the curves of validation."""
+        if "val/loss" in trainer.record:
+            self._act(trainer)
+
+    def act(self, trainer: Trainer) -> None:
+        """Put them into the record of this step."""
+        trainer.record |= self._values or {}
+
+    def memory(self) -> dict[str, Any]:
+        """Their values, in their order, which a JSON object would not keep."""
+        return {"values": None if self._values is None else list(self._values.items())}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """Take them over."""
+        self._values = None if memory["values"] is None else dict(memory["values"])
+
+
+def _measured(data: Dataset) -> dict[str, float]:
+    if data.vocabulary is None or not (isinstance(data.train, Streams) and isinstance(data.validation, Streams)):
+        return data.baselines
+    if len(data.train.ids()) + len(data.validation.ids()) > LONGEST:
+        logger.info("the text is too long for n-grams and xz to be computed at the start of a run: no baselines")
+        return {}
+    values = {name: in_units(loss, data.unit) for name, loss in baselines(data).items()}
+    return {f"{unit}/{name}": value for name, units in values.items() for unit, value in units.items()}

@@ -1,0 +1,83 @@
+"""LayerMetrics: how long the gradient and the update of each layer are, to see which layers learn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from minidl.callbacks.base import Callback
+from minidl.optim import Optimizer, norm
+
+if TYPE_CHECKING:
+    from minidl.trainer import Trainer
+
+Array = NDArray[Any]
+
+
+@dataclass(eq=False)
+class LayerMetrics(Callback):
+    """Records two lengths for each layer that owns weights.
+
+        train_layers/grad_norm/NODE      ‖g‖, before clipping by norm: their squares add up to that of train/grad_norm
+        train_layers/update_norm/NODE    ‖w - w₋‖, the change of the weights in the last step
+
+    The weights before are kept only where the coming step will be recorded.
+    """
+
+    order = Callback.MEASURE
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._before: Array | None = None
+        self._before_step = -1
+
+    def start(self, trainer: Trainer) -> None:
+        """Keep the weights, if the first step is recorded."""
+        self._look_ahead(trainer)
+
+    def step(self, trainer: Trainer) -> None:
+        """Record when it is due, then look at the step that comes."""
+        super().step(trainer)
+        self._look_ahead(trainer)
+
+    def act(self, trainer: Trainer) -> None:
+        """Put the lengths into the record of this step."""
+        if not math.isfinite(trainer.loss):  # there was no backward pass
+            return
+        model = trainer.model
+        unclipped = _clipped_by(trainer.optimizer)
+        for node, length in lengths(model.gradients).items():
+            trainer.record[f"train_layers/grad_norm/{node}"] = length * unclipped
+        if self._before is not None and self._before_step == trainer.progress.step - 1:
+            update = model.weights.views(model.weights.flat - self._before)
+            for node, length in lengths(update).items():
+                trainer.record[f"train_layers/update_norm/{node}"] = length
+
+    def _look_ahead(self, trainer: Trainer) -> None:
+        self._before = None
+        if self.every is None or self.every.due_next(trainer):
+            self._before, self._before_step = trainer.model.weights.flat.copy(), trainer.progress.step
+
+
+def lengths(arrays: Mapping[str, Array]) -> dict[str, float]:
+    """The Euclidean length of all arrays of a node together.
+
+    >>> import numpy as np
+    >>> lengths({"dense/W": np.full((1, 1), 3.0), "dense/b": np.array([4.0])})
+    {'dense': 5.0}
+    """
+    found: dict[str, float] = {}
+    for name, array in arrays.items():
+        node = name.rpartition("/")[0]
+        found[node] = math.hypot(found.get(node, 0.0), norm(array.reshape(-1)))
+    return found
+
+
+def _clipped_by(optimizer: Optimizer) -> float:
+    """How many times longer the gradient was before clipping by norm."""
+    limit, length = optimizer.clip_norm, optimizer.memory.grad_norm
+    return length / limit if limit is not None and length > limit else 1.0

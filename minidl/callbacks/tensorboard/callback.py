@@ -1,0 +1,110 @@
+"""The TensorBoard callback: what the callbacks before it have found, and views of the model, as events in one file."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minidl.callbacks.base import Callback, Every
+from minidl.callbacks.tensorboard.embeddings import write_embeddings
+from minidl.callbacks.tensorboard.histograms import histograms
+from minidl.callbacks.tensorboard.layer_graph import layer_graph
+from minidl.callbacks.tensorboard.layout import layout
+from minidl.callbacks.tensorboard.pictures import Pictures
+from minidl.callbacks.tensorboard.settings import hyperparameters
+
+if TYPE_CHECKING:
+    from minidl.events import EventWriter
+    from minidl.trainer import Trainer
+
+FAILED = ".failed"  # the ending of the small file that says so: TensorBoard keeps the first end it reads
+
+
+@dataclass(eq=False)
+class TensorBoard(Callback):
+    """Writes curves and texts as they come, and on a rhythm of its own histograms and pictures.
+
+    folder: of the run. experiment: as plain data, for the HParams tab. histograms_every: how often weights, gradients,
+    activations, gates and cell states are shown, and once more at the end. resumed_at: the step of the checkpoint from
+    which a run goes on; what older files say of later steps is then hidden.
+    """
+
+    folder: Path = field(kw_only=True)
+    experiment: dict[str, Any] = field(default_factory=dict, kw_only=True)
+    histograms_every: Every | None = field(default=None, kw_only=True)
+    resumed_at: int | None = field(default=None, kw_only=True)
+
+    order = Callback.WRITE
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._writer: EventWriter | None = None
+        self._pictures = Pictures()
+        self._laid_out = self._completed = False
+
+    def start(self, trainer: Trainer) -> None:
+        """Open a file; the first one of a run also says what the run is."""
+        from minidl.events import EventWriter
+
+        for failed in self.folder.glob(f"*{FAILED}"):
+            failed.unlink()
+        self._writer = EventWriter(self.folder, None if self.resumed_at is None else self.resumed_at + 1)
+        if self.resumed_at is None:
+            self._writer.hparams(hyperparameters(self.experiment))
+            self._writer.graph(layer_graph(trainer.model.graph))
+        self._write(trainer)
+
+    def step(self, trainer: Trainer) -> None:
+        """Write what this step has measured, and views of the model when they are due."""
+        self._write(trainer)
+        if self.histograms_every is not None and self.histograms_every.due(trainer):
+            self._act(trainer)
+
+    def act(self, trainer: Trainer) -> None:
+        """Write histograms and pictures."""
+        if self._writer is None or self.histograms_every is None:
+            return
+        step = trainer.progress.step
+        for tag, values in histograms(trainer.model):
+            self._writer.histogram(tag, values, step)
+        for tag, pixels in self._pictures.draw(trainer.model, trainer.data):
+            self._writer.image(tag, pixels, step)
+
+    def finish(self, trainer: Trainer, *, completed: bool) -> None:
+        """Write what was measured at the end, and the embeddings."""
+        self._completed = completed
+        self._write(trainer)
+        super().finish(trainer, completed=completed)
+        if self._writer is not None:
+            write_embeddings(self.folder, trainer.model)
+
+    def close(self, trainer: Trainer) -> None:
+        """Say how the run ended; nothing of one that was interrupted and may go on."""
+        if self._writer is None:
+            return
+        with contextlib.closing(self._writer):
+            if isinstance(trainer.callbacks.error or sys.exc_info()[1], Exception):
+                self._write_failure()
+            elif self._completed:
+                self._writer.hparams_end("success")
+
+    def _write(self, trainer: Trainer) -> None:
+        if self._writer is None:
+            return
+        if "train/loss" in trainer.record and not self._laid_out:
+            self._writer.layout(layout(trainer.record))
+            self._laid_out = True
+        if trainer.record:
+            self._writer.scalars(trainer.record, trainer.progress.step)
+        for tag, text in trainer.texts.items():
+            self._writer.text(tag, text, trainer.progress.step)
+
+    def _write_failure(self) -> None:
+        """A file of its own, so that it can be taken away when the run goes on."""
+        from minidl.events import EventWriter
+
+        with contextlib.closing(EventWriter(self.folder, ending=FAILED)) as writer:
+            writer.hparams_end("failure")

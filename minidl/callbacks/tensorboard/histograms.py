@@ -1,0 +1,49 @@
+"""What TensorBoard's Histograms tab shows: weights, their gradients, and what each layer has just computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl.callbacks.tensorboard.gates import gate_names
+from minidl.layer import Carried, Out
+from minidl.model import Model
+
+Array = NDArray[Any]
+
+
+def histograms(model: Model) -> Iterator[tuple[str, Array]]:
+    """Arrays by tag, after a step of training.
+
+    weights/NODE/ARRAY, and weights/NODE/ARRAY/gradient as the optimizer used it. values/NODE/ARRAY: outputs y, gates
+    one by one, and what else is carried from step to step, such as the cell state c.
+    """
+    for name, weights in model.parameters.items():
+        yield f"weights/{name}", weights
+        yield f"weights/{name}/gradient", model.gradients[name]
+    for node in model.graph.nodes:
+        for name, values in computed(model, node).items():
+            if values.size > 1:
+                yield f"values/{node}/{name}", values
+
+
+def computed(model: Model, node: str) -> dict[str, Array]:
+    """What the last forward pass left in a node: output, gates, carried values of steps 1 to T.
+
+    >>> from minidl.layers import LSTM
+    >>> list(computed(Model.of(LSTM(3), np.zeros((5, 2, 4))), "lstm"))
+    ['y', 'c', 'i', 'f', 'g', 'o']
+    """
+    declared, arrays = model.graph.nodes[node].declarations, model.arrays
+    found: dict[str, Array] = {}
+    for name, item in declared.items():
+        if isinstance(item, Out) and f"{node}/{name}" in arrays:  # one-hot rows are not written out
+            found[name] = arrays[f"{node}/{name}"]
+        elif isinstance(item, Carried) and Out(declared["y"].shape, steps_of=name) != declared["y"]:
+            found[name] = arrays[f"{node}/{name}"][1:]
+    if names := gate_names(model.graph.nodes[node].layer):
+        found |= zip(names, np.split(arrays[f"{node}/gates"], len(names), axis=-1), strict=True)
+    return found

@@ -1,0 +1,27 @@
+"""Which curves share a chart in TensorBoard's Custom Scalars tab."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from minidl.callbacks.train_metrics import OF_TRAINING
+
+
+def layout(tags: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """Category, chart, and its curves as regular expressions, for a run that records these tags.
+
+    >>> layout(["train/loss", "train/lr"])["train and validation"]
+    {'loss': ['train/loss', 'val/loss', 'val_baseline/loss.*']}
+    """
+    measures = [tag.removeprefix("train/") for tag in tags if tag.startswith("train/")]
+    return {
+        "train and validation": {
+            name.replace("_", " "): [f"train/{name}", f"val/{name}", f"val_baseline/{name}.*"]
+            for name in measures
+            if name not in OF_TRAINING
+        },
+        "layers": {
+            "length of the gradient": ["train_layers/grad_norm/.*"],
+            "length of the update": ["train_layers/update_norm/.*"],
+        },
+    }

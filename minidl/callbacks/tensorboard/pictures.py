@@ -1,0 +1,128 @@
+"""Pictures of recurrent layers: their weights, and their gates and states while they read a text."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl.callbacks.tensorboard.gates import CANDIDATES, gate_names
+from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
+from minidl.callbacks.tensorboard.histograms import computed
+from minidl.data.batches import Dataset
+from minidl.data.streams import Streams
+from minidl.layers import OneHot, Reverse
+from minidl.layers.recurrent import Recurrent
+from minidl.model import Model
+
+logger = logging.getLogger("minidl")
+Array = NDArray[Any]
+TEXT_LENGTH = 64  # symbols
+MOST_LABELS = 128  # rows of a matrix that are labelled
+LARGEST_WEIGHT, LARGEST_STATE = 1.0, 2.0  # at the ends of the colours; beyond, tanh c hardly changes
+
+
+class Pictures:
+    """Draws the recurrent layers of one model; nothing, but for a hint, where matplotlib is missing."""
+
+    def __init__(self) -> None:
+        self._maps: dict[str, HeatMap] = {}
+        self._reader: Model | None = None
+
+    def draw(self, model: Model, data: Dataset) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """Pictures (H, W, 3) by tag.
+
+        weights/NODE/picture: Wx and Wh, gate by gate. values/NODE/picture: units from top to bottom, the first symbols
+        of the validation text (of the training text where there is none) from left to right.
+        """
+        recurrent = [name for name, node in model.graph.nodes.items() if isinstance(node.layer, Recurrent)]
+        if not recurrent or not self._possible:
+            return
+        for name in recurrent:
+            if model.graph.owners[name] == name:
+                yield f"weights/{name}/picture", self._weights(model, name)
+        symbols = _text(data)
+        if len(symbols):
+            self._reader = self._reader or model.replica()
+            self._reader.reset_state()
+            self._reader.forward(ids=symbols[:, None])
+            for name in recurrent:
+                yield f"values/{name}/picture", self._values(self._reader, name, symbols)
+
+    @cached_property
+    def _possible(self) -> bool:
+        try:
+            import matplotlib  # noqa: F401
+        except ImportError:
+            logger.info("TensorBoard gets no pictures: they need matplotlib, as in pip install 'minidl[view]'")
+            return False
+        return True
+
+    def _weights(self, model: Model, name: str) -> Array:
+        tag = f"weights/{name}"
+        arrays = [model.parameters[f"{name}/{array}"] for array in ("Wx", "Wh")]
+        if tag not in self._maps:
+            labels = _input_symbols(model, name), ()
+            panels = [_matrix_panel(*item) for item in zip(("Wx", "Wh"), arrays, labels, strict=True)]
+            gates = gate_names(model.graph.nodes[name].layer) or ("",)
+            columns = arrays[0].shape[1]
+            width = columns // len(gates)
+            middles = {(k + 0.5) * width - 0.5: gate for k, gate in enumerate(gates)}
+            self._maps[tag] = HeatMap(panels, columns, middles, range(width, columns, width))
+        return self._maps[tag].pixels(arrays)
+
+    def _values(self, reader: Model, name: str, symbols: Array) -> Array:
+        tag = f"values/{name}"
+        values = computed(reader, name)
+        shown = [*gate_names(reader.graph.nodes[name].layer), "c" if "c" in values else "y"]
+        if tag not in self._maps:
+            panels = [_unit_panel(array, values[array].shape[-1]) for array in shown]
+            order = symbols[::-1] if _is_reversed(reader, name) else symbols
+            labels = {float(t): label for t, label in enumerate(_labels(reader, order))}
+            self._maps[tag] = HeatMap(panels, len(symbols), labels)
+        return self._maps[tag].pixels([values[array][:, 0].T for array in shown])
+
+
+def _text(data: Dataset) -> Array:
+    """The ids of a fixed text; none where the data is no text."""
+    part = data.validation or data.train
+    if data.vocabulary is None or not isinstance(part, Streams):
+        return np.empty(0, np.int64)
+    return part.ids()[:TEXT_LENGTH]
+
+
+def _labels(model: Model, ids: Array) -> list[str]:
+    from minidl.events.projector import visible
+
+    return [] if model.vocabulary is None else [visible(model.vocabulary.symbols[i]) for i in ids]
+
+
+def _input_symbols(model: Model, name: str) -> Sequence[str]:
+    """What the rows of Wx stand for, where they are looked up by symbol and few enough to be labelled."""
+    source = model.graph.nodes.get(model.graph.sources(name)[0])
+    rows = len(model.parameters[f"{name}/Wx"])
+    one_hot = source is not None and isinstance(source.layer, OneHot)
+    return _labels(model, np.arange(rows)) if one_hot and rows <= MOST_LABELS else ()
+
+
+def _is_reversed(model: Model, name: str) -> bool:
+    """Whether a node reads the text from its end: the way to its input passes an odd number of reversals."""
+    reversals = 0
+    while name in model.graph.nodes:
+        reversals += isinstance(model.graph.nodes[name].layer, Reverse)
+        name = model.graph.sources(name)[0]
+    return reversals % 2 == 1
+
+
+def _matrix_panel(title: str, matrix: Array, labels: Sequence[str]) -> Panel:
+    height = 0.1 * len(labels) if labels else min(3.0, 0.02 * len(matrix))
+    return Panel(title, len(matrix), -LARGEST_WEIGHT, LARGEST_WEIGHT, labels, max(1.0, height))
+
+
+def _unit_panel(name: str, units: int) -> Panel:
+    low, high = (-LARGEST_STATE, LARGEST_STATE) if name == "c" else (-1, 1) if name in (*CANDIDATES, "y") else (0, 1)
+    return Panel(name, units, low, high)

@@ -1,0 +1,79 @@
+"""The words of a command line: flags and their values, with the nearest right name for a wrong one."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from minidl.errors import UsageError, suggest
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are UsageErrors with a suggestion."""
+
+    def __init__(self, prog: str, description: str, epilog: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+        """The arguments, or UsageError."""
+        arguments, unknown = self.parse_known_intermixed_args(list(self._joined(list(words))))
+        if unknown:
+            self.error(f"there is no place for {', '.join(map(repr, unknown))}")
+        return arguments
+
+    def _joined(self, words: list[str]) -> Iterator[str]:
+        """The words, each flag joined with its value, so that a value may begin with a dash or be left out."""
+        flags = {flag: action for action in self._actions for flag in action.option_strings}
+        while words:
+            word = words.pop(0)
+            if word == "--":
+                yield from ("--", *words)
+                return
+            action = flags.get(word.partition("=")[0])
+            if action is None:
+                self._refuse_flag(word, flags)
+            elif "=" not in word and action.nargs == "?":
+                word = f"{word}={words.pop(0) if words and words[0].isdecimal() else action.const}"
+            elif "=" not in word and action.nargs is None and words and words[0] not in flags:
+                word = f"{word}={words.pop(0)}"
+            yield word
+
+    def _refuse_flag(self, word: str, flags: Iterable[str]) -> None:
+        if len(word) > 1 and word.startswith("-"):
+            self.error(f"there is no option {word!r}{suggest(word.partition('=')[0], flags)}")
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse."""
+        raise UsageError(f"{self.prog}: {message}\n{self.format_usage().rstrip()}")
+
+
+def add_experiment(parser: argparse.ArgumentParser) -> None:
+    """An experiment file and overrides."""
+    parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment file")
+    change_help = "a value to use instead of the file's"
+    parser.add_argument("changes", metavar="key.sub=value", nargs="*", default=[], help=change_help)
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """A trained model."""
+    meaning = "a run folder, a model file, or NAME or NAME/NUMBER of a run (the newest of that name)"
+    parser.add_argument("run", metavar="RUN", help=meaning)
+    add_runs_folder(parser)
+
+
+def add_runs_folder(parser: argparse.ArgumentParser) -> None:
+    """Where runs lie."""
+    parser.add_argument("--runs", metavar="DIR", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
+
+
+def add_json(parser: argparse.ArgumentParser, what: str) -> None:
+    """Results for machines."""
+    parser.add_argument("--json", action="store_true", help=f"{what} on stdout, for machines")

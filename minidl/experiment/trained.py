@@ -1,0 +1,66 @@
+"""Trained models as commands use them: the file, what it says, and the model, with layers of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from minidl.archive import Archive, read_archive
+from minidl.data import Vocabulary, split_words
+from minidl.experiment.builders import load_builder
+from minidl.layer import Layer
+from minidl.model import Model
+
+NAMED = 8  # symbols that a warning names
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model from a file."""
+
+    path: Path
+    archive: Archive
+    model: Model
+
+
+def load_trained(path: Path) -> Trained:
+    """The model in a checkpoint or model file.
+
+    Where the model has layers that minidl does not know, the model file that the run keeps beside its checkpoints is
+    loaded first: it is the user's code, and defines them.
+    """
+    archive = read_archive(path)
+    types = set(_types(archive.meta.get("model")))
+    if types - set(Layer.types()):
+        for file in sorted((path.parent.parent / "models").glob("*.py")):
+            load_builder(file)
+    model = Model.from_config(archive.meta.get("model"), str(path))
+    model.set_parameters(archive.arrays, str(path))
+    return Trained(path, archive, model)
+
+
+def _types(config: Any) -> Iterator[str]:
+    """The types of the layers in a graph's plain data."""
+    graph = config.get("graph") if isinstance(config, dict) else None
+    nodes = graph.get("nodes") if isinstance(graph, dict) else None
+    for node in nodes if isinstance(nodes, list) else ():
+        if isinstance(node, dict) and isinstance(node.get("type"), str):
+            yield node["type"]
+
+
+def unseen(vocabulary: Vocabulary, text: str) -> str:
+    """What becomes of the symbols of a text that a vocabulary does not know, as a sentence; nothing where it knows all.
+
+    >>> unseen(Vocabulary(("a", "b")), "abc, ab")
+    "not in the vocabulary and left out: 'c', ',', ' '"
+    """
+    symbols = split_words(text) if vocabulary.kind == "word" else text
+    known = set(vocabulary.symbols)
+    strange = [symbol for symbol in dict.fromkeys(symbols) if symbol not in known]
+    if not strange:
+        return ""
+    more = f" and {len(strange) - NAMED} more" if len(strange) > NAMED else ""
+    fate = "left out" if vocabulary.unknown is None else f"read as {vocabulary.symbols[vocabulary.unknown]}"
+    return f"not in the vocabulary and {fate}: {', '.join(map(repr, strange[:NAMED]))}{more}"

@@ -1,0 +1,64 @@
+"""From an experiment to a trainer with all its callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from minidl.callbacks import (
+    Baselines,
+    Callback,
+    EarlyStop,
+    Evaluate,
+    LayerMetrics,
+    RunLog,
+    Sample,
+    SaveCheckpoints,
+    ShowProgress,
+    TensorBoard,
+    TrainMetrics,
+)
+from minidl.experiment.experiment import Experiment
+from minidl.run_folder import RunFolder
+from minidl.trainer import Trainer
+
+
+def make_trainer(
+    experiment: Experiment, folder: RunFolder, *, as_json: bool = False, resumed_at: int | None = None
+) -> Trainer:
+    """What trains the model of an experiment and keeps everything in this folder."""
+    train = experiment.train
+    return Trainer(
+        experiment.model,
+        experiment.dataset,
+        experiment.optimizer,
+        epochs=train.epochs,
+        steps=train.steps,
+        minutes=train.minutes,
+        state=train.state,
+        non_finite=train.non_finite,
+        callbacks=_callbacks(experiment, folder, as_json, resumed_at),
+    )
+
+
+def _callbacks(experiment: Experiment, folder: RunFolder, as_json: bool, resumed_at: int | None) -> Iterator[Callback]:
+    train, log, sample = experiment.train, experiment.log, experiment.sample
+    yield TrainMetrics(log.every)
+    yield LayerMetrics(log.every)
+    if train.evaluate_every is not None:
+        yield Evaluate(train.evaluate_every)
+        yield Baselines()
+    if train.early_stop is not None:
+        yield EarlyStop(patience=train.early_stop.patience, min_delta=train.early_stop.min_delta)
+    if train.sample_every is not None and experiment.dataset.unit != "step":
+        yield Sample(train.sample_every, length=sample.length, temperatures=sample.temperatures, prime=sample.prime)
+    yield RunLog(folder=folder.path)
+    if log.tensorboard:
+        yield TensorBoard(
+            folder=folder.path,
+            experiment=experiment.resolved(),
+            histograms_every=log.histograms_every,
+            resumed_at=resumed_at,
+        )
+    yield ShowProgress(as_json=as_json)
+    facts = {"experiment": experiment.resolved(), "legend": experiment.dataset.legend}
+    yield SaveCheckpoints(train.checkpoint_every, checkpoints=folder.checkpoints, facts=facts)

@@ -1,0 +1,84 @@
+"""The input's share of a layer and its gradients, for rows of numbers and for ids of rows that are one-hot.
+
+The same as `minidl.ops` has, for kernels: x is (R, F), or holds R ids.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from minidl.kernels.compiler import by_type, part
+from minidl.kernels.product import add_vector_times, multiply
+from minidl.ops import OneHotRows
+
+Array = NDArray[Any]
+
+
+def as_kernels_take_it(x: Array | OneHotRows) -> Array:
+    """An input of a layer: the ids of one-hot rows, or the numbers."""
+    return x.ids if isinstance(x, OneHotRows) else x
+
+
+def or_empty(dx: Array | None, like: Array) -> Array:
+    """A gradient, of no size where nobody needs it, so that kernels are compiled once for both."""
+    return np.empty((0,) * like.ndim, like.dtype) if dx is None else dx
+
+
+def flat(x: Any) -> Any:
+    """All leading axes as one: (T, B, F) to (T·B, F), and ids (T, B) to (T·B,)."""
+    raise NotImplementedError
+
+
+@by_type(flat)
+def _flat(x: Any) -> Any:
+    if isinstance(x.dtype, types.Integer):
+        return lambda x: x.reshape(x.size)
+    return lambda x: x.reshape((x.shape[0] * x.shape[1], x.shape[2]))
+
+
+def affine(x: Array, W: Array, b: Array, out: Array) -> None:
+    """out = x W + b."""
+    raise NotImplementedError
+
+
+@by_type(affine)
+def _affine(x: Any, W: Any, b: Any, out: Any) -> Any:
+    return _affine_of_ids if isinstance(x.dtype, types.Integer) else _affine_of_rows
+
+
+def _affine_of_ids(x: Array, W: Array, b: Array, out: Array) -> None:
+    for n in range(len(x)):
+        row, w = out[n], W[x[n]]
+        for j in range(len(b)):
+            row[j] = w[j] + b[j]
+
+
+def _affine_of_rows(x: Array, W: Array, b: Array, out: Array) -> None:
+    for n in range(len(x)):
+        out[n] = b
+    if len(x) == 1:
+        add_vector_times(x[0], W, out[0])
+    else:
+        multiply(x, W, out, True)
+
+
+@part
+def scatter(ids: Array, d: Array, out: Array) -> None:
+    """out[id] += the row of d, for each id."""
+    for n in range(len(ids)):
+        row, more = out[ids[n]], d[n]
+        for j in range(len(more)):
+            row[j] += more[j]
+
+
+@part
+def add_rows(d: Array, total: Array) -> None:
+    """total += Σ rows of d."""
+    for n in range(len(d)):
+        row = d[n]
+        for j in range(len(row)):
+            total[j] += row[j]

@@ -1,0 +1,66 @@
+"""Dense, compiled: the equations of `minidl.layers.dense`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from numpy.typing import NDArray
+
+from minidl import threads
+from minidl.kernels.affine import add_rows, affine, or_empty, scatter
+from minidl.kernels.compiler import kernel
+from minidl.kernels.product import multiply, transposed_multiply, vector_times_transposed
+from minidl.layers.dense import Dense
+from minidl.ops import OneHotRows, rows
+
+Array = NDArray[Any]
+
+
+def forward(layer: Dense, x: Array, W: Array, b: Array, y: Array) -> None:
+    """As Dense.forward."""
+    x, y = flat_input(x), rows(y)
+    threads.in_shares(len(y), len(y) * W.size, lambda lo, hi: map_rows(x[lo:hi], W, b, y[lo:hi]))
+
+
+def backward(layer: Dense, x: Array, W: Array, dy: Array, dW: Array, db: Array, dx: Array | None) -> None:
+    """As Dense.backward."""
+    dy = rows(dy)
+    if isinstance(x, OneHotRows):
+        look_up_back(flat_input(x), dy, dW, db)
+    else:
+        compute = partial(map_rows_back, flat_input(x), W, dy, dW, db, rows(or_empty(dx, dy)))
+        threads.in_shares(len(W), 2 * len(dy) * W.size, compute)
+
+
+def flat_input(x: Array | OneHotRows) -> Array:
+    """The rows of an input (R, F), or R ids."""
+    return x.ids.reshape(-1) if isinstance(x, OneHotRows) else rows(x)
+
+
+@kernel
+def map_rows(x: Array, W: Array, b: Array, y: Array) -> None:
+    """y = x W + b."""
+    affine(x, W, b, y)
+
+
+@kernel
+def map_rows_back(x: Array, W: Array, dy: Array, dW: Array, db: Array, dx: Array, lo: int, hi: int) -> None:
+    """dW = xᵀ dy,  db = Σ dy,  dx = dy Wᵀ: the share of some features of x."""
+    transposed_multiply(x[:, lo:hi], dy, dW[lo:hi], False)
+    if lo == 0:
+        db[...] = 0
+        add_rows(dy, db)
+    first, last = len(dx) * lo // len(W), len(dx) * hi // len(W)
+    if last - first == 1:
+        vector_times_transposed(dy[first], W, dx[first])
+    else:
+        multiply(dy[first:last], W.T, dx[first:last], False)
+
+
+@kernel
+def look_up_back(ids: Array, dy: Array, dW: Array, db: Array) -> None:
+    """dW[id] = Σ rows of dy,  db = Σ dy."""
+    dW[...], db[...] = 0, 0
+    scatter(ids, dy, dW)
+    add_rows(dy, db)

@@ -1,0 +1,26 @@
+"""Embedding, compiled: the equations of `minidl.layers.embedding`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from minidl.kernels.affine import scatter
+from minidl.kernels.compiler import kernel
+from minidl.layers.embedding import Embedding
+from minidl.ops import rows
+
+Array = NDArray[Any]
+
+
+def backward(layer: Embedding, ids: Array, dy: Array, dtable: Array) -> None:
+    """As Embedding.backward."""
+    scatter_rows(ids.reshape(-1), rows(dy), dtable)
+
+
+@kernel
+def scatter_rows(ids: Array, dy: Array, out: Array) -> None:
+    """out[k] = sum of the rows of dy whose id is k."""
+    out[...] = 0
+    scatter(ids, dy, out)

@@ -1,0 +1,188 @@
+"""LSTM, compiled: the equations of `minidl.layers.lstm`, a row of a step at a time while it is in the cache."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl import threads
+from minidl.kernels.affine import add_rows, as_kernels_take_it, or_empty
+from minidl.kernels.compiler import kernel, part
+from minidl.kernels.functions import sigmoid, tanh
+from minidl.kernels.product import pack, packed_size
+from minidl.kernels.recurrent import (
+    add_product,
+    add_weight_gradient,
+    input_share,
+    packed_input,
+    prepared,
+    product_back,
+    run_length,
+    sum_over_threads,
+)
+from minidl.layers.lstm import LSTM
+
+Array = NDArray[Any]
+
+
+def forward(
+    layer: LSTM,
+    x: Array,
+    Wx: Array,
+    Wh: Array,
+    b: Array,
+    h: Array,
+    c: Array,
+    gates: Array,
+    tanh_c: Array,
+    kept: Array,
+    Wu: Array,
+    training: bool,
+    rng: np.random.Generator,
+) -> None:
+    """As LSTM.forward."""
+    layer.draw_mask(kept, training, rng)
+    Wu = layer.recurrent_weights(Wh, kept, Wu, training)
+    compute = partial(sequence, as_kernels_take_it(x), Wx, Wu, b, h, c, gates, tanh_c)
+    threads.in_shares(h.shape[1], gates.size * layer.units, compute)
+
+
+def backward(
+    layer: LSTM,
+    x: Array,
+    Wx: Array,
+    Wh: Array,
+    h: Array,
+    c: Array,
+    gates: Array,
+    tanh_c: Array,
+    kept: Array,
+    Wu: Array,
+    dy: Array,
+    dh: Array,
+    dc: Array,
+    dx: Array | None,
+    dWx: Array,
+    dWh: Array,
+    db: Array,
+    training: bool,
+) -> None:
+    """As LSTM.backward."""
+    Wu = layer.recurrent_weights(Wh, kept, Wu, training)
+    x, dx = as_kernels_take_it(x), or_empty(dx, dy)
+
+    compute = partial(sequence_back, x, Wx, Wu, h, c, gates, tanh_c, dy, dh, dc, dx)
+    sum_over_threads((dWx, dWh, db), h.shape[1], 2 * gates.size * layer.units, compute)
+    layer.mask_gradient(dWh, kept, training)
+
+
+@kernel
+def sequence(
+    x: Array,
+    Wx: Array,
+    Wh: Array,
+    b: Array,
+    h: Array,
+    c: Array,
+    gates: Array,
+    tanh_c: Array,
+    lo: int,
+    hi: int,
+) -> None:
+    """All steps forward, for some sequences of a batch."""
+    many = hi - lo > 1
+    packed, packed_x = prepared(Wh, many), packed_input(x, Wx, many)
+    for t in range(len(gates)):
+        input_share(x[t, lo:hi], Wx, packed_x, b, gates[t, lo:hi])
+        add_product(h[t, lo:hi], Wh, packed, gates[t, lo:hi])
+        for n in range(lo, hi):
+            step(gates[t, n], c[t, n], c[t + 1, n], tanh_c[t, n], h[t + 1, n])
+
+
+@part
+def step(gates: Array, c_before: Array, c: Array, tanh_c: Array, h: Array) -> None:
+    """One sequence, one step forward: gates holds the sums, and then the gates."""
+    H = len(h)
+    i, f, g, o = gates[:H], gates[H : 2 * H], gates[2 * H : 3 * H], gates[3 * H :]
+    for j in range(2 * H):
+        gates[j] = sigmoid(gates[j])
+    for j in range(H):
+        g[j] = tanh(g[j])
+    for j in range(H):
+        o[j] = sigmoid(o[j])
+    for j in range(H):
+        c[j] = f[j] * c_before[j] + i[j] * g[j]
+    for j in range(H):
+        tanh_c[j] = tanh(c[j])
+    for j in range(H):
+        h[j] = o[j] * tanh_c[j]
+
+
+@kernel
+def sequence_back(
+    x: Array,
+    Wx: Array,
+    Wh: Array,
+    h: Array,
+    c: Array,
+    gates: Array,
+    tanh_c: Array,
+    dy: Array,
+    dh: Array,
+    dc: Array,
+    dx: Array,
+    dWx: Array,
+    dWh: Array,
+    db: Array,
+    lo: int,
+    hi: int,
+) -> None:
+    """All steps backward: run by run, so that weight gradients use rows that are still in the cache."""
+    T, _, kH = gates.shape
+    B = hi - lo
+    run, packed, packed_x = run_length(B, T), prepared(Wh.T, B > 1), prepared(Wx.T, len(dx) > 0 and B > 1)
+    d = np.empty((run * B, kH), dy.dtype)
+    packed_d = np.empty(packed_size(run * B, kH, dy.itemsize), dy.dtype)
+    dh[lo:hi], dc[lo:hi], dWx[...], dWh[...], db[...] = 0, 0, 0, 0, 0
+    for stop in range(T, 0, -run):
+        start = max(0, stop - run)
+        for t in range(stop - 1, start - 1, -1):
+            row = (t - start) * B
+            rows = d[row : row + B]
+            for n in range(B):
+                m = lo + n
+                step_back(gates[t, m], c[t, m], tanh_c[t, m], dy[t, m], dh[m], dc[m], rows[n])
+            pack(rows, packed_d, row, (stop - start) * B)
+            product_back(rows, Wh, packed, dh[lo:hi])
+            if len(dx):
+                product_back(rows, Wx, packed_x, dx[t, lo:hi])
+        all_rows = d[: (stop - start) * B]
+        add_weight_gradient(h, start, stop, lo, hi, all_rows, packed_d, dWh)
+        add_weight_gradient(x, start, stop, lo, hi, all_rows, packed_d, dWx)
+        add_rows(all_rows, db)
+
+
+@part
+def step_back(gates: Array, c_before: Array, tanh_c: Array, dy: Array, dh: Array, dc: Array, dgates: Array) -> None:
+    """One sequence, one step backward."""
+    H = len(dy)
+    i, f, g, o = gates[:H], gates[H : 2 * H], gates[2 * H : 3 * H], gates[3 * H :]
+    di, df, dg, do = dgates[:H], dgates[H : 2 * H], dgates[2 * H : 3 * H], dgates[3 * H :]
+    one = dy.dtype.type(1)
+    for j in range(H):
+        dh[j] += dy[j]
+    for j in range(H):
+        do[j] = dh[j] * tanh_c[j] * o[j] * (one - o[j])
+    for j in range(H):
+        dc[j] += dh[j] * o[j] * (one - tanh_c[j] * tanh_c[j])
+    for j in range(H):
+        di[j] = dc[j] * g[j] * i[j] * (one - i[j])
+    for j in range(H):
+        df[j] = dc[j] * c_before[j] * f[j] * (one - f[j])
+    for j in range(H):
+        dg[j] = dc[j] * i[j] * (one - g[j] * g[j])
+    for j in range(H):
+        dc[j] *= f[j]

@@ -1,0 +1,183 @@
+"""Matrix products inside of kernels: B is packed into panels as wide as a tile, and C computed tile by tile.
+
+Faster than calls of a BLAS where one operand is small or used again: weights are packed once for all steps of a
+sequence, and rows are packed while they are in the cache. All arrays are contiguous along rows,
+but B may be transposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl.kernels.compiler import by_type, part
+from minidl.kernels.tile import ROWS, VECTOR, tile
+
+Array = NDArray[Any]
+DEPTH, WIDTH = 256, 256  # of the block of B that is packed at a time: it stays in the second-level cache
+
+
+def _panel(vectors: int, *, by_columns: bool, edge: bool) -> Callable[..., None]:
+    """C[:, n:n + width] from a panel of B, which begins at P[p]; A begins at its element a."""
+    tall, two, one = (tile(rows, vectors, by_columns=by_columns, edge=edge) for rows in (ROWS, 2, 1))
+
+    @part
+    def panel(A: Array, a: int, P: Array, p: int, C: Array, n: int, depth: int, width: int, add: bool) -> None:
+        M, ldc = C.shape[0], C.strides[0] // C.itemsize
+        lda = A.strides[0] // A.itemsize
+        below = 1 if by_columns else lda  # from a row of A to the next
+        m = 0
+        while m + ROWS <= M:
+            tall(A, a + m * below, lda, P, p, C, n + m * ldc, ldc, depth, width, add)
+            m += ROWS
+        while m + 2 <= M:
+            two(A, a + m * below, lda, P, p, C, n + m * ldc, ldc, depth, width, add)
+            m += 2
+        if m < M:
+            one(A, a + m * below, lda, P, p, C, n + m * ldc, ldc, depth, width, add)
+
+    return panel
+
+
+def _panels(*, by_columns: bool) -> Callable[..., None]:
+    """C[:, n0:n1] (+)= A[:, k0:k0 + depth] P."""
+    full = _panel(2, by_columns=by_columns, edge=False)
+    wide = _panel(2, by_columns=by_columns, edge=True)
+    narrow = _panel(1, by_columns=by_columns, edge=True)
+
+    @part
+    def panels(A: Array, k0: int, P: Array, C: Array, n0: int, n1: int, depth: int, add: bool) -> None:
+        lanes = VECTOR // C.itemsize
+        a = k0 * (A.strides[0] // A.itemsize) if by_columns else k0
+        for n in range(n0, n1, 2 * lanes):
+            p, width = (n - n0) * depth, n1 - n
+            if width >= 2 * lanes:
+                full(A, a, P, p, C, n, depth, width, add)
+            elif width > lanes:
+                wide(A, a, P, p, C, n, depth, width, add)
+            else:
+                narrow(A, a, P, p, C, n, depth, width, add)
+
+    return panels
+
+
+_along_rows, _along_columns = _panels(by_columns=False), _panels(by_columns=True)
+
+
+@part
+def packed_size(depth: int, width: int, itemsize: int) -> int:
+    """Numbers that a packed array of this shape takes: its width is rounded up to whole vectors."""
+    lanes = VECTOR // itemsize
+    return depth * -(-width // lanes) * lanes
+
+
+@part
+def packed_width(width: int, itemsize: int) -> int:
+    """Of a panel that has to hold this many columns more."""
+    lanes = VECTOR // itemsize
+    return lanes if width <= lanes else 2 * lanes
+
+
+def pack(B: Array, P: Array, row: int, depth: int) -> None:
+    """Put B, rows `row` and following of an array of `depth` rows, where `times` and `add_times` expect it in P."""
+    raise NotImplementedError
+
+
+@by_type(pack)
+def _pack(B: Any, P: Any, row: Any, depth: Any) -> Any:
+    return _pack_transposed if B.layout == "F" else _pack_rows
+
+
+def _pack_rows(B: Array, P: Array, row: int, depth: int) -> None:
+    """Row by row: reading is in order."""
+    lanes = VECTOR // B.itemsize
+    whole = B.shape[1] // (2 * lanes) * (2 * lanes)
+    rest = B.shape[1] - whole
+    width = packed_width(rest, B.itemsize)
+    for k in range(len(B)):
+        for n in range(0, whole, 2 * lanes):
+            start = n * depth + (row + k) * 2 * lanes
+            target, source = P[start : start + 2 * lanes], B[k, n : n + 2 * lanes]
+            for j in range(2 * lanes):
+                target[j] = source[j]
+        if rest:
+            start = whole * depth + (row + k) * width
+            target, source = P[start : start + width], B[k, whole:]
+            target[rest:] = 0
+            for j in range(rest):
+                target[j] = source[j]
+
+
+def _pack_transposed(B: Array, P: Array, row: int, depth: int) -> None:
+    """Column by column, a cache line at a time."""
+    lanes = VECTOR // B.itemsize
+    for n in range(0, B.shape[1], 2 * lanes):
+        source = B[:, n : n + 2 * lanes]
+        width = packed_width(B.shape[1] - n, B.itemsize)
+        start = n * depth + row * width
+        target = P[start : start + len(B) * width].reshape((len(B), width))
+        target[:, source.shape[1] :] = 0
+        for k in range(0, len(B), 16):
+            some, goal = source[k : k + 16], target[k : k + 16]
+            for j in range(some.shape[1]):
+                for i in range(some.shape[0]):
+                    goal[i, j] = some[i, j]
+
+
+@part
+def times(A: Array, P: Array, C: Array, add: bool) -> None:
+    """C = A B, or C += A B, where P holds B packed."""
+    _along_rows(A, 0, P, C, 0, C.shape[1], A.shape[1], add)
+
+
+@part
+def transposed_times(A: Array, P: Array, C: Array, add: bool) -> None:
+    """C = Aᵀ B, or C += Aᵀ B, where P holds B packed."""
+    _along_columns(A, 0, P, C, 0, C.shape[1], A.shape[0], add)
+
+
+def _multiplication(panels: Callable[..., None]) -> Callable[[Array, Array, Array, bool], None]:
+    @part
+    def multiplication(A: Array, B: Array, C: Array, add: bool) -> None:
+        K, N = B.shape
+        room = np.empty(packed_size(min(K, DEPTH), min(N, WIDTH), C.itemsize), C.dtype)
+        for k in range(0, K, DEPTH):
+            depth = min(DEPTH, K - k)
+            for n in range(0, N, WIDTH):
+                end = min(n + WIDTH, N)
+                pack(B[k : k + depth, n:end], room, 0, depth)
+                panels(A, k, room, C, n, end, depth, add or k > 0)
+
+    return multiplication
+
+
+multiply = _multiplication(_along_rows)  # C = A B, or C += A B where the last argument is true
+transposed_multiply = _multiplication(_along_columns)  # C = Aᵀ B, or C += Aᵀ B
+
+
+@part
+def add_vector_times(h: Array, W: Array, y: Array) -> None:
+    """y += h W for a single row h: four rows of W at a time, so that y is read and written seldom."""
+    whole = len(h) // 4 * 4
+    for k in range(0, whole, 4):
+        h0, h1, h2, h3 = h[k], h[k + 1], h[k + 2], h[k + 3]
+        w0, w1, w2, w3 = W[k], W[k + 1], W[k + 2], W[k + 3]
+        for j in range(len(y)):
+            y[j] += h0 * w0[j] + h1 * w1[j] + h2 * w2[j] + h3 * w3[j]
+    for k in range(whole, len(h)):
+        h0, w0 = h[k], W[k]
+        for j in range(len(y)):
+            y[j] += h0 * w0[j]
+
+
+@part
+def vector_times_transposed(d: Array, W: Array, y: Array) -> None:
+    """y = d Wᵀ for a single row d."""
+    for k in range(len(y)):
+        w, total = W[k], y.dtype.type(0)
+        for j in range(len(d)):
+            total += w[j] * d[j]
+        y[k] = total

@@ -1,0 +1,89 @@
+"""SoftmaxCE, compiled: the equations of `minidl.layers.softmax_ce`, a row at a time."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl import threads
+from minidl.kernels.compiler import kernel, part
+from minidl.kernels.functions import exp
+from minidl.layers.softmax_ce import SoftmaxCE
+from minidl.ops import rows
+
+Array = NDArray[Any]
+PER_NUMBER = 50  # multiplications that an exponential function and what is around it are worth
+
+
+def forward(layer: SoftmaxCE, logits: Array, targets: Array, p: Array, weight: Array, y: Array) -> None:
+    """As SoftmaxCE.forward."""
+    weigh(targets.reshape(-1), weight.reshape(-1), layer.reduction == "mean")
+    compute = partial(loss, rows(logits), targets.reshape(-1), rows(p), weight.reshape(-1), layer.label_smoothing)
+    y[...] = sum(threads.in_shares(targets.size, PER_NUMBER * p.size, compute))
+
+
+def backward(layer: SoftmaxCE, targets: Array, p: Array, weight: Array, dy: Array, dlogits: Array | None) -> None:
+    """As SoftmaxCE.backward."""
+    if dlogits is not None:
+        scale, smoothing = float(dy), layer.label_smoothing
+        compute = partial(loss_back, targets.reshape(-1), rows(p), weight.reshape(-1), scale, rows(dlogits), smoothing)
+        threads.in_shares(targets.size, PER_NUMBER * p.size, compute)
+
+
+@kernel
+def weigh(targets: Array, weight: Array, mean: bool) -> None:
+    """What each target counts: 0 where it is ignored, else 1 / n."""
+    counted = 0
+    for n in range(len(targets)):
+        counted += targets[n] >= 0
+    share = 1 / max(counted, 1) if mean else 1.0
+    for n in range(len(targets)):
+        weight[n] = share if targets[n] >= 0 else 0
+
+
+@kernel
+def loss(logits: Array, targets: Array, p: Array, weight: Array, smoothing: float, lo: int, hi: int) -> float:
+    """The loss of some rows; p is left for the way back."""
+    total = 0.0
+    for n in range(lo, hi):
+        log_sum = softmax_row(logits[n], p[n])
+        expected = (1 - smoothing) * logits[n, targets[n]]
+        if smoothing > 0:
+            expected += smoothing * logits[n].mean()
+        total += weight[n] * (log_sum - expected)
+    return total
+
+
+@part
+def softmax_row(v: Array, p: Array) -> float:
+    """p = softmax(v); returns log Σ exp(v)."""
+    largest = v[0]
+    for k in range(len(v)):
+        largest = max(largest, v[k])
+    for k in range(len(v)):
+        p[k] = exp(v[k] - largest)
+    total = p.dtype.type(0)
+    for k in range(len(v)):
+        total += p[k]
+    scale = p.dtype.type(1) / total
+    for k in range(len(v)):
+        p[k] *= scale
+    log_sum: float = largest + np.log(total)
+    return log_sum
+
+
+@kernel
+def loss_back(
+    targets: Array, p: Array, weight: Array, dy: float, dlogits: Array, smoothing: float, lo: int, hi: int
+) -> None:
+    """dv = dy (p - q) / n, for some rows."""
+    real = p.dtype.type
+    for n in range(lo, hi):
+        row, source, scale = dlogits[n], p[n], dy * weight[n]
+        factor, lowered = real(scale), real(scale * smoothing / len(source))
+        for k in range(len(row)):
+            row[k] = factor * source[k] - lowered
+        row[targets[n]] -= real(scale * (1 - smoothing))

@@ -1,0 +1,55 @@
+"""What a run was made with: the command, the versions of everything that computes, the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from minidl.differences import differences
+from minidl.kernels import in_use
+
+DECISIVE = ("versions", "kernels", "processor")
+PACKAGES = ("numpy", "pyyaml", "pydantic", "tensorboardX", "rich", "numba")
+
+
+def surroundings() -> dict[str, Any]:
+    """Plain data for run.json.
+
+    >>> sorted(surroundings())
+    ['arguments', 'cores', 'kernels', 'processor', 'system', 'versions']
+    """
+    from minidl import __version__
+
+    versions = {"minidl": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "arguments": sys.argv[1:],
+        "versions": versions,
+        "kernels": in_use(),
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+    }
+
+
+def changes_since(facts: Mapping[str, Any]) -> dict[str, str]:
+    """What is not as it was when run.json was written, and may change the last bits of a number."""
+    now = surroundings()
+    return differences({name: facts.get(name) for name in DECISIVE}, {name: now[name] for name in DECISIVE})
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

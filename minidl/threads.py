@@ -1,0 +1,114 @@
+"""Threads that share the rows of a batch: each computes its own sequences, in code that needs no interpreter.
+
+Rows do not depend on each other, so outputs are the same to the bit for any number of threads. Gradients of weights
+are sums over rows, and are summed thread by thread: the same to the bit for the same number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from minidl.errors import UsageError
+
+T = TypeVar("T")
+WORTH_A_THREAD = 2_000_000  # multiplications: below that, waking a thread takes longer than the work
+
+
+class Team:
+    """A number of threads: the one that calls, and workers that wait for their share."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._busy = threading.Lock()
+        self._outcomes: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
+        self._tasks: list[SimpleQueue[Callable[[], Any]]] = [SimpleQueue() for _ in range(size - 1)]
+        for number, tasks in enumerate(self._tasks, start=1):
+            threading.Thread(target=self._work, args=(number, tasks), name=f"minidl-{number}", daemon=True).start()
+
+    def run(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """The results of at most `size` calls, made at the same time.
+
+        Within one another, or from two threads at once, they are made one after the other.
+        """
+        if len(calls) == 1 or not self._busy.acquire(blocking=False):
+            return [call() for call in calls]
+        try:
+            for tasks, call in zip(self._tasks, calls[1:], strict=False):
+                tasks.put(call)
+            try:
+                results = [calls[0]()]
+            finally:
+                outcomes = sorted((self._outcomes.get() for _ in calls[1:]), key=lambda outcome: outcome[0])
+            for _, result, error in outcomes:
+                if error is not None:
+                    raise error
+                results.append(result)
+            return results
+        finally:
+            self._busy.release()
+
+    def _work(self, number: int, tasks: SimpleQueue[Callable[[], Any]]) -> None:
+        while True:
+            try:
+                self._outcomes.put((number, tasks.get()(), None))
+            except BaseException as error:  # raised again where the result is waited for
+                self._outcomes.put((number, None, error))
+
+
+_team = Team(1)
+
+
+def use(threads: int) -> None:
+    """Compute with so many threads from now on.
+
+    >>> use(2); in_use()
+    2
+    >>> use(1)
+    """
+    global _team
+    if threads < 1:
+        raise UsageError(f"there has to be at least one thread, got {threads}")
+    if threads != _team.size:
+        _team = Team(threads)
+
+
+def in_use() -> int:
+    """The number of threads."""
+    return _team.size
+
+
+def available() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_shares(count: int, work: float, call: Callable[[int, int], T]) -> list[T]:
+    """Call with (0, k), (k, ..), ..., (.., count): as many shares as there are threads and the work is worth.
+
+    work: multiplications in all.
+
+    >>> in_shares(5, 1e9, lambda start, stop: list(range(start, stop)))
+    [[0, 1, 2, 3, 4]]
+    """
+    parts = max(1, min(_team.size, count, int(work / WORTH_A_THREAD)))
+    bounds = [count * part // parts for part in range(parts + 1)]
+    return _team.run([_share(call, start, stop) for start, stop in pairwise(bounds)])
+
+
+def _share(call: Callable[[int, int], T], start: int, stop: int) -> Callable[[], T]:
+    return lambda: call(start, stop)
+
+
+def _after_fork() -> None:
+    """A child process has none of the workers."""
+    global _team
+    _team = Team(_team.size)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,194 @@
+"""Every call of a run that the system could refuse is refused in turn: no hang, no loss, no traceback.
+
+The system is Python's own layer over it: what minidl, numpy and tensorboardX call is replaced by calls that fail once.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import errno
+import fcntl
+import io
+import os
+import shutil
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs import Left, left, minidl_run, the_run, write_experiment
+
+from minidl.run_folder import list_runs
+
+CALLS = [
+    *((builtins, "open"), (io, "open"), (fcntl, "flock")),
+    *((os, name) for name in ("open", "write", "fsync", "fstat", "ftruncate", "replace", "mkdir", "symlink")),
+    *((os, name) for name in ("unlink", "listdir", "scandir", "stat", "close", "readlink")),
+]
+EXITS = {0, 2, 3, 4, 74}  # done, or a message: of the experiment file, the data, a checkpoint, the disk
+PATIENCE = 30  # seconds
+
+
+class Faults:
+    """Counts the calls of a run; the n-th one fails."""
+
+    def __init__(self, nth: int = 0, number: int = errno.EIO) -> None:
+        self.nth, self.number = nth, number
+        self.count = 0
+        self.failed = "none"
+        self.seen: Counter[str] = Counter()
+
+    def __enter__(self) -> Faults:
+        self._undo = contextlib.ExitStack()
+        for module, name in CALLS:
+            call = getattr(module, name)
+            self._undo.callback(setattr, module, name, call)
+            setattr(module, name, self._opening(call) if name == "open" and module is not os else self._failing(call))
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._undo.close()
+
+    def check(self, name: str, where: object = "") -> None:
+        self.count += 1
+        self.seen[name] += 1
+        if self.count == self.nth:
+            self.failed = f"{name} {where}"
+            raise OSError(self.number, os.strerror(self.number))
+
+    def _failing(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            if call is os.close:  # a close that fails has closed
+                call(*arguments)
+                return self.check("close", arguments[0])
+            self.check(call.__name__, arguments[:1])
+            return call(*arguments, **options)
+
+        return wrapped
+
+    def _opening(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            self.check("open file", arguments[:1])
+            return File(call(*arguments, **options), self)
+
+        return wrapped
+
+
+class File:
+    """A file the reads, writes and flushes of which may fail."""
+
+    def __init__(self, file: Any, faults: Faults) -> None:
+        self._file, self._faults = file, faults
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("read", "write", "flush", "readline"):
+            self._faults.check(f"{name} of a file", getattr(self._file, "name", ""))
+        return getattr(self._file, name)
+
+    def __enter__(self) -> File:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._file.close()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._file)
+
+
+@contextlib.contextmanager
+def no_longer_than(seconds: float) -> Iterator[None]:
+    def on_alarm(_number: int, _frame: Any) -> None:
+        raise AssertionError("it hangs")
+
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def write_short(folder: Path) -> None:
+    write_experiment(
+        folder,
+        train={
+            "steps": 3,
+            "evaluate_every": {"steps": 2},
+            "checkpoint_every": {"steps": 1},
+            "sample_every": {"steps": 3},
+        },
+        log={"every": {"steps": 1}, "tensorboard": True, "histograms_every": None},
+        sample={"length": 3, "temperatures": [1.0]},
+    )
+
+
+def fail_in_turn(folder: Path, number_of: Callable[[int], list[int]], said: Callable[[], str]) -> list[str]:
+    """Run with each call failing once, with these error numbers, and resume; what was not as it should be."""
+    write_short(folder)
+    assert minidl_run("tiny.yaml", "--runs", "warm") == 0  # what is imported lazily is there from now on
+    with Faults() as faults:
+        assert minidl_run("tiny.yaml") == 0
+    assert min(faults.seen["fsync"], faults.seen["write of a file"], faults.seen["symlink"]) > 3
+    whole, problems = left(the_run(folder)), []
+    for nth in range(1, faults.count + 1):
+        for number in number_of(nth):
+            runs = folder / f"{nth}-{errno.errorcode[number]}"
+            said()
+            with no_longer_than(PATIENCE), Faults(nth, number) as fault:
+                code = minidl_run("tiny.yaml", "--runs", runs.name)
+            found = [*_wrong(code, said(), number), *_lost(runs, code, whole)]
+            problems += [f"call {nth}, {fault.failed}, {errno.errorcode[number]}: {problem}" for problem in found]
+            shutil.rmtree(runs, ignore_errors=True)
+    return problems
+
+
+def _wrong(code: int, said: str, number: int) -> Iterator[str]:
+    if code not in EXITS:
+        yield f"exit code {code}"
+    if "Traceback" in said:
+        yield said
+    if code and os.strerror(number) not in said:
+        yield f"exit code {code} without a reason: {said}"
+
+
+def _lost(runs: Path, code: int, whole: Left) -> Iterator[str]:
+    """The last good checkpoint loads, and the run that goes on from it ends as if nothing had been."""
+    found = list_runs(runs / "tiny")
+    if not found or not found[-1].checkpoints.files():
+        if code == 0:
+            yield "there is no run"
+        return
+    found[-1].checkpoints.newest()
+    if minidl_run("tiny.yaml", "--runs", runs.name, "--resume") != 0:
+        yield "it cannot be resumed"
+        return
+    now = left(found[-1])
+    if now.arrays != whole.arrays or now.state != "done":
+        yield f"state {now.state}, other weights"
+    # Where training went on, entries that the disk refused are missing.
+    if code and (now.metrics, now.samples, now.links) != (whole.metrics, whole.samples, whole.links):
+        yield f"{now.metrics}{now.samples}{now.links}"
+
+
+def test_each_call_of_a_run_fails_in_turn(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One kind of error for each call; `python tests/long_faults.py` tries both."""
+    monkeypatch.setenv("MINIDL_KERNELS", "numpy")
+    monkeypatch.chdir(tmp_path)
+    problems = fail_in_turn(tmp_path, lambda nth: [(errno.ENOSPC, errno.EIO)[nth % 2]], lambda: capfd.readouterr().err)
+    assert problems == []
+
+
+def test_the_faults_are_felt(tmp_path: Path) -> None:
+    with Faults(1, errno.ENOSPC), pytest.raises(OSError, match="No space left"):
+        (tmp_path / "file").write_text("")
+    with Faults(2, errno.EIO), pytest.raises(OSError, match="Input/output"):
+        (tmp_path / "file").write_text("")
+    assert sys.modules["os"].open is os.open
+    (tmp_path / "file").write_text("")

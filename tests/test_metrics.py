@@ -1,0 +1,131 @@
+"""Metrics against their definitions, written out slowly; several batches give what all examples at once would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minidl import Input, Model
+from minidl.data.baselines import last_value, majority
+from minidl.layers import MSE, Dense, SigmoidCE, SoftmaxCE
+from minidl.metrics import Tally, count_classes, macro_f1
+
+CLASSES = 4
+
+
+def f1_by_definition(predicted: Any, targets: Any) -> float:
+    """Precision and recall of each class that occurs, and the mean of their harmonic means."""
+    pairs = [(p, t) for p, t in zip(predicted, targets, strict=True) if t >= 0]
+    scores = []
+    for c in sorted({c for pair in pairs for c in pair}):
+        hits = sum(p == t == c for p, t in pairs)
+        precision = hits / max(sum(p == c for p, _ in pairs), 1)
+        recall = hits / max(sum(t == c for _, t in pairs), 1)
+        scores.append(2 * precision * recall / (precision + recall) if hits else 0.0)
+    return sum(scores) / len(scores)
+
+
+classes = st.lists(st.tuples(st.integers(0, CLASSES - 1), st.integers(-1, CLASSES - 1)), min_size=1, max_size=30)
+
+
+@given(classes, st.integers(0, 30))
+@settings(deadline=None)
+def test_macro_f1_is_that_of_all_batches_together(pairs: list[tuple[int, int]], cut: int) -> None:
+    predicted, targets = np.array([(0, 0), *pairs]).T
+    parts = [count_classes(predicted[part], targets[part], CLASSES) for part in (slice(cut), slice(cut, None))]
+    assert macro_f1(sum(parts)) == pytest.approx(f1_by_definition(predicted, targets))
+
+
+def test_macro_f1_of_a_textbook_table() -> None:
+    """Rows of hits, of predictions and of targets: precision 1/2, 2/3 and recall 1/3, 1; a third class never occurs."""
+    assert macro_f1(np.array([[1, 2, 0], [2, 3, 0], [3, 2, 0]])) == pytest.approx((0.4 + 0.8) / 2)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=20), st.lists(st.integers(0, 3), min_size=1, max_size=20))
+@settings(deadline=None)
+def test_the_majority_is_measured_as_a_model_is(learnt: list[int], asked: list[int]) -> None:
+    train = np.array([*range(4), *learnt])
+    found = majority([train[:2], train[2:]], [np.array(asked)])
+    guess = np.bincount(train).argmax()
+    counts = count_classes(np.full(len(asked), guess), np.array(asked), 4)
+    assert found["macro_f1/majority"] == pytest.approx(macro_f1(counts))
+    assert found["accuracy/majority"] == pytest.approx(counts[0].sum() / len(asked))
+    assert found["loss/frequencies"] == pytest.approx(np.mean([-np.log(np.mean(train == c)) for c in asked]))
+
+
+def test_no_validation_no_baselines() -> None:
+    assert majority([np.arange(3)], []) == {}
+    assert last_value(np.zeros((0, 2)), window=3, horizon=1) == {}
+
+
+def softmax_model(shape: tuple[str, ...], reduction: str = "mean") -> Model:
+    logits = Dense(CLASSES, name="logits")(Input("x", depth=CLASSES, shape=(*shape, CLASSES)))
+    model = Model(SoftmaxCE(reduction)(logits, Input("targets", dtype="int", depth=CLASSES, shape=shape)))
+    model.parameters["logits/W"][...] = np.eye(CLASSES)
+    return model
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("shape", [("B",), ("T", "B")])
+def test_classes_over_batches_of_different_sizes(
+    shape: tuple[str, ...], reduction: str, rng: np.random.Generator
+) -> None:
+    model, tally = softmax_model(shape, reduction), Tally()
+    seen: list[Any] = []
+    for size in (5, 3, 1):
+        targets = rng.integers(-1 if shape == ("T", "B") else 0, CLASSES, (6, size)[-len(shape) :])
+        x = rng.standard_normal((*targets.shape, CLASSES))
+        loss = model.forward(x=x, targets=targets)["loss"]
+        tally.add(model, loss, {"x": x, "targets": targets})
+        seen += zip(x.reshape(-1, CLASSES), targets.ravel(), strict=True)
+    counted = [(x, t) for x, t in seen if t >= 0]
+    result = tally.result("val", "step")
+    assert set(result) == {"val/loss", "val/accuracy", "val/macro_f1"}
+    assert result["val/accuracy"] == pytest.approx(np.mean([x.argmax() == t for x, t in counted]))
+    losses = [np.log(np.exp(x).sum()) - x[t] for x, t in counted]
+    assert result["val/loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+    assert result["val/macro_f1"] == pytest.approx(
+        f1_by_definition([x.argmax() for x, _ in seen], [t for _, t in seen])
+    )
+
+
+def test_language_models_have_no_macro_f1(rng: np.random.Generator) -> None:
+    model, tally = softmax_model(("T", "B")), Tally()
+    inputs = {"x": rng.standard_normal((2, 3, CLASSES)), "targets": rng.integers(CLASSES, size=(2, 3))}
+    tally.add(model, model.forward(**inputs)["loss"], inputs)
+    assert set(tally.result("val", "char")) == {"val/loss", "val/accuracy", "val/bits_per_char"}
+    assert set(tally.result("val", "word")) == {"val/loss", "val/accuracy", "val/perplexity"}
+
+
+def test_measures_can_be_left_out(rng: np.random.Generator) -> None:
+    model, tally = softmax_model(("B",)), Tally()
+    inputs = {"x": rng.standard_normal((3, CLASSES)), "targets": rng.integers(CLASSES, size=3)}
+    tally.add(model, model.forward(**inputs)["loss"], inputs, measures=False)
+    assert set(tally.result("train", "step")) == {"train/loss"}
+
+
+def test_mean_absolute_error_over_batches_of_different_sizes(rng: np.random.Generator) -> None:
+    model = Model(MSE()(Dense(2, name="y")(Input("x", depth=3)), Input("targets", depth=2)))
+    tally, errors = Tally(), []
+    for size in (4, 1):
+        inputs = {"x": rng.standard_normal((5, size, 3)), "targets": rng.standard_normal((5, size, 2))}
+        results = model.forward(**inputs)
+        tally.add(model, results["loss"], inputs)
+        errors += (results["y"] - inputs["targets"]).ravel().tolist()
+    assert tally.result("val", "step") == {
+        "val/loss": pytest.approx(np.mean(np.square(errors)), rel=1e-5),
+        "val/mean_absolute_error": pytest.approx(np.mean(np.abs(errors)), rel=1e-5),
+    }
+
+
+def test_accuracy_of_yes_or_no(rng: np.random.Generator) -> None:
+    model = Model(SigmoidCE()(Dense(2, name="y")(Input("x", depth=3)), Input("targets", depth=2)))
+    inputs = {"x": rng.standard_normal((5, 4, 3)), "targets": rng.integers(2, size=(5, 4, 2)).astype(float)}
+    tally, results = Tally(), model.forward(**inputs)
+    right = np.mean((results["y"] > 0) == (inputs["targets"] == 1))
+    tally.add(model, results["loss"], inputs)
+    assert tally.result("test", "step")["test/accuracy"] == pytest.approx(right)

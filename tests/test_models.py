@@ -1,0 +1,57 @@
+"""Every shipped experiment and every model file, trained for a few steps and its gradients proved."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from minidl.cli.check import few
+from minidl.experiment import read_experiment, train
+from minidl.experiment.trained import load_trained
+from minidl.gradcheck import gradcheck
+from minidl.run_folder import model_file
+
+ROOT = Path(__file__).parent.parent
+EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
+MODELS = {path.stem for path in (ROOT / "models").glob("*.py")}
+BRIEFLY = [
+    "train.steps=3",
+    "train.evaluate_every=null",
+    "train.early_stop=null",
+    "log={every: {steps: 1}, tensorboard: false}",
+    "sample.length=10",
+]
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_an_experiment_trains(path: Path, tmp_path: Path) -> None:
+    experiment = read_experiment(path, BRIEFLY)
+    assert experiment.name == path.stem
+    outcome = train(experiment, path, tmp_path)
+    assert (outcome.state, outcome.exit_code) == ("done", 0)
+    records = [json.loads(line) for line in (outcome.run / "metrics.jsonl").read_text().splitlines()]
+    losses = [record["train/loss"] for record in records if "train/loss" in record]
+    assert len(losses) == 3
+    assert all(map(math.isfinite, losses))
+    again = load_trained(model_file(path.stem, tmp_path)).model
+    assert again.parameters.keys() == experiment.model.parameters.keys()
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_the_gradients_of_an_experiment_are_right(path: Path) -> None:
+    experiment = read_experiment(path)
+    checks = gradcheck(experiment.model, few(experiment.dataset), probes=1)
+    assert {check.array for check in checks} >= set(experiment.model.parameters)
+    assert all(check.passed for check in checks), checks
+
+
+def test_every_model_file_is_used_by_an_experiment() -> None:
+    builders = (read_experiment(path).builder for path in EXPERIMENTS)
+    used = {builder.stem for builder in builders if builder is not None}
+    for name in sorted(MODELS - used):  # those that no shipped experiment is left to use
+        change = f"model={{type: {name}}}"
+        used.add(str(read_experiment(ROOT / "experiments/char_lstm.yaml", [change]).builder.stem))  # type: ignore[union-attr]
+    assert used == MODELS

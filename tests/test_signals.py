@@ -1,0 +1,214 @@
+"""Signals, closed pipes and clocks: a run that is told to end saves and says so; one that is not goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from runs import Child, interrupted_at, launch, left, minidl_run, run, the_run, write_experiment
+
+from minidl.data.batches import Batch
+from minidl.trainer import Trainer
+
+ROOT = Path(__file__).parent.parent
+QUICK = {"train__steps": 6, "train__sample_every": None}
+
+
+def test_an_interrupt_finishes_the_step_and_saves(tmp_path: Path) -> None:
+    write_experiment(tmp_path)
+    ended = interrupted_at(tmp_path, 5, signal.SIGINT, "tiny.yaml")
+    assert ended.code == 130
+    assert "interrupted: finishing this step and saving (again to leave at once)" in ended.err
+    assert "interrupted: the run lies in runs/tiny/001" in ended.out
+    assert "--resume" in ended.out
+    folder = the_run(tmp_path)
+    assert (folder.state, folder.facts["step"]) == ("interrupted", 5)
+    path, archive = folder.checkpoints.newest()
+    assert (path.name, archive.meta["progress"]["step"]) == ("step-00000005.npz", 5)
+
+
+def test_a_termination_finishes_the_step_and_saves(tmp_path: Path) -> None:
+    write_experiment(tmp_path)
+    ended = interrupted_at(tmp_path, 5, signal.SIGTERM, "tiny.yaml")
+    assert ended.code == 143
+    assert "terminated: finishing this step and saving" in ended.err
+    assert (the_run(tmp_path).state, the_run(tmp_path).facts["step"]) == ("terminated", 5)
+
+
+def launch_stuck(folder: Path, at: int) -> Child:
+    """A run whose step hangs, as on data from a network; returns when it hangs."""
+
+    def work() -> int:
+        update = Trainer.update
+
+        def update_or_hang(self: Trainer, batch: Batch) -> None:
+            if self.progress.step + 1 == at:
+                (folder / "stuck").touch()
+                time.sleep(60)
+            update(self, batch)
+
+        Trainer.update = update_or_hang  # type: ignore[method-assign]  # in the child only
+        return minidl_run("tiny.yaml")
+
+    child = launch(folder, work)
+    wait_for((folder / "stuck").exists)
+    return child
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "code", "state"),
+    [
+        (signal.SIGINT, signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, signal.SIGTERM, 143, "terminated"),
+        (signal.SIGTERM, signal.SIGINT, 143, "terminated"),
+    ],
+)
+def test_a_second_signal_leaves_at_once(tmp_path: Path, first: int, second: int, code: int, state: str) -> None:
+    write_experiment(tmp_path)
+    child = launch_stuck(tmp_path, at=8)
+    child.send(first)
+    wait_for(lambda: "finishing this step" in (tmp_path / "err").read_text())
+    begun = time.monotonic()
+    child.send(second)
+    ended = child.wait()
+    assert time.monotonic() - begun < 5
+    assert (ended.code, the_run(tmp_path).state) == (code, state)
+    assert "Traceback" not in ended.err
+    folder = the_run(tmp_path)
+    assert folder.checkpoints.newest()[0].name == "step-00000006.npz"
+    assert [json.loads(line)["step"] for line in (folder.path / "metrics.jsonl").read_text().splitlines()] == [3, 4, 6]
+    assert run(tmp_path, "tiny.yaml", "--resume").code == 0
+
+
+def test_a_shipped_experiment_ends_within_two_seconds_of_a_termination(tmp_path: Path) -> None:
+    child = launch(tmp_path, lambda: minidl_run(str(ROOT / "experiments" / "char_lstm.yaml"), "log.every={steps: 1}"))
+    metrics = tmp_path / "runs" / "char_lstm" / "001" / "metrics.jsonl"
+    wait_for(lambda: metrics.exists() and metrics.read_text().count("\n") > 1)
+    begun = time.monotonic()
+    child.send(signal.SIGTERM)
+    assert child.wait().code == 143
+    assert time.monotonic() - begun < 2
+    step = json.loads(metrics.read_text().splitlines()[-1])["step"]
+    assert the_run(tmp_path, "char_lstm").checkpoints.newest()[1].meta["progress"]["step"] == step
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    write_experiment(tmp_path, **QUICK)
+
+    def signalled() -> int:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        update = Trainer.update
+
+        def update_and_signal(self: Trainer, batch: Batch) -> None:
+            update(self, batch)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        Trainer.update = update_and_signal  # type: ignore[method-assign]  # in the child only
+        return minidl_run("tiny.yaml")
+
+    assert launch(tmp_path, signalled).wait().code == 0
+    assert the_run(tmp_path).state == "done"
+
+
+def test_handlers_are_put_back(tmp_path: Path) -> None:
+    write_experiment(tmp_path, **QUICK)
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+    def work() -> int:
+        code = minidl_run("tiny.yaml")
+        return code if [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers else 99
+
+    handlers = [signal.default_int_handler, before[1]]
+    assert launch(tmp_path, work).wait().code == 0
+
+
+# --- pipes that nobody reads
+
+
+def broken(number: int) -> None:
+    """A pipe in the place of a stream, the reader of which has gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    os.dup2(writer, number)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_nobody_reads_stdout(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    write_experiment(tmp_path)
+    assert run(tmp_path, "tiny.yaml").code == 0
+    expected = left(the_run(tmp_path))
+    ended = launch(tmp_path, lambda: minidl_run("tiny.yaml", *arguments), lambda: broken(1)).wait()
+    assert (ended.code, ended.err.count("Traceback")) == (0, 0)
+    assert left(the_run(tmp_path)).differences(expected) == {}
+
+
+def test_nobody_reads_stderr(tmp_path: Path) -> None:
+    write_experiment(tmp_path)
+    assert run(tmp_path, "tiny.yaml").code == 0
+    expected = left(the_run(tmp_path))
+    assert launch(tmp_path, lambda: minidl_run("tiny.yaml"), lambda: broken(2)).wait().code == 0
+    assert left(the_run(tmp_path)).differences(expected) == {}
+
+
+def test_a_full_device_as_stdout(tmp_path: Path) -> None:
+    write_experiment(tmp_path, train__steps=10)
+
+    full = os.open("/dev/full", os.O_WRONLY)
+    ended = launch(tmp_path, lambda: minidl_run("tiny.yaml"), lambda: os.dup2(full, 1)).wait()
+    os.close(full)
+    assert "Traceback" not in ended.err
+    assert ended.code == 74  # the run is done, but what was asked for could not be said
+    assert the_run(tmp_path).state == "done"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "| head -1", "2>&1 | head -1"])
+def test_a_shell_that_closes_streams(tmp_path: Path, closed: str) -> None:
+    write_experiment(tmp_path, **QUICK)
+    command = f"'{sys.executable}' -m minidl.run tiny.yaml {closed}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MINIDL_KERNELS": "numpy"}
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 0
+    assert (the_run(tmp_path).state, the_run(tmp_path).facts["step"]) == ("done", 6)
+
+
+# --- clocks
+
+
+def test_a_clock_that_is_set_back(tmp_path: Path) -> None:
+    """Durations come from a clock that nobody sets; event files sort in the order in which they were made."""
+    write_experiment(tmp_path, train__steps=6, log={"every": {"steps": 1}, "tensorboard": True})
+    now = time.time()
+    assert interrupted_at(tmp_path, 3, signal.SIGTERM, "tiny.yaml").code == 143
+    (first,) = the_run(tmp_path).path.glob("events.*")
+
+    def an_hour_earlier_at_each_look() -> int:
+        times = iter(range(10**6))
+        time.time = lambda: now - 3600 * next(times)
+        return minidl_run("tiny.yaml", "--resume")
+
+    ended = launch(tmp_path, an_hour_earlier_at_each_look).wait()
+    assert ended.code == 0, ended.err
+    records = [json.loads(line) for line in (the_run(tmp_path).path / "metrics.jsonl").read_text().splitlines()]
+    seconds = [record["seconds"] for record in records]
+    assert seconds == sorted(seconds)
+    assert all(record.get("train/tokens_per_second", 1) > 0 for record in records)
+    files = sorted(the_run(tmp_path).path.glob("events.*"))
+    assert len(files) == 2
+    assert files[0] == first
