@@ -195,12 +195,14 @@ def _check_results(loss: Node | None, outputs: Mapping[str, Symbol]) -> None:
     if loss is None and not outputs:
         raise GraphError("a model needs a loss or outputs, as in Model(loss) or Model(outputs={'y': node})")
     if loss is not None and loss.shape != ():
-        raise GraphError(f"a loss is one number, but {loss.label!r} gives {show(loss.shape)}; put SoftmaxCE or MSE on it")
+        given = f"{loss.label!r} gives {show(loss.shape)}"
+        raise GraphError(f"a loss is one number, but {given}; put SoftmaxCE or MSE after it")
     if loss is not None and "loss" in outputs:
         raise GraphError("the name 'loss' is that of the loss: give the output another one")
     for name, node in outputs.items():
         if not isinstance(node, Symbol):
-            raise GraphError(f"output {name!r} should be what a layer gave when it was called, got {type(node).__name__}")
+            given = type(node).__name__
+            raise GraphError(f"output {name!r} should be what a layer gave when it was called, got {given}")
 
 
 def _input_like(name: str, array: Array) -> Input:

@@ -86,7 +86,8 @@ class RunFolder:
 
     def _unlock(self) -> None:
         if self._lock is not None:
-            os.close(self._lock)
+            with contextlib.suppress(OSError):  # even then it is closed
+                os.close(self._lock)
             self._lock = None
 
     def write(self, name: str, text: str) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -105,9 +106,13 @@ def _sync_folder(folder: Path) -> None:
 
 def refuse_special(path: Path) -> None:
     """Refuse a folder, a pipe, a device: reading might never end, writing would replace it."""
-    if os.path.isdir(path):
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder")
-    if os.path.exists(path) and not os.path.isfile(path):
+    if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "it is a pipe or a device")
 
 

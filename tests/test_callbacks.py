@@ -39,7 +39,7 @@ def network() -> Model:
     return Model(SoftmaxCE()(Dense(len(SYMBOLS), name="logits", tied_to="table")(hidden), targets), seed=1)
 
 
-class Recorder(Callback):
+class RecordsAndWeights(Callback):
     """Keeps the record of each step that has one, from before the first step on, and the weights after each step."""
 
     order = Callback.WRITE
@@ -61,8 +61,8 @@ class Recorder(Callback):
             self.records[trainer.progress.step] = {**self.records.get(trainer.progress.step, {}), **trainer.record}
 
 
-def train(*callbacks: Callback, data: Dataset | None = None, optimizer: Any = None, **limits: Any) -> Recorder:
-    recorder = Recorder()
+def train(*callbacks: Callback, data: Dataset | None = None, optimizer: Any = None, **limits: Any) -> RecordsAndWeights:
+    recorder = RecordsAndWeights()
     optimizer = optimizer or Adam(lr=0.02)
     Trainer(network(), data or cycle(), optimizer, callbacks=[*callbacks, recorder], **limits).run()
     return recorder
@@ -72,7 +72,7 @@ def train(*callbacks: Callback, data: Dataset | None = None, optimizer: Any = No
 
 
 @pytest.mark.parametrize("clipping", [{}, {"clip_norm": 0.01}, {"clip_norm": 1e9}])
-def test_squares_of_the_layers_add_up_to_the_whole_gradient(clipping: dict[str, float]) -> None:
+def test_squares_of_the_layers_add_up_to_the_whole_gradient(clipping: dict[str, Any]) -> None:
     recorder = train(TrainMetrics(), LayerMetrics(), optimizer=Adam(lr=0.02, **clipping), steps=6)
     for record in recorder.records.values():
         parts = [value for tag, value in record.items() if tag.startswith("train_layers/grad_norm/")]
@@ -108,12 +108,12 @@ def test_plain_descent_moves_by_the_clipped_gradient() -> None:
 
 
 def test_a_step_that_was_skipped_has_no_lengths() -> None:
-    class Poison(Callback):
+    class PoisonOnce(Callback):
         def step(self, trainer: Trainer) -> None:
             trainer.model.parameters["lstm/Wh"][0, 0] = np.nan if trainer.progress.step == 2 else 0.0
 
-    data, recorder = cycle(), Recorder()
-    callbacks = [Poison(), LayerMetrics(), recorder]
+    data, recorder = cycle(), RecordsAndWeights()
+    callbacks = [PoisonOnce(), LayerMetrics(), recorder]
     Trainer(network(), data, SGD(lr=0.1), steps=4, non_finite="skip", callbacks=callbacks).run()
     assert list(recorder.records) == [1, 2, 4]
 

@@ -80,7 +80,8 @@ def test_sum_and_mean_record_the_same_nats_a_symbol() -> None:
     recorders = []
     for reduction in ("mean", "sum"):
         recorder = Recorder()
-        Trainer(network(reduction), cycle(), SGD(lr=0.0), steps=1, callbacks=[recorder, TrainMetrics(), Evaluate()]).run()
+        callbacks = [recorder, TrainMetrics(), Evaluate()]
+        Trainer(network(reduction), cycle(), SGD(lr=0.0), steps=1, callbacks=callbacks).run()
         recorders.append(recorder)
     for tag in ("train/loss", "val/loss"):
         first, second = (recorder.seen(tag)[0][1] for recorder in recorders)
@@ -114,7 +115,13 @@ def test_state_is_carried_and_zeroed_where_data_begins_anew() -> None:
 
 @pytest.mark.parametrize(
     ("limits", "steps"),
-    [({"epochs": 2}, 20), ({"steps": 7}, 7), ({"epochs": 2, "steps": 7}, 7), ({"epochs": 0.5}, 5), ({"epochs": 1.01}, 11)],
+    [
+        ({"epochs": 2}, 20),
+        ({"steps": 7}, 7),
+        ({"epochs": 2, "steps": 7}, 7),
+        ({"epochs": 0.5}, 5),
+        ({"epochs": 1.01}, 11),
+    ],
 )
 def test_ends_at_the_first_limit(limits: dict, steps: int) -> None:
     assert Trainer(network(), cycle(), SGD(), **limits).run().step == steps

@@ -86,10 +86,12 @@ def _facts(state: str, trainer: Trainer) -> dict[str, Any]:
 
 
 def _nothing_left(folder: RunFolder, trainer: Trainer) -> Outcome:
-    state = "done" if trainer.progress.done else "interrupted"
-    folder.describe(_facts(state, trainer))  # the process may have died before it could say so
-    what = "is finished" if trainer.progress.done else "has nothing left to do"
-    logger.warning("%s %s (step %d): raise train.epochs to go on", folder.path, what, trainer.progress.step)
+    progress = trainer.progress
+    state, what = ("done", "is finished") if progress.done else ("interrupted", "has nothing left to do")
+    # The process may have died before it could do this.
+    folder.checkpoints.go_back(progress.step, progress.best_step)
+    folder.describe(_facts(state, trainer))
+    logger.warning("%s %s (step %d): raise train.epochs to go on", folder.path, what, progress.step)
     return Outcome(folder.path, state, 0)
 
 

@@ -17,7 +17,6 @@ from minidl import threads
 from minidl.kernels.affine import affine, flat, scatter
 from minidl.kernels.compiler import by_type, part
 from minidl.kernels.product import (
-    DEPTH,
     add_vector_times,
     pack,
     packed_size,
@@ -27,6 +26,7 @@ from minidl.kernels.product import (
 )
 
 Array = NDArray[Any]
+RUN = 128  # rows of gradients that stay in the cache until all products with them are done
 
 
 def sum_over_threads(gradients: Sequence[Array], batch: int, work: float, compute: Callable[..., None]) -> None:
@@ -102,7 +102,7 @@ def _input_share_of_rows(x: Array, Wx: Array, packed: Array, b: Array, out: Arra
 @part
 def run_length(sequences: int, steps: int) -> int:
     """Steps whose rows stay in the cache together."""
-    return min(max(1, DEPTH // sequences), steps)
+    return min(max(1, RUN // sequences), steps)
 
 
 @part

@@ -20,7 +20,8 @@ BLOCK = 1 << 15  # numbers a (B, H) slab holds over a block of steps: the block'
 class Recurrent(Layer, abstract=True):
     """Base of the recurrent layers: weights Wx (F, kH), Wh (H, kH), b (kH,), and h (B, H) carried between calls.
 
-    units: size H of the output. dropout: on the input, as a Dropout layer put before. recurrent_dropout: on Wh, one mask a window.
+    units: size H of the output. dropout: on the input, as a Dropout layer put before. recurrent_dropout: on Wh, one
+    mask a window.
 
     Dropped recurrent weights: Merity, Keskar, Socher 2018, section 2 (DropConnect of Wan et al. 2013).
     """
