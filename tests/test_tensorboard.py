@@ -160,9 +160,8 @@ def test_a_nan_is_counted_and_the_rest_is_drawn(tmp_path: Path, data: Dataset) -
         def step(self, trainer: Trainer) -> None:
             trainer.model.parameters["logits/W"][0, :3] = 0
 
-    run = trainer(
-        tmp_path / "run", data, PoisonForWriters(), CureAfterwards(), steps=6, histograms_every=Every(steps=5)
-    )
+    callbacks = PoisonForWriters(), CureAfterwards()
+    run = trainer(tmp_path / "run", data, *callbacks, steps=6, histograms_every=Every(steps=5))
     run.run()
     assert curve(tmp_path / "run", "weights/logits/W/non_finite") == [(5, 3.0)]
     sizes = [event.histogram_value.num for event in read(tmp_path / "run").Histograms("weights/logits/W")]
@@ -433,7 +432,8 @@ def test_the_text_is_read_in_the_direction_of_the_layer(data: Dataset) -> None:
     hidden = Bidirectional(GRU(3), name="both")(Dropout(0.1)(Embedding(4)(ids)))
     model = Model(SoftmaxCE()(Dense(len(data.vocabulary), name="logits")(hidden), targets))
     model.vocabulary = data.vocabulary
-    ahead, back = (dict(Pictures().draw(model, data))[f"values/both_{way}/picture"] for way in ("forward", "backward"))
+    drawn = dict(Pictures().draw(model, data))
+    ahead, back = (drawn[f"values/both_{way}/picture"] for way in ("forward", "backward"))
     # The labels stand below the panels. The text is no palindrome.
     assert (ahead[-25:] != 255).any()
     assert not np.array_equal(ahead[-25:], back[-25:])

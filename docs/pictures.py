@@ -1,0 +1,134 @@
+"""Makes the pictures of the docs: trains small runs, starts a TensorBoard on them, photographs it in headless Chromium.
+
+    python docs/pictures.py [--chromium PATH] [--runs DIR]
+
+Runs that are in DIR already are not trained again. Needs pip install -e '.[view]', and a Chromium or Chrome.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PICTURES = Path(__file__).parent / "pictures"
+EXPERIMENTS = {"char_lstm": 12, "char_gru": 5, "char_rnn": 5}  # epochs
+SIZE = 1280, 800
+COLOURS = 64  # of a picture file: enough for a page, and a third of the size
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars --disable-sync "
+    "--disable-background-networking --disable-component-update --remote-debugging-pipe"
+).split()
+
+# The page is made of web components: what is looked for may be in any of their shadow trees.
+DEEP = """
+const all = root => [...root.querySelectorAll('*')].flatMap(e => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]);
+const shown = e => e.getBoundingClientRect().width > 0;
+const own = e => [...e.childNodes].filter(n => n.nodeType == 3).map(n => n.textContent).join('').trim();
+const middle = e => { const box = e.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; };
+"""
+
+
+class Browser:
+    """A headless Chromium, steered by its DevTools protocol through two pipes: messages of JSON that end in a zero."""
+
+    def __init__(self, program: str, profile: str) -> None:
+        theirs_in, self._to = os.pipe()
+        self._from, theirs_out = os.pipe()
+        command = [program, *FLAGS, f"--user-data-dir={profile}", f"--window-size={SIZE[0]},{SIZE[1]}"]
+        redirected = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'  # the two descriptors that Chromium looks for
+        self._process = subprocess.Popen(
+            ["sh", "-c", redirected, "sh", *command], pass_fds=(theirs_in, theirs_out), stderr=subprocess.DEVNULL
+        )
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self._rest, self._count, self._session = b"", 0, ""
+        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._call("Emulation.setDeviceMetricsOverride", width=SIZE[0], height=SIZE[1], deviceScaleFactor=1, mobile=False)
+
+    def open(self, url: str) -> None:
+        """Go to a page; a blank one between makes sure that it is loaded anew."""
+        self._call("Page.navigate", url="about:blank")
+        self._call("Page.navigate", url=url)
+
+    def wait_for(self, expression: str, seconds: float = 40) -> Any:
+        """The value of a JavaScript expression as soon as it is true, and what it moves has come to rest."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            value = self._evaluate(expression)
+            if value:
+                time.sleep(1.5)
+                return self._evaluate(expression)
+            time.sleep(0.3)
+        raise SystemExit(f"the page never had: {expression}")
+
+    def click(self, what: str, times: int = 1) -> None:
+        """Click on the middle of what a JavaScript expression finds."""
+        x, y = self.wait_for(f"(() => {{ const e = {what}; return e && shown(e) ? middle(e) : null }})()")
+        for count in range(1, times + 1):
+            for kind in ("mousePressed", "mouseReleased"):
+                self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=count)
+        time.sleep(1.5)
+
+    def photograph(self, name: str, height: int = SIZE[1]) -> None:
+        """Save what is seen as a small PNG file."""
+        from PIL import Image
+
+        clip = {"x": 0, "y": 0, "width": SIZE[0], "height": height, "scale": 1}
+        data = self._call("Page.captureScreenshot", format="png", clip=clip)["data"]
+        picture = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
+        path = PICTURES / f"{name}.png"
+        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        print(f"{path}: {path.stat().st_size // 1000} kB")
+
+    def close(self) -> None:
+        """End the browser."""
+        self._call("Browser.close")
+        self._process.wait(timeout=30)
+
+    def _evaluate(self, expression: str) -> Any:
+        code = f"(() => {{ {DEEP} return {expression} }})()"
+        return self._call("Runtime.evaluate", expression=code, returnByValue=True)["result"].get("value")
+
+    def _call(self, method: str, **params: Any) -> dict[str, Any]:
+        self._count += 1
+        message = {"id": self._count, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._receive()
+            if answer.get("id") == self._count:
+                if "error" in answer:
+                    raise SystemExit(f"{method}: {answer['error']}")
+                result: dict[str, Any] = answer["result"]
+                return result
+
+    def _receive(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            data = os.read(self._from, 1 << 20)
+            if not data:
+                raise SystemExit("the browser has gone")
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\0")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+
+def text(wanted: str) -> str:
+    """JavaScript that finds the element with this text."""
+    return f"all(document).find(e => own(e) == {json.dumps(wanted)} && shown(e))"
