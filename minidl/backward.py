@@ -106,7 +106,7 @@ class Backward:
                 arrays[array] = self.memory[name, array]
             elif isinstance(item, (Param, Tied)):
                 arrays["d" + array] = self._parameter_gradient(name, array)
-        call = (name, bind(node, "backward", {**arrays, **self.forward.services(name)}))
+        call = (name, bind(node, "backward", {**arrays, **self.forward.services(name)}, self.context.dtype))
         return [("sum", self._sum_call(parts)), call] if len(parts) > 1 else [call]
 
     def _parameter_gradient(self, name: str, array: str) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from minidl.graph import Graph
+from minidl.kernels import arguments, implementation
 from minidl.node import Node
 from minidl.parameters import Parameters
 
@@ -35,6 +36,7 @@ class Context:
         return self.weights.flat.dtype
 
 
-def bind(node: Node, function: str, arrays: Mapping[str, Any]) -> Call:
-    """A layer's function with its arguments in place."""
-    return partial(getattr(node.layer, function), **{name: arrays[name] for name in node.layer.arguments(function)})
+def bind(node: Node, function: str, arrays: Mapping[str, Any], dtype: DTypeLike) -> Call:
+    """A layer's function, or its compiled twin, with its arguments in place."""
+    run = implementation(node.layer, function, dtype)
+    return partial(run, **{name: arrays[name] for name in arguments(run)})

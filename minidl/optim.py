@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from minidl.declared import Declared
 from minidl.errors import NumericsError, UsageError
+from minidl.kernels import implementation
 from minidl.schedules import Clock, Hyper, current
 
 if TYPE_CHECKING:
@@ -75,13 +76,17 @@ class Optimizer(Declared, family="optimizer"):
         if not np.isfinite(memory.grad_norm):
             raise NumericsError("the gradient holds NaN or infinity; the weights have not been changed")
         memory.steps += 1
-        self._clip(gradient, memory.grad_norm)
-        scratch = np.empty(min(BLOCK, weights.size), weights.dtype)
-        for start in range(0, weights.size, BLOCK):
+        change = implementation(self, "change", weights.dtype)
+        change(weights, gradient, memory.grad_norm, memory.steps, clock, **memory.slots)
+
+    def change(self, w: Array, g: Array, length: float, t: int, clock: Clock, **slots: Array) -> None:
+        """Clip the gradient g, whose length is known, and follow the rule, block by block."""
+        self._clip(g, length)
+        scratch = np.empty(min(BLOCK, w.size), w.dtype)
+        for start in range(0, w.size, BLOCK):
             part = slice(start, start + BLOCK)
-            slots = {name: slot[part] for name, slot in memory.slots.items()}
-            block = weights[part]
-            self.rule(block, gradient[part], memory.steps, clock, scratch[: block.size], **slots)
+            of_block = {name: slot[part] for name, slot in slots.items()}
+            self.rule(w[part], g[part], t, clock, scratch[: w[part].size], **of_block)
 
     def rule(self, w: Array, g: Array, t: int, clock: Clock, r: Array, **slots: Array) -> None:
         """Change w, a block of weights, by its gradient g at update t = 1, 2, …; r is room of the same size."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 
 from minidl import Input, Model
 from minidl.layers import LSTM, Dense, OneHot, SoftmaxCE
+
+# The layers' own code is what most tests are about; tests/test_kernels.py sets the compiled twins against it.
+os.environ.setdefault("MINIDL_KERNELS", "numpy")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from minidl.kernels.compiler import by_type, part
-from minidl.kernels.product import add_vector_times, multiply
+from minidl.kernels.product import WIDTH, add_vector_times, multiply
 from minidl.ops import OneHotRows
 
 Array = NDArray[Any]
@@ -58,12 +58,15 @@ def _affine_of_ids(x: Array, W: Array, b: Array, out: Array) -> None:
 
 
 def _affine_of_rows(x: Array, W: Array, b: Array, out: Array) -> None:
-    for n in range(len(x)):
-        out[n] = b
     if len(x) == 1:
+        out[0] = b
         add_vector_times(x[0], W, out[0])
-    else:
-        multiply(x, W, out, True)
+        return
+    for start in range(0, len(b), WIDTH):  # a block of columns is finished while it is in the cache
+        block = out[:, start : start + WIDTH]
+        for n in range(len(x)):
+            block[n] = b[start : start + WIDTH]
+        multiply(x, W[:, start : start + WIDTH], block, True)
 
 
 @part

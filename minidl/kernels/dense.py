@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from minidl import threads
 from minidl.kernels.affine import add_rows, affine, or_empty, scatter
 from minidl.kernels.compiler import kernel
-from minidl.kernels.product import multiply, transposed_multiply, vector_times_transposed
+from minidl.kernels.product import WIDTH, multiply, transposed_multiply
 from minidl.layers.dense import Dense
 from minidl.ops import OneHotRows, rows
 
@@ -47,15 +47,15 @@ def map_rows(x: Array, W: Array, b: Array, y: Array) -> None:
 @kernel
 def map_rows_back(x: Array, W: Array, dy: Array, dW: Array, db: Array, dx: Array, lo: int, hi: int) -> None:
     """dW = xᵀ dy,  db = Σ dy,  dx = dy Wᵀ: the share of some features of x."""
-    transposed_multiply(x[:, lo:hi], dy, dW[lo:hi], False)
+    first, last = len(dx) * lo // len(W), len(dx) * hi // len(W)
+    for start in range(0, len(db), WIDTH):  # a block of columns is used up while it is in the cache
+        block, weights = dy[:, start : start + WIDTH], W[:, start : start + WIDTH]
+        transposed_multiply(x[:, lo:hi], block, dW[lo:hi, start : start + WIDTH], False)
+        if first < last:
+            multiply(block[first:last], weights.T, dx[first:last], start > 0)
     if lo == 0:
         db[...] = 0
         add_rows(dy, db)
-    first, last = len(dx) * lo // len(W), len(dx) * hi // len(W)
-    if last - first == 1:
-        vector_times_transposed(dy[first], W, dx[first])
-    else:
-        multiply(dy[first:last], W.T, dx[first:last], False)
 
 
 @kernel

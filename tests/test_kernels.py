@@ -1,0 +1,83 @@
+"""Compiled twins compute what the layers compute: every wiring of the contract, with its checks, on both kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from contract import CHECKS, SIZES, WIRINGS, Wiring, assert_close, feeds_of, model_of, run
+
+from minidl import kernels, threads
+from minidl.errors import UsageError
+from minidl.layers import LSTM
+from minidl.optim import Adam
+
+pytest.importorskip("numba", reason="the compiled kernels are the extra [fast]")
+
+TWINS = ("RNN", "GRU", "LSTM", "Dense", "Embedding", "SoftmaxCE", "Graph", "Bidirectional")
+PAIRS = [(name, case) for name in TWINS for case in WIRINGS[name]]
+TOLERANCE = {"float32": 2e-5, "float64": 1e-11}
+# What holds of arrays whoever computes them; the complex step and peak memory are looked at on NumPy.
+OF_BOTH = ("poison", "untouched", "dtype", "windows")
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv(kernels.VARIABLE, "numba")
+    yield
+    threads.use(1)
+
+
+def on(kind: str, wiring: Wiring, dtype: str, T: int, B: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
+    monkeypatch.setenv(kernels.VARIABLE, kind)
+    model = model_of(wiring, dtype)
+    return run(model, feeds_of(model, T, B))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(("name", "case"), PAIRS)
+def test_twins_agree(name: str, case: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for T, B in SIZES:
+        numpy, numba = (on(kind, WIRINGS[name][case], dtype, T, B, monkeypatch) for kind in kernels.KINDS)
+        assert_close(numba, numpy, TOLERANCE[dtype], f"T {T}, B {B}")
+
+
+@pytest.mark.parametrize("check", OF_BOTH)
+@pytest.mark.parametrize(("name", "case"), PAIRS)
+def test_twins_keep_the_contract(name: str, case: str, check: str, compiled: None) -> None:
+    CHECKS[check](WIRINGS[name][case])
+
+
+def test_adam_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    gradients = np.random.default_rng(0).standard_normal((30, 1000)) * 3
+    moved = []
+    for kind in kernels.KINDS:
+        monkeypatch.setenv(kernels.VARIABLE, kind)
+        adam, w = Adam(lr=0.01, clip_value=2.0, clip_norm=50.0, weight_decay=0.1), np.ones(1000)
+        for gradient in gradients:
+            adam.update(w, gradient.copy())
+        moved.append(w)
+    np.testing.assert_allclose(moved[0], moved[1], rtol=1e-12)
+
+
+def test_a_class_of_the_users_own_keeps_its_code(compiled: None) -> None:
+    class Mine(LSTM):
+        pass
+
+    try:
+        own, twin = (
+            kernels.implementation(Mine(2), "forward", "float32"),
+            kernels.implementation(LSTM(2), "forward", "float32"),
+        )
+        assert own.__func__ is LSTM.forward
+        assert "kernels" in twin.func.__module__
+        assert kernels.implementation(LSTM(2), "forward", "complex128").__func__ is LSTM.forward
+    finally:
+        del LSTM.registry["Mine"]
+
+
+def test_an_unknown_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(kernels.VARIABLE, "numbaa")
+    with pytest.raises(UsageError, match=r"MINIDL_KERNELS: there are no kernels 'numbaa'; did you mean 'numba'"):
+        kernels.in_use()
