@@ -26,12 +26,12 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 PICTURES = Path(__file__).parent / "pictures"
 EXPERIMENTS = {"char_lstm": 12, "char_gru": 5, "char_rnn": 5}  # epochs
-SIZE = 1280, 800
+SIZE = 1500, 900
 COLOURS = 64  # of a picture file: enough for a page, and a third of the size
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars --disable-sync "
-    "--disable-background-networking --disable-component-update --remote-debugging-pipe"
-).split()
+    *("--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"),
+    *("--disable-quic", "--disable-sync", "--disable-background-networking", "--disable-component-update"),
+)
 
 # The page is made of web components: what is looked for may be in any of their shadow trees.
 DEEP = """
@@ -39,6 +39,7 @@ const all = root => [...root.querySelectorAll('*')].flatMap(e => e.shadowRoot ? 
 const shown = e => e.getBoundingClientRect().width > 0;
 const own = e => [...e.childNodes].filter(n => n.nodeType == 3).map(n => n.textContent).join('').trim();
 const middle = e => { const box = e.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; };
+const centred = e => e && shown(e) ? (e.scrollIntoView({block: 'center'}), middle(e)) : null;
 """
 
 
@@ -58,7 +59,9 @@ class Browser:
         self._rest, self._count, self._session = b"", 0, ""
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self._call("Emulation.setDeviceMetricsOverride", width=SIZE[0], height=SIZE[1], deviceScaleFactor=1, mobile=False)
+        self._call(
+            "Emulation.setDeviceMetricsOverride", width=SIZE[0], height=SIZE[1], deviceScaleFactor=1, mobile=False
+        )
 
     def open(self, url: str) -> None:
         """Go to a page; a blank one between makes sure that it is loaded anew."""
@@ -77,8 +80,8 @@ class Browser:
         raise SystemExit(f"the page never had: {expression}")
 
     def click(self, what: str, times: int = 1) -> None:
-        """Click on the middle of what a JavaScript expression finds."""
-        x, y = self.wait_for(f"(() => {{ const e = {what}; return e && shown(e) ? middle(e) : null }})()")
+        """Click on the middle of what a JavaScript expression finds, in the middle of the window if it can be there."""
+        x, y = self.wait_for(f"centred({what})")
         for count in range(1, times + 1):
             for kind in ("mousePressed", "mouseReleased"):
                 self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=count)
@@ -132,3 +135,107 @@ class Browser:
 def text(wanted: str) -> str:
     """JavaScript that finds the element with this text."""
     return f"all(document).find(e => own(e) == {json.dumps(wanted)} && shown(e))"
+
+
+@contextmanager
+def tensorboard(folder: Path) -> Iterator[str]:
+    """A TensorBoard on a folder; yields its address."""
+    with tempfile.TemporaryFile("w+") as log:
+        command = [sys.executable, "-m", "tensorboard.main", f"--logdir={folder.name}", "--port=0"]
+        process = subprocess.Popen(command, cwd=folder.absolute().parent, stdout=log, stderr=log)
+        try:
+            yield _address(process, log)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _address(process: subprocess.Popen[bytes], log: Any) -> str:
+    while process.poll() is None:
+        log.seek(0)
+        if found := re.search(r"http://[\w.-]+:\d+", log.read()):
+            time.sleep(5)  # it reads the runs
+            return found[0]
+        time.sleep(0.2)
+    raise SystemExit("tensorboard did not start")
+
+
+def curves(browser: Browser, url: str) -> None:
+    """Training, validation and baselines in one chart."""
+    browser.open(f"{url}/#custom_scalars&_smoothingWeight=0")
+    browser.click("all(document).filter(e => e.getAttribute('icon') == 'fullscreen' && shown(e))[1]")
+    browser.click("all(document).filter(e => own(e).startsWith('Matches'))[1].parentElement.querySelector('*')")
+    browser.photograph("curves", 715)
+
+
+def graph(browser: Browser, url: str) -> None:
+    """The layers, with one of them opened and what computes in it clicked on."""
+    node = "all(document).find(e => e.tagName == 'text' && e.closest('g.node') && e.textContent.endsWith({!r}))"
+    browser.open(f"{url}/#graphs")
+    browser.click(node.format("lstm"), times=2)
+    browser.click(node.format("LSTM"))
+    browser.photograph("graph", 700)
+
+
+def texts(browser: Browser, url: str) -> None:
+    """What the model writes."""
+    browser.open(f"{url}/#text")
+    browser.wait_for(f"Boolean({text('sample/temperature_0.5')})")
+    browser.photograph("text")
+
+
+def histograms(browser: Browser, url: str) -> None:
+    """Gates and cell states over time."""
+    browser.open(f"{url}/#histograms&tagFilter=values%2Flstm")
+    browser.wait_for("all(document).filter(e => e.tagName == 'VZ-HISTOGRAM-TIMESERIES').length > 4")
+    browser.photograph("histograms")
+
+
+def gates(browser: Browser, url: str) -> None:
+    """Gates and cell state while the layer reads."""
+    browser.open(f"{url}/#images&tagFilter=values%2Flstm")
+    browser.click(text("Show actual image size"))
+    browser.wait_for("all(document).some(e => e.tagName == 'IMG' && e.naturalWidth > 800)")
+    browser.photograph("gates")
+
+
+def settings(browser: Browser, url: str) -> None:
+    """Runs side by side, by the settings in which they differ."""
+    browser.open(f"{url}/#hparams")
+    for column in ("optimizer.lr.warmup_steps", "data.batch_size"):  # to have room for metrics
+        browser.click(text(column))
+    browser.photograph("hparams", 460)
+
+
+def train(runs: Path) -> None:
+    """The runs that are shown."""
+    for name, epochs in EXPERIMENTS.items():
+        if not (runs / name).exists():
+            command = [sys.executable, "-m", "minidl.run", f"experiments/{name}.yaml", f"train.epochs={epochs}"]
+            subprocess.run([*command, "--runs", str(runs.absolute())], cwd=ROOT, check=True)
+
+
+def main() -> None:
+    """Train, serve, photograph."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    known = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    parser.add_argument("--chromium", default=next(known, "chromium"), help="the browser (default: %(default)s)")
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="where runs lie (default: %(default)s)")
+    arguments = parser.parse_args()
+    train(arguments.runs)
+    PICTURES.mkdir(exist_ok=True)
+    views: dict[Path, list[Callable[[Browser, str], None]]] = {
+        arguments.runs / "char_lstm": [curves, graph, texts, histograms, gates],
+        arguments.runs: [settings],
+    }
+    with tempfile.TemporaryDirectory() as profile:
+        browser = Browser(arguments.chromium, profile)
+        for folder, shown in views.items():
+            with tensorboard(folder) as url:
+                for view in shown:
+                    view(browser, url)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

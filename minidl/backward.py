@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from minidl.binding import Call, bind
+from minidl.binding import Call, asked_for, bind
 from minidl.forward import Forward
 from minidl.graph import Graph
 from minidl.layer import Param, Scratch, Shape, Tied
@@ -71,7 +71,7 @@ class Backward:
             for port, source in enumerate(graph.sources(name)):
                 if source in self.wanted:
                     requests[name, port] = Request(self._shape(source), dtype, i, at.get(source, end))
-            asked = graph.nodes[name].layer.arguments("backward")
+            asked = asked_for(graph.nodes[name], "backward", dtype)
             for array, item in self.forward.declared[name].items():
                 if isinstance(item, Scratch) and array in asked:
                     requests[name, array] = Request(item.shape, dtype, i, i)

@@ -36,6 +36,11 @@ class Context:
         return self.weights.flat.dtype
 
 
+def asked_for(node: Node, function: str, dtype: DTypeLike) -> list[str]:
+    """The arrays that a layer's function, or its compiled twin, works on."""
+    return arguments(implementation(node.layer, function, dtype))
+
+
 def bind(node: Node, function: str, arrays: Mapping[str, Any], dtype: DTypeLike) -> Call:
     """A layer's function, or its compiled twin, with its arguments in place."""
     run = implementation(node.layer, function, dtype)

@@ -43,12 +43,12 @@ class Declared:
 
     @classmethod
     def _enter_registry(cls) -> None:
-        known = cls.registry.get(cls.type_name())
-        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise ConfigError(
-                f"there is a {cls.family} named {cls.type_name()!r} already ({known.__module__}): choose another name"
-            )
-        cls.registry[cls.type_name()] = cls
+        """Of two classes of the user's with one name the newer counts; the names of minidl's own stay what they are."""
+        name, known = cls.type_name(), cls.registry.get(cls.type_name())
+        is_other = known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__)
+        if is_other and known.__module__.startswith("minidl."):
+            raise ConfigError(f"{name!r} is a {cls.family} of minidl already: choose another name")
+        cls.registry[name] = cls
 
     @classmethod
     def type_name(cls) -> str:

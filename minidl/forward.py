@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from minidl.binding import Call, Context, bind
+from minidl.binding import Call, Context, asked_for, bind
 from minidl.graph import Graph
 from minidl.layer import Cache, Carried, Declaration, Out, Param, Scratch, Shape, Tied
 from minidl.memory import Arena, Request, Ruler
@@ -45,7 +45,7 @@ class Forward:
             (name, "y"): Request(shape, self._input_dtype(name), 0, end) for name, shape in self.shapes.items()
         }
         for i, (name, declared) in enumerate(self.declared.items()):
-            wanted = self.context.graph.nodes[name].layer.arguments("forward")
+            wanted = asked_for(self.context.graph.nodes[name], "forward", self.context.dtype)
             for array, item in declared.items():
                 if isinstance(item, Scratch) and array in wanted:
                     requests[name, array] = Request(item.shape, self.context.dtype, i, i)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,7 +13,7 @@ from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
 from minidl.declared import Declared
-from minidl.errors import UsageError
+from minidl.errors import NumericsError, UsageError
 from minidl.model import Model
 
 Array = NDArray[Any]
@@ -38,10 +39,13 @@ class Choice(Declared, family="choice", abstract=False):
     top_p: Annotated[float, Gt(0), Le(1)] | None = None
 
     def draw(self, logits: Array, rng: np.random.Generator) -> int:
-        """The id of a symbol."""
+        """The id of a symbol; NumericsError where the model has diverged."""
+        largest = logits.max()
+        if not math.isfinite(largest):
+            raise NumericsError("the logits hold NaN or infinity: the model has diverged; take an older checkpoint")
         if self.temperature == 0:
             return int(logits.argmax())
-        p = np.exp((logits - logits.max()).astype(np.float64) / self.temperature)
+        p = np.exp((logits - largest).astype(np.float64) / self.temperature)
         if self.top_k is not None or self.top_p is not None:
             p[~self._likely(p / p.sum())] = 0
         cumulative = np.cumsum(p)

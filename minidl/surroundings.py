@@ -10,10 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from minidl import threads
 from minidl.differences import differences
 from minidl.kernels import in_use
 
-DECISIVE = ("versions", "kernels", "processor")
+DECISIVE = ("versions", "kernels", "threads", "processor")
 PACKAGES = ("numpy", "pyyaml", "pydantic", "tensorboardX", "rich", "numba")
 
 
@@ -21,7 +22,7 @@ def surroundings() -> dict[str, Any]:
     """Plain data for run.json.
 
     >>> sorted(surroundings())
-    ['arguments', 'cores', 'kernels', 'processor', 'system', 'versions']
+    ['arguments', 'cores', 'kernels', 'processor', 'system', 'threads', 'versions']
     """
     from minidl import __version__
 
@@ -35,6 +36,7 @@ def surroundings() -> dict[str, Any]:
         "arguments": sys.argv[1:],
         "versions": versions,
         "kernels": in_use(),
+        "threads": threads.in_use(),
         "system": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+import numpy as np
 from annotated_types import Ge
 
 from minidl.callbacks.base import Callback
@@ -85,6 +86,7 @@ class Trainer:
         self.previous_seconds = 0.0
         self._ended = False
 
+    @np.errstate(all="ignore")  # what is not finite is found, and said with its place
     def run(self) -> Progress:
         """Train until the end, or until somebody calls `stop`."""
         try:

@@ -163,7 +163,8 @@ def test_dry_run_shows_model_steps_and_memory_and_trains_nothing(minidl: Command
     assert not Path("none").exists()
     numbers = json.loads(minidl("run", "tiny.yaml", "--dry-run", "--json", "train={minutes: 2}").out)
     assert (numbers["steps_per_epoch"], numbers["total_steps"]) == (50, None)
-    assert numbers["memory_bytes"] > 4 * 4 * numbers["parameters"]  # weights, gradients, two slots
+    other = json.loads(minidl("run", "tiny.yaml", "--dry-run", "--json", "optimizer={type: SGD}").out)
+    assert numbers["memory_bytes"] - other["memory_bytes"] == 4 * numbers["parameters"]  # Adam remembers twice as much
     assert "as many as fit into 2 minutes" in minidl("run", "tiny.yaml", "--dry-run", "train={minutes: 2}").out
 
 
@@ -252,14 +253,22 @@ def test_symbols_that_are_not_in_the_vocabulary_are_named(minidl: Command, proje
 
 
 def test_a_chat_goes_on_from_each_line(minidl: Command, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model.load("runs/tiny/001/checkpoints/best")
+    model.parameters["lstm/b"][6:12] = (
+        5.0  # it forgets nothing, and speaks loudly, so that what it writes depends on all it has read
+    )
+    model.parameters["logits/W"][...] *= 50
+    model.save("loud.npz")
     monkeypatch.setattr(sys, "stdin", io.StringIO("the quick\nfox\n"))
-    said = minidl("sample", "tiny", "--chat", "--length", 12)
+    said = minidl("sample", "loud.npz", "--chat", "--length", 12)
     assert said.code == 0
-    first = minidl("sample", "tiny", "--prime", "the quick\n", "--length", 12).out.removeprefix("the quick\n")
+    first = minidl("sample", "loud.npz", "--prime", "the quick\n", "--length", 12).out.removeprefix("the quick\n")
     assert said.out.startswith(first)
-    answer = first.removesuffix("\n")
-    second = minidl("sample", "tiny", "--prime", f"the quick\n{answer}fox\n", "--length", 12, "--seed", 1).out
-    assert said.out == first + second.removeprefix(f"the quick\n{answer}fox\n")
+    before = f"the quick\n{first.removesuffix(chr(10))}fox\n"
+    second = minidl("sample", "loud.npz", "--prime", before, "--length", 12, "--seed", 1).out
+    assert said.out == first + second.removeprefix(before)
+    alone = minidl("sample", "loud.npz", "--prime", "fox\n", "--length", 12, "--seed", 1).out
+    assert alone.removeprefix("fox\n") != second.removeprefix(before)
 
 
 # evaluate, inspect, check, runs, schema, new

@@ -254,6 +254,18 @@ def test_model_files_are_looked_for_beside_in_and_at_the_working_folder(
     assert "there is no model 'scaled'" in refusal(elsewhere / "one.yaml", *change)
 
 
+def test_layers_of_two_model_files_may_have_one_name_but_not_that_of_ours(folder: Path) -> None:
+    other = BUILDER.replace("factor: float = 2.0", "factor: float = 2.0\n    unused: int = 1")
+    (folder / "models/other.py").write_text(other)
+    for name, fields in (("scaled", 2), ("other", 3), ("scaled", 2)):
+        nodes = read_experiment(folder / "small.yaml", [f"model={{type: {name}, units: 5}}"]).model.graph.nodes
+        assert len(dataclasses.fields(nodes["scaled_by"].layer)) == fields
+    (folder / "models/shadow.py").write_text(BUILDER.replace("ScaledBy", "LSTM"))
+    message = refusal(folder / "small.yaml", "model={type: shadow, units: 5}")
+    assert "'LSTM' is a layer of minidl already: choose another name" in message
+    assert f"{folder}/models/shadow.py:15: " in message
+
+
 def weights(run: Path) -> dict[str, bytes]:
     arrays = read_archive(run / "checkpoints/last").arrays
     return {name: array.tobytes() for name, array in arrays.items()}

@@ -120,6 +120,28 @@ def test_every_shipped_experiment(path: Path, tmp_path: Path) -> None:
     assert left(the_run(tmp_path, path.stem)).differences(expected) == {}
 
 
+def test_compiled_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    monkeypatch.setenv("MINIDL_KERNELS", "numba")
+    write_experiment(tmp_path)
+    assert run(tmp_path, "tiny.yaml").code == 0
+    expected = left(the_run(tmp_path))
+    os.rename(tmp_path / "runs", tmp_path / "whole")
+    assert interrupted_at(tmp_path, 13, signal.SIGINT, "tiny.yaml").code == 130
+    assert interrupted_at(tmp_path, 26, signal.SIGKILL, "tiny.yaml", "--resume").code == -signal.SIGKILL
+    assert run(tmp_path, "tiny.yaml", "--resume").code == 0
+    assert left(the_run(tmp_path)).differences(expected) == {}
+
+
+def test_other_kernels_than_before_are_told(tmp_path: Path) -> None:
+    folder = begun(tmp_path)
+    folder.describe({"kernels": "numba", "versions": {**folder.facts["versions"], "numpy": "1.0"}})
+    code, message = resumed(tmp_path, "train.steps=8")
+    assert code == 0
+    assert "kernels: 'numba' before, now 'numpy'; the run goes on, but perhaps not to the bit" in message
+    assert "versions.numpy: '1.0' before, now '" in message
+
+
 # --- what can be resumed, and what is said where it cannot
 
 

@@ -6,17 +6,22 @@ be reported; it is taken out before the file is read.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from minidl.errors import DataError, ExperimentError
+from minidl.errors import DataError, ExperimentError, suggest
 from minidl.experiment import read_experiment
 from minidl.experiment.overrides import SOURCE
+from minidl.experiment.parts import KNOWN, SECTIONS
+from minidl.layer import Layer
+from minidl.schedules import Schedule
 
 SOUND = Path(__file__).parent / "spoiled"
 SECONDS = 0.5
@@ -173,7 +178,7 @@ WRONG = [
         ("dropout: 0.1", "¤dropout: 1", "should be less than 1, got 1"),
         ("dropout: 0.1", "¤dropout: -0.1", "should be 0 or more, got -0.1"),
         ("dropout: 0.1", "¤dropout: .nan", "should be a finite number, got nan"),
-        ("layer: {type: GRU, units: 3}", "¤layer: GRU", "a mapping with the type GRU, LSTM or RNN, got 'GRU'"),
+        ("layer: {type: GRU, units: 3}", "¤layer: GRU", "should be a mapping with the type "),
         ("layer: {type: GRU, units: 3}", "layer: {¤type: Dense, units: 3}", "there is no layer of type 'Dense'"),
         ("inputs: [first, both]", "¤inputs: 5", "the name of a node, or a list of names such as [lstm, skip], got 5"),
         ("inputs: [first, both]", "inputs: [first, ¤third]", "there is no node 'third' above"),
@@ -350,6 +355,36 @@ def test_a_spoiled_change_is_reported_at_the_right_place(folder: Path, change: s
 def test_there_are_enough_of_them() -> None:
     assert len(CASES) >= 200
     assert len(misspelt()) >= 80
+
+
+def slips(word: str) -> set[str]:
+    """A letter left out, doubled, swapped with the next, or another one; wrong case; other ways to join words."""
+    found = {word.upper(), word.lower(), word.replace("_", ""), word.replace("_", "-")}
+    for i in range(len(word)):
+        before, letter, after = word[:i], word[i], word[i + 1 :]
+        found |= {
+            before + after,
+            before + 2 * letter + after,
+            before + after[:1] + letter + after[1:],
+            f"{before}x{after}",
+        }
+    return found - {word, ""}
+
+
+def names_beside_one_another() -> Iterator[list[str]]:
+    yield list(KNOWN)
+    for family in (*SECTIONS.values(), Layer, Schedule):
+        own = [cls for cls in family.types().values() if cls.__module__.startswith("minidl.")]
+        yield [cls.type_name() for cls in own]
+        yield from ([field.name for field in dataclasses.fields(cls)] for cls in own)
+
+
+def test_a_slip_of_the_finger_leads_to_the_right_name() -> None:
+    """For every name that a file may hold, and every single slip."""
+    cases = [(slip, word, names) for names in names_beside_one_another() for word in names for slip in slips(word)]
+    right = sum(suggest(slip, names) == f"; did you mean {word!r}?" for slip, word, names in cases)
+    assert len(cases) > 3000
+    assert right / len(cases) > 0.99
 
 
 def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(folder: Path) -> None:

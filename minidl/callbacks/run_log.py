@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import logging
 import math
@@ -37,10 +36,13 @@ class AppendOnly:
         """Add an entry, or nothing where the disk refuses: StorageError."""
         data = entry.encode("utf-8", "replace")
         with refusing(self.path), self._opened(os.O_WRONLY | os.O_APPEND | os.O_CREAT) as descriptor:
-            before = os.fstat(descriptor).st_size
-            if os.write(descriptor, data) < len(data):  # the disk took a part
-                os.ftruncate(descriptor, before)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            before, rest = os.fstat(descriptor).st_size, data
+            try:
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+            except OSError:
+                os.ftruncate(descriptor, before)  # the disk took a part
+                raise
             self.size = before + len(data)
 
     def sync(self) -> None:

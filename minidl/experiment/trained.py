@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +29,12 @@ class Trained:
 def load_trained(path: Path) -> Trained:
     """The model in a checkpoint or model file.
 
-    Where the model has layers that minidl does not know, the model file that the run keeps beside its checkpoints is
+    Where the model has layers that are not minidl's own, the model file that the run keeps beside its checkpoints is
     loaded first: it is the user's code, and defines them.
     """
     archive = read_archive(path)
-    types = set(_types(archive.meta.get("model")))
-    if types - set(Layer.types()):
+    known = Layer.types()
+    if not all(name in known and known[name].__module__.startswith("minidl.") for name in _types(archive.meta)):
         for file in sorted((path.parent.parent / "models").glob("*.py")):
             load_builder(file)
     model = Model.from_config(archive.meta.get("model"), str(path))
@@ -41,13 +42,10 @@ def load_trained(path: Path) -> Trained:
     return Trained(path, archive, model)
 
 
-def _types(config: Any) -> Iterator[str]:
-    """The types of the layers in a graph's plain data."""
-    graph = config.get("graph") if isinstance(config, dict) else None
-    nodes = graph.get("nodes") if isinstance(graph, dict) else None
-    for node in nodes if isinstance(nodes, list) else ():
-        if isinstance(node, dict) and isinstance(node.get("type"), str):
-            yield node["type"]
+def _types(meta: Any) -> Iterator[str]:
+    """The types of the layers in what a file says of its graph; nothing where it is not as we write it."""
+    with contextlib.suppress(KeyError, TypeError):
+        yield from (str(node["type"]) for node in meta["model"]["graph"]["nodes"])
 
 
 def unseen(vocabulary: Vocabulary, text: str) -> str:

@@ -23,7 +23,7 @@ logger = logging.getLogger("minidl")
 Array = NDArray[Any]
 TEXT_LENGTH = 64  # symbols
 MOST_LABELS = 128  # rows of a matrix that are labelled
-LARGEST_WEIGHT, LARGEST_STATE = 1.0, 2.0  # at the ends of the colours; beyond, tanh c hardly changes
+LARGEST_WEIGHT, LARGEST_STATE = 1.0, 5.0  # at the ends of the colours
 
 
 class Pictures:
