@@ -59,9 +59,8 @@ class Browser:
         self._rest, self._count, self._session = b"", 0, ""
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self._call(
-            "Emulation.setDeviceMetricsOverride", width=SIZE[0], height=SIZE[1], deviceScaleFactor=1, mobile=False
-        )
+        screen = {"width": SIZE[0], "height": SIZE[1], "deviceScaleFactor": 1, "mobile": False}
+        self._call("Emulation.setDeviceMetricsOverride", **screen)
 
     def open(self, url: str) -> None:
         """Go to a page; a blank one between makes sure that it is loaded anew."""
@@ -179,16 +178,16 @@ def graph(browser: Browser, url: str) -> None:
 
 def texts(browser: Browser, url: str) -> None:
     """What the model writes."""
-    browser.open(f"{url}/#text")
-    browser.wait_for(f"Boolean({text('sample/temperature_0.5')})")
-    browser.photograph("text")
+    browser.open(f"{url}/#text&tagFilter=0.8")
+    browser.wait_for(f"Boolean({text('sample/temperature_0.8')})")
+    browser.photograph("text", 700)
 
 
 def histograms(browser: Browser, url: str) -> None:
     """Gates and cell states over time."""
     browser.open(f"{url}/#histograms&tagFilter=values%2Flstm")
     browser.wait_for("all(document).filter(e => e.tagName == 'VZ-HISTOGRAM-TIMESERIES').length > 4")
-    browser.photograph("histograms")
+    browser.photograph("histograms", 680)
 
 
 def gates(browser: Browser, url: str) -> None:

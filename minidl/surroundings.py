@@ -14,7 +14,8 @@ from minidl import threads
 from minidl.differences import differences
 from minidl.kernels import in_use
 
-DECISIVE = ("versions", "kernels", "threads", "processor")
+COMPUTING = ("minidl", "python", "numpy", "numba")  # packages on which numbers depend
+DECISIVE = ("kernels", "threads", "processor")
 PACKAGES = ("numpy", "pyyaml", "pydantic", "tensorboardX", "rich", "numba")
 
 
@@ -45,8 +46,12 @@ def surroundings() -> dict[str, Any]:
 
 def changes_since(facts: Mapping[str, Any]) -> dict[str, str]:
     """What is not as it was when run.json was written, and may change the last bits of a number."""
-    now = surroundings()
-    return differences({name: facts.get(name) for name in DECISIVE}, {name: now[name] for name in DECISIVE})
+    return differences(_decisive(facts), _decisive(surroundings()))
+
+
+def _decisive(facts: Mapping[str, Any]) -> dict[str, Any]:
+    versions = facts.get("versions") or {}
+    return {name: versions.get(name) for name in COMPUTING} | {name: facts.get(name) for name in DECISIVE}
 
 
 def _processor() -> str:

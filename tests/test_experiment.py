@@ -15,6 +15,7 @@ from random_experiments import EXPERIMENTS, FAMILIES, configs, misspell, name_pa
 
 from minidl.archive import read_archive
 from minidl.callbacks.base import Every
+from minidl.declared import ConfigError
 from minidl.errors import DataError, ExperimentError
 from minidl.experiment import read_experiment, train
 from minidl.experiment.document import dump, parse
@@ -254,6 +255,14 @@ def test_model_files_are_looked_for_beside_in_and_at_the_working_folder(
     assert "there is no model 'scaled'" in refusal(elsewhere / "one.yaml", *change)
 
 
+def test_a_model_file_may_have_annotations_and_defaults_that_no_file_can_hold(folder: Path) -> None:
+    build = "def build(ids, vocab_size: 'Unheard', units: int = 5, scale=len):\n    return ScaledBy(2.0)"
+    build += "(Dense(vocab_size)(Embedding(units)(ids)))\n"
+    (folder / "models/free.py").write_text(BUILDER[: BUILDER.index("def build")] + build)
+    experiment = read_experiment(folder / "small.yaml", ["model={type: free}"])
+    assert experiment.resolved()["model"] == {"type": "free", "units": 5}
+
+
 def test_layers_of_two_model_files_may_have_one_name_but_not_that_of_ours(folder: Path) -> None:
     other = BUILDER.replace("factor: float = 2.0", "factor: float = 2.0\n    unused: int = 1")
     (folder / "models/other.py").write_text(other)
@@ -335,6 +344,21 @@ def test_any_wrong_name_is_found_where_it_stands(tree: dict[str, Any], data: st.
     mistakes: list[Finding] = []
     Parts(tree, Path(), "random", mistakes)
     assert (*path[:-1], wrong) in [finding.path for finding in mistakes]
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"type": "LSTM", "unit": 3}, "LSTM: unknown name 'unit'; did you mean 'units'?"),
+        ({"type": "LSTM", "units": 0, "dropout": 2}, "LSTM: 'dropout' should be less than 1, got 2"),
+        ({"type": "LTSM"}, "LTSM: there is no layer of type 'LTSM'; did you mean 'LSTM'?"),
+        (["LSTM"], "Layer: this should be a mapping with the type"),
+    ],
+)
+def test_plain_data_is_refused_with_all_mistakes(config: Any, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Layer.from_config(config)
+    assert any(line.startswith(says) for line in str(caught.value).splitlines()), caught.value
 
 
 def test_nested_declarations_are_known() -> None:

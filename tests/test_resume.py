@@ -139,7 +139,7 @@ def test_other_kernels_than_before_are_told(tmp_path: Path) -> None:
     code, message = resumed(tmp_path, "train.steps=8")
     assert code == 0
     assert "kernels: 'numba' before, now 'numpy'; the run goes on, but perhaps not to the bit" in message
-    assert "versions.numpy: '1.0' before, now '" in message
+    assert "numpy: '1.0' before, now '" in message
 
 
 # --- what can be resumed, and what is said where it cannot

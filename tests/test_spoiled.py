@@ -280,6 +280,10 @@ CHANGED = [
     ("train.steps=¤[20", "never closed"),
     ("¤train.steps", "a change is written key=value"),
     ("seed.¤value=3", "not a mapping"),
+    ("model.¤layers=five", "layers should be a list of layers"),
+    ("¤model=char_lstm", "a model is either {layers: [...]}, or {type: NAME"),
+    ("¤data=book.txt", "should be a mapping with the type"),
+    ("¤loss=~", "the section 'loss' is empty"),
 ]
 
 
@@ -406,6 +410,12 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(folder: Path
         refusal(folder / "many.yaml", ["train.steps=0", "data={type: text, source: book.txt, seq_len: 8}"])
     )
     assert [int(line.split(":")[1]) for line in found] == [2, 23, 28, 35, 50, 1]
+
+
+def test_sections_that_are_missing_are_all_named(folder: Path) -> None:
+    (folder / "little.yaml").write_text("seed: 1\nmodle: {layers: []}\n")
+    found = reported(refusal(folder / "little.yaml"))
+    assert [re.findall(r"section '(\w+)'", line)[0] for line in found] == ["data", "loss", "modle"]
 
 
 def test_a_wrong_reference_does_not_hide_other_mistakes(folder: Path) -> None:

@@ -18,12 +18,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from minidl import Input, Model
 from minidl.archive import read_archive, write_archive
 from minidl.callbacks import Baselines, Callback, Evaluate, Every, LayerMetrics, Sample, TensorBoard, TrainMetrics
 from minidl.callbacks.tensorboard.boxes import boxes
+from minidl.callbacks.tensorboard.callback import wrapped
 from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
 from minidl.callbacks.tensorboard.histograms import computed, histograms
 from minidl.callbacks.tensorboard.layer_graph import layer_graph
@@ -118,6 +121,15 @@ def test_samples_are_shown_at_each_temperature(tmp_path: Path, data: Dataset) ->
         events = read(tmp_path / "run").Tensors(f"sample/temperature_{temperature}")
         assert [event.step for event in events] == [6, 12]
         assert all(event.tensor_proto.string_val[0].startswith(b"```\n") for event in events)
+
+
+@given(st.lists(st.text(st.sampled_from("abc- \t\r\x0c"), max_size=250), max_size=4).map("\n".join))
+def test_long_lines_are_broken_and_nothing_is_lost(text: str) -> None:
+    broken = wrapped(text)
+    assert max(map(len, broken.split("\n"))) <= 100
+    assert broken.replace("\n", "") == text.replace("\n", "")
+    if max(map(len, text.split("\n"))) <= 100:
+        assert broken == text
 
 
 def test_histograms_of_weights_gradients_gates_and_cell_state(tmp_path: Path, data: Dataset) -> None:
@@ -274,11 +286,11 @@ def test_a_run_goes_on_without_a_zigzag(tmp_path: Path, data: Dataset) -> None:
     def save(trainer: Trainer) -> None:
         write_archive(tmp_path / "saved.npz", *capture(trainer))
 
-    first = trainer(tmp_path / "cut", data, DoAt(9, save), DoAt(15, fail), steps=20)
+    first = trainer(tmp_path / "cut", data, DoAt(8, save), DoAt(15, fail), steps=20)
     with pytest.raises(RuntimeError):
         first.run()
     assert status(tmp_path / "cut") == "failure"
-    second = trainer(tmp_path / "cut", data, steps=20, resumed_at=9)
+    second = trainer(tmp_path / "cut", data, steps=20, resumed_at=8)
     restore(second, read_archive(tmp_path / "saved.npz"), "saved.npz")
     second.run()
 

@@ -17,6 +17,7 @@ VERBS = {
     "evaluate": "measure a trained model",
     "inspect": "show what a run or a model file holds",
     "runs": "list runs, or compare some of them",
+    "verify": "train a run once more, and say whether it reproduces",
     "schema": "write the JSON Schema by which editors complete experiment files",
     "new": "begin a project: experiments, a model, a README",
 }
@@ -115,6 +116,10 @@ def _module(verb: str) -> ModuleType:
         from minidl.cli import runs
 
         return runs
+    if verb == "verify":
+        from minidl.cli import verify
+
+        return verify
     if verb == "schema":
         from minidl.cli import schema
 

@@ -46,8 +46,8 @@ class _Loader:
         dataset = self._dataset()
         self.parts = self._read_parts(dataset.facts, self.parts)  # once more, now that the facts are known
         network = assemble(self.parts, dataset, self.mistakes)
-        self._refuse_mistakes()
-        assert network is not None
+        if network is None or self._mistaken:
+            self._refuse()
         model = self._model(network)
         model.vocabulary = dataset.vocabulary
         parts: Any = self.parts
@@ -87,8 +87,7 @@ class _Loader:
         """The data, also of a file that has mistakes elsewhere, so that layers can be judged too."""
         data = self.parts.data
         if data is None or (self._mistaken and _is_download(data)):
-            self._refuse_mistakes()
-        assert data is not None
+            self._refuse()
         try:
             return data.load(self._data_folder())
         except (DataError, UsageError) as error:
@@ -101,8 +100,7 @@ class _Loader:
         if isinstance(error, DataError) and not self._mistaken:
             raise DataError(f"{self.document.mark(place)}: {error}") from None
         self.mistakes.append(Finding(place, str(error)))
-        self._refuse_mistakes()
-        raise error
+        self._refuse()
 
     def _model(self, network: Network) -> Model:
         header: Any = self.parts.header
@@ -111,17 +109,14 @@ class _Loader:
             return Model(network.loss, outputs, seed=header.seed, dtype=header.dtype)
         except UsageError as error:  # too large, or names that the layers of a model file share
             self.mistakes.append(Finding(("model",), str(error)))
-            self._refuse_mistakes()
-            raise
+            self._refuse()
 
     @property
     def _mistaken(self) -> bool:
         return bool(self.mistakes or self.wrong_references)
 
-    def _refuse_mistakes(self) -> None:
+    def _refuse(self) -> NoReturn:
         """Raise one ExperimentError for all that was found so far."""
-        if not self._mistaken:
-            return
         found = [_at_home(finding) for finding in self.mistakes if not self._waits(finding)]
         marked = report(Mistake(self.document.mark(finding.path), finding.message) for finding in found)
         raise ExperimentError("\n".join(filter(None, (self.wrong_references, marked))))

@@ -43,7 +43,7 @@ def summary(folder: RunFolder) -> dict[str, Any]:
     """A run in one row."""
     records = _records(folder.path / "metrics.jsonl")
     last = {tag: value for record in records for tag, value in record.items()}
-    evaluated = [record for record in records if "val/loss" in record]
+    evaluated = [record for record in records if record.get("val/loss") is not None]
     best = min(evaluated, key=lambda record: float(record["val/loss"]), default={})
     return {
         "run": title(folder),

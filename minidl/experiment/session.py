@@ -15,7 +15,7 @@ from minidl.errors import CheckpointError
 from minidl.experiment.document import dump
 from minidl.experiment.experiment import Experiment
 from minidl.experiment.signals import EXIT_CODES, stopping
-from minidl.experiment.training import make_trainer
+from minidl.experiment.training import make_trainer, measuring, recording
 from minidl.run_folder import RunFolder
 from minidl.surroundings import changes_since, surroundings
 from minidl.trainer import Trainer
@@ -42,7 +42,8 @@ def train(experiment: Experiment, source: Path, runs: Path, *, as_json: bool = F
         folder.write("resolved.yaml", dump(experiment.resolved()))
         if experiment.builder is not None:
             folder.copy(experiment.builder, "models")
-        return _run(experiment, folder, make_trainer(experiment, folder, as_json=as_json))
+        callbacks = [*measuring(experiment), *recording(experiment, folder, as_json=as_json)]
+        return _run(folder, make_trainer(experiment, callbacks))
 
 
 def resume(experiment: Experiment, runs: Path, number: int | None, *, as_json: bool = False) -> Outcome:
@@ -52,7 +53,8 @@ def resume(experiment: Experiment, runs: Path, number: int | None, *, as_json: b
         path, archive = folder.checkpoints.newest()
         changes = _changes(experiment, archive, path)
         progress = saved_progress(archive, str(path))
-        trainer = make_trainer(experiment, folder, as_json=as_json, resumed_at=progress.step)
+        recorded = recording(experiment, folder, as_json=as_json, resumed_at=progress.step)
+        trainer = make_trainer(experiment, [*measuring(experiment), *recorded])
         trainer.progress = progress
         if trainer.at_end or (progress.done and not any(name.startswith("train.") for name in changes)):
             return _nothing_left(folder, trainer)
@@ -63,10 +65,10 @@ def resume(experiment: Experiment, runs: Path, number: int | None, *, as_json: b
         for name, what in changes_since(folder.facts).items():
             logger.warning("%s: %s; the run goes on, but perhaps not to the bit", name, what)
         logger.info("going on from %s", path)
-        return _run(experiment, folder, trainer)
+        return _run(folder, trainer)
 
 
-def _run(experiment: Experiment, folder: RunFolder, trainer: Trainer) -> Outcome:
+def _run(folder: RunFolder, trainer: Trainer) -> Outcome:
     folder.describe({"state": "running"})
     state = "failed"
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from minidl.callbacks import (
     Baselines,
@@ -22,10 +22,8 @@ from minidl.run_folder import RunFolder
 from minidl.trainer import Trainer
 
 
-def make_trainer(
-    experiment: Experiment, folder: RunFolder, *, as_json: bool = False, resumed_at: int | None = None
-) -> Trainer:
-    """What trains the model of an experiment and keeps everything in this folder."""
+def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Trainer:
+    """What trains the model of an experiment."""
     train = experiment.train
     return Trainer(
         experiment.model,
@@ -36,19 +34,28 @@ def make_trainer(
         minutes=train.minutes,
         state=train.state,
         non_finite=train.non_finite,
-        callbacks=_callbacks(experiment, folder, as_json, resumed_at),
+        callbacks=callbacks,
     )
 
 
-def _callbacks(experiment: Experiment, folder: RunFolder, as_json: bool, resumed_at: int | None) -> Iterator[Callback]:
-    train, log, sample = experiment.train, experiment.log, experiment.sample
+def measuring(experiment: Experiment) -> Iterator[Callback]:
+    """The callbacks by which a run is measured, and may be ended."""
+    train, log = experiment.train, experiment.log
     yield TrainMetrics(log.every)
     yield LayerMetrics(log.every)
     if train.evaluate_every is not None:
         yield Evaluate(train.evaluate_every)
-        yield Baselines()
     if train.early_stop is not None:
         yield EarlyStop(patience=train.early_stop.patience, min_delta=train.early_stop.min_delta)
+
+
+def recording(
+    experiment: Experiment, folder: RunFolder, *, as_json: bool = False, resumed_at: int | None = None
+) -> Iterator[Callback]:
+    """The callbacks that show a run, and keep everything of it in its folder."""
+    train, log, sample = experiment.train, experiment.log, experiment.sample
+    if train.evaluate_every is not None:
+        yield Baselines()
     if train.sample_every is not None and experiment.dataset.unit != "step":
         yield Sample(train.sample_every, length=sample.length, temperatures=sample.temperatures, prime=sample.prime)
     yield RunLog(folder=folder.path)

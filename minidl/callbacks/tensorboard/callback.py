@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from minidl.events import EventWriter
     from minidl.trainer import Trainer
 
+LONGEST_LINE = 100  # characters; the Text tab cuts off what does not fit
 FAILED = ".failed"  # the ending of the small file that says so: TensorBoard keeps the first end it reads
 
 
@@ -100,7 +102,7 @@ class TensorBoard(Callback):
         if trainer.record:
             self._writer.scalars(trainer.record, trainer.progress.step)
         for tag, text in trainer.texts.items():
-            self._writer.text(tag, text, trainer.progress.step)
+            self._writer.text(tag, wrapped(text), trainer.progress.step)
 
     def _write_failure(self) -> None:
         """A file of its own, so that it can be taken away when the run goes on."""
@@ -108,3 +110,15 @@ class TensorBoard(Callback):
 
         with contextlib.closing(EventWriter(self.folder, ending=FAILED)) as writer:
             writer.hparams_end("failure")
+
+
+def wrapped(text: str) -> str:
+    r"""The text with long lines broken, where there is a space if possible; no character is lost.
+
+    >>> wrapped("a\n" + "b " * 60).count("\n")
+    2
+    """
+    wrapper = textwrap.TextWrapper(
+        LONGEST_LINE, expand_tabs=False, replace_whitespace=False, drop_whitespace=False, break_on_hyphens=False
+    )
+    return "\n".join(piece for line in text.split("\n") for piece in wrapper.wrap(line) or [""])
