@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import minidl.layers  # noqa: F401  a graph is read from names of layers
 from minidl.errors import GraphError, suggest
 from minidl.layer import Layer, MadeName, Param, Tied
 from minidl.node import Input, Node, Symbol, show
@@ -54,6 +55,8 @@ class Graph:
         self.owners[name] = self.owners[owner] if owner else name
 
     def _check_given(self, name: str, owner: str | None) -> None:
+        if "/" in name or not name.strip():
+            raise GraphError(f"a layer cannot be named {name!r}: arrays are called NODE/ARRAY")
         if name in self.inputs:
             raise GraphError(f"a layer and an input are both named {name!r}: give one of them another name")
         if name in self.nodes and owner is None:

@@ -165,7 +165,7 @@ class Model:
             model._assemble(graph, weights, seed=config["seed"], training=True)
             if config["vocabulary"] is not None:
                 model.vocabulary = Vocabulary.from_json(config["vocabulary"])
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CheckpointError(f"{source}: describes no model ({error}); is it a minidl checkpoint?") from None
         return model
 

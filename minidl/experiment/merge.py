@@ -24,8 +24,9 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _alike(base: Any, over: Any) -> bool:
-    both = isinstance(base, dict) and isinstance(over, dict)
-    return both and ("type" not in over or over["type"] == base.get("type"))
+    if not isinstance(base, dict) or not isinstance(over, dict) or ("layers" in over and "layers" not in base):
+        return False  # a list of layers takes the place of a model file
+    return "type" not in over or bool(over["type"] == base.get("type"))
 
 
 def _paths(value: Any, path: TreePath) -> Iterator[TreePath]:

@@ -47,6 +47,8 @@ def _apply_one(document: Document, change: str, number: int) -> None:
     names = [(found[0], locate(found.start())) for found in re.finditer(r"[^.\s][^.]*", key.rstrip())]
     if not equals:
         raise _Refused(Mistake(locate(0), f"a change is written key=value, such as {_with_equals(change)}"))
+    if not key.isprintable():
+        raise _Refused(Mistake(locate(0), f"{key!r} cannot be a name: it holds what is no character of a text"))
     if len(names) != key.count(".") + 1:
         raise _Refused(Mistake(locate(0), "a name is missing before '=': a change is written section.key=value"))
     reading = read(" " * (len(key) + 1) + value, locate)  # blanks keep the columns
