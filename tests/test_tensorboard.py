@@ -44,6 +44,9 @@ from minidl.trainer import Trainer
 with warnings.catch_warnings():  # of what tensorboard itself imports
     warnings.simplefilter("ignore", DeprecationWarning)
     from tensorboard.backend.event_processing import event_accumulator  # type: ignore[import-untyped]
+    from tensorboard.backend.event_processing.event_file_loader import (  # type: ignore[import-untyped]
+        LegacyEventFileLoader,
+    )
     from tensorboard.plugins.hparams import metadata as hparams  # type: ignore[import-untyped]
 
 TEXT = "The quick brown fox jumps over the lazy dog; $x$ & §\n" * 30
@@ -299,6 +302,8 @@ def test_a_run_goes_on_without_a_zigzag(tmp_path: Path, data: Dataset) -> None:
     for tag in tags:
         assert curve(tmp_path / "cut", tag) == curve(tmp_path / "whole", tag), tag
     assert status(tmp_path / "cut") == "success"
+    events = [event for path in (tmp_path / "cut").iterdir() for event in LegacyEventFileLoader(str(path)).Load()]
+    assert sum(event.HasField("graph_def") for event in events) == 1
 
 
 # Disks that refuse.
@@ -424,6 +429,12 @@ def test_colours_tell_the_sign_and_end_where_the_scale_ends() -> None:
     np.testing.assert_array_equal(colour(0, 1, np.inf), colour(0, 1, 1.0))
 
 
+def test_labels_are_drawn_as_they_are() -> None:
+    pytest.importorskip("matplotlib")
+    strange = {0.0: r"$\frac$", 1.0: "文\ue000", 2.0: "$x$"}  # what looks like mathematics, and what no font has
+    HeatMap([Panel("a", 3, 0, 1, list(strange.values()))], 3, strange).pixels([np.zeros((3, 3))])
+
+
 @pytest.mark.parametrize("layer", [LSTM, GRU, RNN])
 def test_pictures_of_weights_and_of_a_text_being_read(data: Dataset, layer: Any) -> None:
     pytest.importorskip("matplotlib")
@@ -444,11 +455,12 @@ def test_the_text_is_read_in_the_direction_of_the_layer(data: Dataset) -> None:
     hidden = Bidirectional(GRU(3), name="both")(Dropout(0.1)(Embedding(4)(ids)))
     model = Model(SoftmaxCE()(Dense(len(data.vocabulary), name="logits")(hidden), targets))
     model.vocabulary = data.vocabulary
-    drawn = dict(Pictures().draw(model, data))
-    ahead, back = (drawn[f"values/both_{way}/picture"] for way in ("forward", "backward"))
-    # The labels stand below the panels. The text is no palindrome.
-    assert (ahead[-25:] != 255).any()
-    assert not np.array_equal(ahead[-25:], back[-25:])
+    pictures = Pictures()
+    drawn = dict(pictures.draw(model, data))
+    below = pictures._maps["values/both_forward"]._places[-1][0].stop + 2  # where the labels stand
+    ahead, back = (drawn[f"values/both_{way}/picture"][below:] for way in ("forward", "backward"))
+    assert (ahead != 255).any()
+    assert not np.array_equal(ahead, back)  # the text is no palindrome
 
 
 def test_other_data_has_pictures_of_weights_only(data: Dataset) -> None:

@@ -72,8 +72,8 @@ class Train(Declared, family="train", abstract=False):
 class Log(Declared, family="log", abstract=False):
     """How often training is measured, and whether TensorBoard is written.
 
-    every: how often train/* is recorded. histograms_every: how often weights, gradients and activations are.
-    tensorboard: whether to write its files.
+    every: how often train/* is recorded. histograms_every: how often weights, gradients, activations and gates are, as
+    histograms and pictures. tensorboard: whether to write its files.
     """
 
     every: Every = EVERY_50_STEPS
