@@ -44,4 +44,6 @@ def asked_for(node: Node, function: str, dtype: DTypeLike) -> list[str]:
 def bind(node: Node, function: str, arrays: Mapping[str, Any], dtype: DTypeLike) -> Call:
     """A layer's function, or its compiled twin, with its arguments in place."""
     run = implementation(node.layer, function, dtype)
-    return partial(run, **{name: arrays[name] for name in arguments(run)})
+    is_own = run == getattr(node.layer, function)
+    names = node.layer.arguments(function) if is_own else arguments(run)
+    return partial(run, **{name: arrays[name] for name in names})
