@@ -38,12 +38,12 @@ class Context:
 
 def asked_for(node: Node, function: str, dtype: DTypeLike) -> list[str]:
     """The arrays that a layer's function, or its compiled twin, works on."""
-    return arguments(implementation(node.layer, function, dtype))
+    run = implementation(node.layer, function, dtype)
+    is_own = run == getattr(node.layer, function)
+    return node.layer.arguments(function) if is_own else arguments(run)
 
 
 def bind(node: Node, function: str, arrays: Mapping[str, Any], dtype: DTypeLike) -> Call:
     """A layer's function, or its compiled twin, with its arguments in place."""
-    run = implementation(node.layer, function, dtype)
-    is_own = run == getattr(node.layer, function)
-    names = node.layer.arguments(function) if is_own else arguments(run)
-    return partial(run, **{name: arrays[name] for name in names})
+    names = asked_for(node, function, dtype)
+    return partial(implementation(node.layer, function, dtype), **{name: arrays[name] for name in names})
