@@ -33,7 +33,7 @@ print([seconds, peak_memory()])
 class Footprint:
     """Seconds and megabytes of an import, megabytes on the disk with and without what the library depends on."""
 
-    library: str
+    framework: str
     seconds: float
     memory: float
     disk: float

@@ -64,7 +64,7 @@ def speed_row(measurement: Measurement, result: Result) -> list[str]:
 def size_table(footprints: Iterable[Footprint]) -> str:
     """Import and installation of each library."""
     rows = [
-        [f.library, f"{f.seconds:.2f}", f"{f.memory:.0f}", f"{f.disk_alone:.1f}", f"{f.disk:.0f}"] for f in footprints
+        [f.framework, f"{f.seconds:.2f}", f"{f.memory:.0f}", f"{f.disk_alone:.1f}", f"{f.disk:.0f}"] for f in footprints
     ]
     return table(SIZE, rows)
 

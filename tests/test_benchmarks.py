@@ -173,7 +173,7 @@ def test_command_line_prints_a_table_and_writes_the_numbers(tmp_path: Path) -> N
     assert (tmp_path / "benchmarks.md").read_text(encoding="utf-8") == done.stdout
     data = json.loads((tmp_path / "benchmarks.json").read_text(encoding="utf-8"))
     assert data["machine"]["cores"] == os.cpu_count()
-    assert "numpy" in {one["library"] for one in data["footprints"]}
+    assert "numpy" in {one["framework"] for one in data["footprints"]}
     (measured,) = data["measurements"]
     assert measured["workload"]["name"] == "W1"
     assert {one["peer"] for one in measured["results"]} >= {"minidl-numpy", "gemm"}
