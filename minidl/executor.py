@@ -73,6 +73,23 @@ class Executor:
             call()
         return {name: program.gradient(name) for name in program.input_gradients()}
 
+    def again(self) -> None:
+        """The last forward pass once more, on what its inputs hold now, and without a look at them."""
+        program = self._current
+        if program is None:
+            raise UsageError("again repeats a forward pass: call model.forward(...) first")
+        self._begin(program)
+        for _, call in program.calls:
+            call()
+        self._end(program)
+
+    def input(self, name: str) -> Array:
+        """Where the last forward pass has put one of its inputs."""
+        if self._current is None or name not in self._current.shapes:
+            raise UsageError(f"the last forward pass had no input {name!r}")
+        given: Array = self._current.values[name]
+        return given
+
     def arrays(self) -> dict[str, Array]:
         """What the last forward pass left, by "node/array": outputs, caches such as gates, carried values."""
         if self._current is None:

@@ -72,12 +72,16 @@ class Optimizer(Declared, family="optimizer"):
         """One update of a vector of weights; the gradient is clipped in place."""
         memory = self._memory_for(weights)
         clock = clock or Clock(memory.steps)
-        memory.grad_norm = norm(gradient)
-        if not np.isfinite(memory.grad_norm):
+        memory.grad_norm = implementation(self, "length", gradient.dtype)(gradient)
+        if not math.isfinite(memory.grad_norm):
             raise NumericsError("the gradient holds NaN or infinity; the weights have not been changed")
         memory.steps += 1
         change = implementation(self, "change", weights.dtype)
         change(weights, gradient, memory.grad_norm, memory.steps, clock, **memory.slots)
+
+    def length(self, gradient: Array) -> float:
+        """The Euclidean length of a gradient, as it is measured for clipping."""
+        return norm(gradient)
 
     def change(self, w: Array, g: Array, length: float, t: int, clock: Clock, **slots: Array) -> None:
         """Clip the gradient g, whose length is known, and follow the rule, block by block."""
@@ -95,7 +99,9 @@ class Optimizer(Declared, family="optimizer"):
     def _memory_for(self, weights: Array) -> Memory:
         memory = self.memory
         for name in self.slots:
-            slot = memory.slots.setdefault(name, np.zeros_like(weights))
+            if name not in memory.slots:
+                memory.slots[name] = np.zeros_like(weights)
+            slot = memory.slots[name]
             if slot.shape != weights.shape:
                 raise UsageError(
                     f"this {type(self).__name__} has been used on {slot.size:,} weights, the model has "
@@ -104,7 +110,7 @@ class Optimizer(Declared, family="optimizer"):
         return memory
 
     def _clip(self, gradient: Array, length: float) -> None:
-        if self.clip_value is not None:
+        if self.clip_value is not None and length > self.clip_value:  # else no entry is larger
             np.minimum(gradient, self.clip_value, out=gradient)
             np.maximum(gradient, -self.clip_value, out=gradient)
         if self.clip_norm is not None and length > self.clip_norm:

@@ -40,6 +40,7 @@ LEVELS = {
     "executor": 3,
     "model": 3,
     "optim": 3,
+    "choice": 3,
     "kernels": 3,  # compiled twins of layers and of an optimizer
     "data": 3,
     "gradcheck": 4,

@@ -10,8 +10,9 @@ from benchmarks.peers.peer import Peer
 from benchmarks.start import Weights, batches, model
 from benchmarks.workloads import Workload
 from minidl import Model
+from minidl.choice import Choice
 from minidl.optim import Adam
-from minidl.sampling import Choice, generate
+from minidl.sampling import generate
 
 
 class Training(Peer):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from annotated_types import Ge, Gt
 
 from minidl.callbacks.base import Callback
-from minidl.sampling import Choice, sample_text
+from minidl.choice import Choice
+from minidl.sampling import sample_text
 
 if TYPE_CHECKING:
     from minidl.trainer import Trainer

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from minidl.cli.arguments import Parser, add_run
 
 if TYPE_CHECKING:
+    from minidl.choice import Choice
     from minidl.model import Model
-    from minidl.sampling import Choice
 
 logger = logging.getLogger("minidl")
 EXAMPLES = """examples:
@@ -42,10 +42,10 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write symbols as they are drawn."""
+    from minidl.choice import Choice
     from minidl.errors import UsageError
     from minidl.experiment.trained import load_trained
     from minidl.run_folder import model_file
-    from minidl.sampling import Choice
 
     for name, least in (("length", 1), ("seed", 0)):
         if getattr(arguments, name) < least:

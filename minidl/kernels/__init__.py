@@ -48,13 +48,13 @@ def in_use() -> str:
     return name
 
 
-def implementation(owner: Any, function: str, dtype: DTypeLike) -> Callable[..., None]:
-    """What computes a function of a layer or an optimizer: its own method, or its compiled twin."""
+def implementation(owner: Any, function: str, dtype: DTypeLike) -> Callable[..., Any]:
+    """What computes a function of a layer, an optimizer or a choice: its own method, or its compiled twin."""
     if in_use() == "numba" and np.dtype(dtype) in COMPILED:
         twin = _twins().get((type(owner), function))
         if twin is not None:
             return partial(twin, owner)
-    own: Callable[..., None] = getattr(owner, function)
+    own: Callable[..., Any] = getattr(owner, function)
     return own
 
 
@@ -76,10 +76,11 @@ def _installed() -> bool:
 
 
 @cache
-def _twins() -> dict[tuple[type[Any], str], Callable[..., None]]:
+def _twins() -> dict[tuple[type[Any], str], Callable[..., Any]]:
     """The compiled functions by layer; numba is imported here, when the first layer is bound."""
+    from minidl import choice as choices
     from minidl import layers, optim
-    from minidl.kernels import adam, dense, embedding, gru, lstm, rnn, softmax_ce
+    from minidl.kernels import adam, choice, dense, embedding, gru, lstm, norm, rnn, softmax_ce
 
     return {
         (layers.RNN, "forward"): rnn.forward,
@@ -94,4 +95,6 @@ def _twins() -> dict[tuple[type[Any], str], Callable[..., None]]:
         (layers.SoftmaxCE, "forward"): softmax_ce.forward,
         (layers.SoftmaxCE, "backward"): softmax_ce.backward,
         (optim.Adam, "change"): adam.change,
+        **{(kind, "length"): norm.length for kind in (optim.SGD, optim.RMSprop, optim.Adam)},
+        (choices.Choice, "draw"): choice.draw,
     }

@@ -13,7 +13,7 @@ from numba.core import event
 from numba.extending import overload
 
 F = TypeVar("F", bound=Callable[..., Any])
-SECONDS = 60  # that all kernels of a model take at first, roughly
+SECONDS = 30  # that the kernels of a model take at first, roughly
 
 # Sums may be reordered, which vectors need; NaN and infinity keep their meaning.
 OPTIONS: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}

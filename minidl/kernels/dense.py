@@ -19,8 +19,8 @@ Array = NDArray[Any]
 
 def forward(layer: Dense, x: Array, W: Array, b: Array, y: Array) -> None:
     """As Dense.forward."""
-    x, y = flat_input(x), rows(y)
-    threads.in_shares(len(y), len(y) * W.size, lambda lo, hi: map_rows(x[lo:hi], W, b, y[lo:hi]))
+    y = rows(y)
+    threads.in_shares(len(y), len(y) * W.size, partial(map_rows, flat_input(x), W, b, y))
 
 
 def backward(layer: Dense, x: Array, W: Array, dy: Array, dW: Array, db: Array, dx: Array | None) -> None:
@@ -39,9 +39,9 @@ def flat_input(x: Array | OneHotRows) -> Array:
 
 
 @kernel
-def map_rows(x: Array, W: Array, b: Array, y: Array) -> None:
-    """y = x W + b."""
-    affine(x, W, b, y)
+def map_rows(x: Array, W: Array, b: Array, y: Array, lo: int, hi: int) -> None:
+    """y = x W + b, for some rows."""
+    affine(x[lo:hi], W, b, y[lo:hi])
 
 
 @kernel

@@ -15,13 +15,13 @@ from minidl.kernels.functions import sigmoid, tanh
 from minidl.kernels.product import pack, packed_size
 from minidl.kernels.recurrent import (
     add_product,
-    add_weight_gradient,
     input_share,
     packed_input,
     prepared,
     product_back,
     run_length,
     sum_over_threads,
+    weight_gradient,
 )
 from minidl.layers.gru import GRU
 
@@ -62,7 +62,6 @@ def backward(
     kept: Array,
     Wu: Array,
     dy: Array,
-    a: Array,
     dh: Array,
     dx: Array | None,
     dWx: Array,
@@ -146,7 +145,7 @@ def sequence_back(
     dinput, drecurrent = np.empty((run * B, kH), dy.dtype), np.empty((run * B, kH), dy.dtype)
     packed_d = np.empty(packed_size(run * B, kH, dy.itemsize), dy.dtype)
     direct = np.empty((B, h.shape[2]), dy.dtype)
-    dh[lo:hi], dWx[...], dWh[...], db[...], dbh[...] = 0, 0, 0, 0, 0
+    dh[lo:hi], db[...], dbh[...] = 0, 0, 0
     for stop in range(T, 0, -run):
         start = max(0, stop - run)
         for t in range(stop - 1, start - 1, -1):
@@ -155,15 +154,16 @@ def sequence_back(
             for n in range(B):
                 m = lo + n
                 step_back(gates[t, m], s[t, m], h[t, m], dy[t, m], dh[m], direct[n], to_input[n], to_past[n])
-            product_back(to_past, Wh, packed, dh[lo:hi])
-            dh[lo:hi] += direct
+            if t > 0:
+                product_back(to_past, Wh, packed, dh[lo:hi])
+                dh[lo:hi] += direct
             if len(dx):
                 product_back(to_input, Wx, packed_x, dx[t, lo:hi])
         depth = (stop - start) * B
         pack(drecurrent[:depth], packed_d, 0, depth)
-        add_weight_gradient(h, start, stop, lo, hi, drecurrent[:depth], packed_d, dWh)
+        weight_gradient(h, start, stop, lo, hi, drecurrent[:depth], packed_d, dWh, stop < T)
         pack(dinput[:depth], packed_d, 0, depth)
-        add_weight_gradient(x, start, stop, lo, hi, dinput[:depth], packed_d, dWx)
+        weight_gradient(x, start, stop, lo, hi, dinput[:depth], packed_d, dWx, stop < T)
         add_rows(dinput[:depth], db)
         add_rows(drecurrent[:depth], dbh)
 

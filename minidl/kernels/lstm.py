@@ -15,13 +15,13 @@ from minidl.kernels.functions import sigmoid, tanh
 from minidl.kernels.product import pack, packed_size
 from minidl.kernels.recurrent import (
     add_product,
-    add_weight_gradient,
     input_share,
     packed_input,
     prepared,
     product_back,
     run_length,
     sum_over_threads,
+    weight_gradient,
 )
 from minidl.layers.lstm import LSTM
 
@@ -146,7 +146,7 @@ def sequence_back(
     run, packed, packed_x = run_length(B, T), prepared(Wh.T, B > 1), prepared(Wx.T, len(dx) > 0 and B > 1)
     d = np.empty((run * B, kH), dy.dtype)
     packed_d = np.empty(packed_size(run * B, kH, dy.itemsize), dy.dtype)
-    dh[lo:hi], dc[lo:hi], dWx[...], dWh[...], db[...] = 0, 0, 0, 0, 0
+    dh[lo:hi], dc[lo:hi], db[...] = 0, 0, 0
     for stop in range(T, 0, -run):
         start = max(0, stop - run)
         for t in range(stop - 1, start - 1, -1):
@@ -156,12 +156,13 @@ def sequence_back(
                 m = lo + n
                 step_back(gates[t, m], c[t, m], tanh_c[t, m], dy[t, m], dh[m], dc[m], rows[n])
             pack(rows, packed_d, row, (stop - start) * B)
-            product_back(rows, Wh, packed, dh[lo:hi])
+            if t > 0:
+                product_back(rows, Wh, packed, dh[lo:hi])
             if len(dx):
                 product_back(rows, Wx, packed_x, dx[t, lo:hi])
         all_rows = d[: (stop - start) * B]
-        add_weight_gradient(h, start, stop, lo, hi, all_rows, packed_d, dWh)
-        add_weight_gradient(x, start, stop, lo, hi, all_rows, packed_d, dWx)
+        weight_gradient(h, start, stop, lo, hi, all_rows, packed_d, dWh, stop < T)
+        weight_gradient(x, start, stop, lo, hi, all_rows, packed_d, dWx, stop < T)
         add_rows(all_rows, db)
 
 

@@ -112,15 +112,25 @@ def rows_of(x: Array, start: int, stop: int, lo: int, hi: int) -> Array:
     return rows
 
 
-def add_weight_gradient(x: Array, start: int, stop: int, lo: int, hi: int, d: Array, packed: Array, dW: Array) -> None:
-    """dW += xᵀ d for some steps and sequences of x, where `packed` holds d too."""
+def weight_gradient(
+    x: Array, start: int, stop: int, lo: int, hi: int, d: Array, packed: Array, dW: Array, add: bool
+) -> None:
+    """dW = xᵀ d, or dW += xᵀ d, for some steps and sequences of x, where `packed` holds d too."""
     raise NotImplementedError
 
 
-@by_type(add_weight_gradient)
-def _add_weight_gradient(x: Any, start: Any, stop: Any, lo: Any, hi: Any, d: Any, packed: Any, dW: Any) -> Any:
+@by_type(weight_gradient)
+def _weight_gradient(x: Any, start: Any, stop: Any, lo: Any, hi: Any, d: Any, packed: Any, dW: Any, add: Any) -> Any:
     if isinstance(x.dtype, types.Integer):
-        return lambda x, start, stop, lo, hi, d, packed, dW: scatter(rows_of(x, start, stop, lo, hi), d, dW)
-    return lambda x, start, stop, lo, hi, d, packed, dW: transposed_times(
-        rows_of(x, start, stop, lo, hi), packed, dW, True
+        return _looked_up_gradient
+    return lambda x, start, stop, lo, hi, d, packed, dW, add: transposed_times(
+        rows_of(x, start, stop, lo, hi), packed, dW, add
     )
+
+
+def _looked_up_gradient(
+    x: Array, start: int, stop: int, lo: int, hi: int, d: Array, packed: Array, dW: Array, add: bool
+) -> None:
+    if not add:
+        dW[...] = 0
+    scatter(rows_of(x, start, stop, lo, hi), d, dW)

@@ -15,13 +15,13 @@ from minidl.kernels.functions import tanh
 from minidl.kernels.product import pack, packed_size
 from minidl.kernels.recurrent import (
     add_product,
-    add_weight_gradient,
     input_share,
     packed_input,
     prepared,
     product_back,
     run_length,
     sum_over_threads,
+    weight_gradient,
 )
 from minidl.layers.rnn import RNN
 
@@ -109,7 +109,7 @@ def sequence_back(
     da = np.empty((run * B, H), dy.dtype)
     packed_da = np.empty(packed_size(run * B, H, dy.itemsize), dy.dtype)
     zero, one = dy.dtype.type(0), dy.dtype.type(1)
-    dh[lo:hi], dWx[...], dWh[...], db[...] = 0, 0, 0, 0
+    dh[lo:hi], db[...] = 0, 0
     for stop in range(T, 0, -run):
         start = max(0, stop - run)
         for t in range(stop - 1, start - 1, -1):
@@ -121,10 +121,11 @@ def sequence_back(
                     slope = one - out[j] * out[j] if with_tanh else (one if out[j] > zero else zero)
                     below[j] = (later[j] + above[j]) * slope
             pack(rows, packed_da, row, (stop - start) * B)
-            product_back(rows, Wh, packed, dh[lo:hi])
+            if t > 0:
+                product_back(rows, Wh, packed, dh[lo:hi])
             if len(dx):
                 product_back(rows, Wx, packed_x, dx[t, lo:hi])
         all_rows = da[: (stop - start) * B]
-        add_weight_gradient(h, start, stop, lo, hi, all_rows, packed_da, dWh)
-        add_weight_gradient(x, start, stop, lo, hi, all_rows, packed_da, dWx)
+        weight_gradient(h, start, stop, lo, hi, all_rows, packed_da, dWh, stop < T)
+        weight_gradient(x, start, stop, lo, hi, all_rows, packed_da, dWx, stop < T)
         add_rows(all_rows, db)

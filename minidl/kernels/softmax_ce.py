@@ -20,8 +20,8 @@ PER_NUMBER = 50  # multiplications that an exponential function and what is arou
 
 def forward(layer: SoftmaxCE, logits: Array, targets: Array, p: Array, weight: Array, y: Array) -> None:
     """As SoftmaxCE.forward."""
-    weigh(targets.reshape(-1), weight.reshape(-1), layer.reduction == "mean")
-    compute = partial(loss, rows(logits), targets.reshape(-1), rows(p), weight.reshape(-1), layer.label_smoothing)
+    mean, smoothing = layer.reduction == "mean", layer.label_smoothing
+    compute = partial(loss, rows(logits), targets.reshape(-1), rows(p), weight.reshape(-1), mean, smoothing)
     y[...] = sum(threads.in_shares(targets.size, PER_NUMBER * p.size, compute))
 
 
@@ -34,27 +34,28 @@ def backward(layer: SoftmaxCE, targets: Array, p: Array, weight: Array, dy: Arra
 
 
 @kernel
-def weigh(targets: Array, weight: Array, mean: bool) -> None:
-    """What each target counts: 0 where it is ignored, else 1 / n."""
-    counted = 0
-    for n in range(len(targets)):
-        counted += targets[n] >= 0
-    share = 1 / max(counted, 1) if mean else 1.0
-    for n in range(len(targets)):
-        weight[n] = share if targets[n] >= 0 else 0
-
-
-@kernel
-def loss(logits: Array, targets: Array, p: Array, weight: Array, smoothing: float, lo: int, hi: int) -> float:
-    """The loss of some rows; p is left for the way back."""
-    total = 0.0
+def loss(
+    logits: Array, targets: Array, p: Array, weight: Array, mean: bool, smoothing: float, lo: int, hi: int
+) -> float:
+    """The loss of some rows; p and weight are left for the way back."""
+    share, total = 1 / max(counted(targets), 1) if mean else 1.0, 0.0
     for n in range(lo, hi):
+        weight[n] = share if targets[n] >= 0 else 0
         log_sum = softmax_row(logits[n], p[n])
         expected = (1 - smoothing) * logits[n, targets[n]]
         if smoothing > 0:
             expected += smoothing * logits[n].mean()
         total += weight[n] * (log_sum - expected)
     return total
+
+
+@part
+def counted(targets: Array) -> int:
+    """How many targets are not ignored."""
+    count = 0
+    for n in range(len(targets)):
+        count += targets[n] >= 0
+    return count
 
 
 @part

@@ -98,18 +98,13 @@ class _Tile:
     def put(self, sums: list[Any], c: Any, ldc: Any, width: Any, add: Any) -> None:
         """Write the sums to C, or add them to what is there."""
         builder = self.builder
-        masks = [None if width is None else self.mask(width, v) for v in range(self.vectors)]
-        targets = []
-        for m, v in self.places:
-            element = builder.add(builder.mul(ldc, _int(m)), _int(v * self.lanes))
-            targets.append((builder.gep(c, [element]), masks[v]))
-        with builder.if_else(add) as (adding, replacing):
-            with adding:
-                for total, target in zip(sums, targets, strict=True):
-                    self.store(builder.fadd(self.load(*target), total), *target)
-            with replacing:
-                for total, target in zip(sums, targets, strict=True):
-                    self.store(total, *target)
+        existing = [None if width is None else self.within(width, v) for v in range(self.vectors)]
+        adding = self.splat(add)
+        for total, (m, v) in zip(sums, self.places, strict=True):
+            element = builder.gep(c, [builder.add(builder.mul(ldc, _int(m)), _int(v * self.lanes))])
+            mask = existing[v]
+            before = self.load(element, adding if mask is None else builder.and_(adding, mask))
+            self.store(builder.fadd(before, total), element, mask)
 
     def splat(self, number: Any) -> Any:
         """A vector that holds one number in every lane."""
@@ -118,7 +113,7 @@ class _Tile:
         everywhere = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(single, nothing, everywhere)
 
-    def mask(self, width: Any, v: int) -> Any:
+    def within(self, width: Any, v: int) -> Any:
         """Which lanes of vector v lie within the width."""
         columns = range(v * self.lanes, (v + 1) * self.lanes)
         return self.builder.icmp_signed(
