@@ -97,7 +97,7 @@ def read_archive(path: FilePath) -> Archive:
         raise CheckpointError(f"{path}: cannot be read ({reason}); {_NAME}") from error
 
 
-def _pack(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> bytes:
+def _pack(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> memoryview:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as members:
         members.writestr(_member(_META), _format_meta(meta))
@@ -106,9 +106,9 @@ def _pack(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> bytes:
             with members.open(_member(f"{name}.npy", plain.nbytes), "w") as member:
                 npy.write_array(member, plain, version=(1, 0), allow_pickle=False)
         members.comment = bytes(_SEAL_SIZE)
-    with buffer.getbuffer() as view:
-        view[-_SEAL_SIZE:] = _digest([view[:-_SEAL_SIZE]])
-    return buffer.getvalue()
+    packed = buffer.getbuffer()
+    packed[-_SEAL_SIZE:] = _digest([packed[:-_SEAL_SIZE]])
+    return packed
 
 
 def _digest(chunks: Iterable[bytes | memoryview]) -> bytes:

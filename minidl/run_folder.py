@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from minidl.checkpoint_folder import CheckpointFolder
 from minidl.errors import CheckpointError, StorageError, suggest
 from minidl.storage import refusing, sweep, write_whole
 
+logger = logging.getLogger("minidl")
 NUMBER = re.compile(r"\d{3,}")
 
 
@@ -53,7 +55,7 @@ class RunFolder:
 
     @classmethod
     def find(cls, runs: Path, name: str, number: int | None = None) -> RunFolder:
-        """The newest run of a name, or the one with this number."""
+        """The newest run of a name that has a checkpoint, or the one with this number."""
         found = {run.number: run for run in list_runs(runs / name)}
         if not found:
             known = sorted(path.name for path in runs.iterdir()) if runs.is_dir() else []
@@ -62,7 +64,8 @@ class RunFolder:
             )
         if number is not None and number not in found:
             raise CheckpointError(f"there is no run {number} of {name!r} (there are: {', '.join(map(str, found))})")
-        return found[number if number is not None else max(found)]
+        begun = [number for number, run in found.items() if run.checkpoints.files()]
+        return found[max(begun or found) if number is None else number]
 
     def lock(self) -> RunFolder:
         """Keep other processes out until the `with` of this folder ends; StorageError where another one is in."""
@@ -75,6 +78,10 @@ class RunFolder:
                 raise StorageError(
                     f"{self.path}: another process is training in this folder; wait for it, or start a new run"
                 ) from None
+            except OSError as error:  # as on some drives in the network
+                logger.warning(
+                    "%s cannot be locked (%s): do not train twice in it at a time", self.path, error.strerror
+                )
         sweep(self.path)
         return self
 

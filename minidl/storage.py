@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +16,12 @@ from minidl.errors import StorageError, suggest
 
 FilePath: TypeAlias = str | os.PathLike[str]
 
+# How file systems say that they never can, rather than that they could not.
+_UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
 _TEMPORARY = re.compile(r"\.minidl-[0-9a-f]{16}\.tmp")
 
 
-def write_whole(path: FilePath, data: bytes) -> None:
+def write_whole(path: FilePath, data: bytes | memoryview) -> None:
     """Put a file in place as a whole or not at all, even if the process or the power dies.
 
     A link is followed. Raises StorageError with the errno of the fault; then the older file is
@@ -45,11 +48,19 @@ def write_whole(path: FilePath, data: bytes) -> None:
 
 
 def link_whole(path: FilePath, name: str) -> None:
-    """Let a link point to the file of this name beside it; at no moment is there no link."""
+    """Let a link point to the file of this name beside it; at no moment is there no link.
+
+    Where the file system has no links, as on some drives in the network, it is a copy.
+    """
     target = Path(path)
     with refusing(target):
         with _temporary(target) as temporary:
-            os.symlink(name, temporary)
+            try:
+                os.symlink(name, temporary)
+            except OSError as error:
+                if error.errno not in _UNKNOWN:
+                    raise
+                shutil.copyfile(target.with_name(name), temporary)
             os.replace(temporary, target)
         _sync_folder(target.parent)
 
@@ -98,7 +109,7 @@ def _sync_folder(folder: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # how some network file systems say that they never can
+        if error.errno not in _UNKNOWN:
             raise
     finally:
         os.close(descriptor)

@@ -38,7 +38,7 @@ def surroundings() -> dict[str, Any]:
         "versions": versions,
         "kernels": in_use(),
         "threads": threads.in_use(),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
     }
@@ -58,5 +58,5 @@ def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor()
+        return platform.machine()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,12 @@ from runs import Ended, launch, minidl_run, run, the_run, write_experiment
 from minidl import Input, Model
 from minidl.archive import read_archive, write_archive
 from minidl.capacity import OutOfMemory, available_memory, require
+from minidl.choice import Choice
 from minidl.cli.main import main
 from minidl.data import from_arrays
 from minidl.errors import CheckpointError, NumericsError
 from minidl.layers import LSTM, MSE, Dense, OneHot, SigmoidCE, SoftmaxCE
 from minidl.optim import SGD
-from minidl.sampling import Choice
 from minidl.trainer import Trainer
 
 DIVERGING = {"optimizer": {"type": "SGD", "lr": 3e38}, "train__checkpoint_every": {"steps": 1}}
@@ -219,18 +222,22 @@ def test_a_window_that_does_not_fit_is_refused_in_python() -> None:
         model.forward(x=np.broadcast_to(np.zeros((1, 1, 1), np.float32), (steps, 1, 1)))
 
 
-def test_an_allocation_that_the_system_refuses(tmp_path: Path) -> None:
-    """Below the size that is asked about, the system is asked itself."""
+REFUSED = """
+import numpy as np
+from test_faults_numbers import Dense, Input, Model, limit
+model = Model(outputs={"y": Dense(1000, name="dense")(Input("x", depth=1))})
+limit(more=20_000_000)
+model.forward(x=np.zeros((15000, 1, 1), np.float32))
+"""
 
-    def work() -> int:
-        model = Model(outputs={"y": Dense(1000, name="dense")(Input("x", depth=1))})
-        limit(more=20_000_000)
-        with pytest.raises(OutOfMemory, match=r"take 0\.1 GB, .* dense/y \(15000, 1, 1000\) 0\.1 GB"):
-            model.forward(x=np.zeros((15000, 1, 1), np.float32))
-        return 0
 
-    ended = launch(tmp_path, work).wait()
-    assert ended.code == 0, ended.err
+def test_an_allocation_that_the_system_refuses() -> None:
+    """Below the size that is asked about, the system is asked itself; in a process that has no memory to spare."""
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": f"{here}:{here.parent}"}
+    command = [sys.executable, "-c", REFUSED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert re.search(r"OutOfMemory: .* take 0\.1 GB, .* dense/y \(15000, 1, 1000\) 0\.1 GB", done.stderr), done.stderr
 
 
 def test_small_wishes_are_not_questioned() -> None:

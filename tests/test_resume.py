@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -361,7 +362,7 @@ def test_a_timed_run_counts_the_time_before_it_was_cut(tmp_path: Path) -> None:
     child = launch(tmp_path, lambda: minidl_run("tiny.yaml"))
     metrics = tmp_path / "runs" / "tiny" / "001" / "metrics.jsonl"
     while not metrics.exists():
-        os.sched_yield()
+        time.sleep(0.01)
     child.send(signal.SIGINT)
     assert child.wait().code == 130
     before = read_archive(the_run(tmp_path).checkpoints.path / "last").meta["progress"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import shutil
@@ -111,6 +113,16 @@ def test_which_run_is_meant(tmp_path: Path) -> None:
         model_file("tinny", runs)
 
 
+def test_resuming_passes_over_runs_that_never_began(tmp_path: Path) -> None:
+    write_experiment(tmp_path, **QUICK)
+    assert run(tmp_path, "tiny.yaml").code == 0
+    with RunFolder.create(tmp_path / "runs", "tiny") as empty:
+        assert empty.number == 2
+    ended = run(tmp_path, "tiny.yaml", "--resume", "train.steps=8")
+    assert ended.code == 0
+    assert "going on from runs/tiny/001/checkpoints/step-00000006.npz" in ended.err
+
+
 # --- checkpoints
 
 
@@ -150,6 +162,24 @@ def test_killed_at_every_call_of_saving_and_rotating(tmp_path: Path) -> None:
         shutil.rmtree(folder.path)
         shutil.copytree(tmp_path / "before", folder.path, symlinks=True)
     assert call > 300
+
+
+def test_a_file_system_without_links_and_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on drives in the network: copies in the place of links, a warning in the place of a lock."""
+
+    def unknown(*_arguments: object) -> None:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr(os, "symlink", unknown)
+    monkeypatch.setattr(fcntl, "flock", unknown)
+    with RunFolder.create(tmp_path, "demo") as run_folder:
+        folder = run_folder.checkpoints
+        for step in (10, 20, 30, 40):
+            save(folder, step, best=step == 10)
+            folder.rotate(keep=2)
+        assert names(folder.path) == {"step-00000030.npz", "step-00000040.npz", "best", "last"}
+        assert [read_archive(folder.path / name).meta["step"] for name in ("best", "last")] == [10, 40]
+        assert model_file("demo", tmp_path) == folder.path / "best"
 
 
 def test_going_back_sets_the_links_as_they_were(tmp_path: Path) -> None:

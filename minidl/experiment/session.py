@@ -100,8 +100,10 @@ def _nothing_left(folder: RunFolder, trainer: Trainer) -> Outcome:
 def _check_memory(experiment: Experiment) -> None:
     """Refuse a run that would be killed for want of memory before it has a folder."""
     shapes = {name: array.shape for name, array in experiment.dataset.train.batch(0).inputs.items()}
-    slots = len(experiment.optimizer.slots) * experiment.model.weights.flat.nbytes
-    experiment.model.executor.require(shapes, more=slots)
+    weights = experiment.model.weights.flat.nbytes
+    slots = len(experiment.optimizer.slots) * weights
+    checkpoint = weights + slots
+    experiment.model.executor.require(shapes, more=slots + checkpoint)
 
 
 def _changes(experiment: Experiment, archive: Archive, path: Path) -> dict[str, str]:
