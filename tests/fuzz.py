@@ -85,6 +85,7 @@ class Targets:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "text.txt").write_text(TEXT)
+        (folder / "book.txt").write_text(TEXT * 100)  # long enough for the shipped experiments
         self.trainer = trainer(folder)
         self.trainer.run()
         arrays, self.meta = capture(self.trainer)
@@ -104,7 +105,7 @@ class Targets:
 
     def _experiments(self) -> list[bytes]:
         shipped = [path.read_text() for path in sorted((Path(__file__).parent.parent / "experiments").glob("*.yaml"))]
-        few = [text.replace("pydoc_topics", "text.txt") for text in shipped if "pydoc_topics" in text]
+        few = [text.replace("pydoc_topics", "book.txt") for text in shipped if "pydoc_topics" in text]
         return [(self.folder / "sound.yaml").read_bytes(), *(text.encode() for text in few)]
 
     def _arrays(self) -> list[bytes]:
