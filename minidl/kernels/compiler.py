@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import cache, wraps
-from pathlib import Path
+from functools import wraps
 from typing import Any, TypeVar, cast
 
 from numba import njit
 from numba.core import event
 from numba.extending import overload
 
+from minidl.kernels.disk_cache import DiskCache
+
 F = TypeVar("F", bound=Callable[..., Any])
+_names: set[tuple[str, str]] = set()
 SECONDS = 30  # that the kernels of a model take at first, roughly
 
 # Sums may be reordered, which vectors need; NaN and infinity keep their meaning.
@@ -21,23 +23,37 @@ OPTIONS: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", 
 
 def part(function: F) -> F:
     """A piece of kernels, compiled as a part of each."""
+    _take_name(function)
     return cast(F, njit(**OPTIONS)(function))
+
+
+def variant(*choices: object) -> Callable[[F], F]:
+    """A piece that a function makes several times over: `part`, with these choices in its name."""
+
+    def named(function: F) -> F:
+        function.__qualname__ = "_".join(map(str, (function.__name__, *choices)))
+        return part(function)
+
+    return named
 
 
 def kernel(function: F) -> F:
     """A function that Python calls, compiled at its first call and kept on disk."""
-    compiled = njit(cache=True, **OPTIONS)(function)
-    _drop_outdated(compiled.stats.cache_path)
+    _take_name(function)
+    compiled = njit(**OPTIONS)(function)
+    compiled._cache = DiskCache(function)
     return cast(F, compiled)
 
 
-@cache
-def _drop_outdated(folder: str | None) -> None:
-    """Forget what was compiled before any file of kernels changed: numba itself looks at one file only."""
-    changed = max(path.stat().st_mtime_ns for path in Path(__file__).parent.glob("*.py"))
-    for index in Path(folder).glob("*.nbi") if folder else ():
-        if index.stat().st_mtime_ns < changed:
-            index.unlink(missing_ok=True)
+def _take_name(function: Callable[..., Any]) -> None:
+    """No two pieces may have one name: numba tells them apart by a number that it counts in each process anew.
+
+    Code from the disk comes with the numbers of the process that compiled it, and would call a namesake.
+    """
+    name = (function.__module__, function.__qualname__)
+    if name in _names:
+        raise ValueError(f"{'.'.join(name)} is compiled already: numba needs another __qualname__, see variant")
+    _names.add(name)
 
 
 def by_type(function: Callable[..., Any]) -> Callable[[F], F]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.kernels.compiler import by_type, part
+from minidl.kernels.compiler import by_type, part, variant
 from minidl.kernels.tile import ROWS, VECTOR, tile
 
 Array = NDArray[Any]
@@ -24,7 +24,7 @@ def _panel(vectors: int, *, by_columns: bool, edge: bool) -> Callable[..., None]
     """C[:, n:n + width] from a panel of B, which begins at P[p]; A begins at its element a."""
     tall, two, one = (tile(rows, vectors, by_columns=by_columns, edge=edge) for rows in (ROWS, 2, 1))
 
-    @part
+    @variant(vectors, by_columns, edge)
     def panel(A: Array, a: int, P: Array, p: int, C: Array, n: int, depth: int, width: int, add: bool) -> None:
         M, ldc = C.shape[0], C.strides[0] // C.itemsize
         lda = A.strides[0] // A.itemsize
@@ -48,7 +48,7 @@ def _panels(*, by_columns: bool) -> Callable[..., None]:
     wide = _panel(2, by_columns=by_columns, edge=True)
     narrow = _panel(1, by_columns=by_columns, edge=True)
 
-    @part
+    @variant(by_columns)
     def panels(A: Array, k0: int, P: Array, C: Array, n0: int, n1: int, depth: int, add: bool) -> None:
         lanes = VECTOR // C.itemsize
         a = k0 * (A.strides[0] // A.itemsize) if by_columns else k0
@@ -139,8 +139,8 @@ def transposed_times(A: Array, P: Array, C: Array, add: bool) -> None:
     _along_columns(A, 0, P, C, 0, C.shape[1], A.shape[0], add)
 
 
-def _multiplication(panels: Callable[..., None]) -> Callable[[Array, Array, Array, bool], None]:
-    @part
+def _multiplication(panels: Callable[..., None], *, by_columns: bool) -> Callable[[Array, Array, Array, bool], None]:
+    @variant(by_columns)
     def multiplication(A: Array, B: Array, C: Array, add: bool) -> None:
         K, N = B.shape
         room = np.empty(packed_size(min(K, DEPTH), min(N, WIDTH), C.itemsize), C.dtype)
@@ -154,8 +154,8 @@ def _multiplication(panels: Callable[..., None]) -> Callable[[Array, Array, Arra
     return multiplication
 
 
-multiply = _multiplication(_along_rows)  # C = A B, or C += A B where the last argument is true
-transposed_multiply = _multiplication(_along_columns)  # C = Aᵀ B, or C += Aᵀ B
+multiply = _multiplication(_along_rows, by_columns=False)  # C = A B, or C += A B where the last argument is true
+transposed_multiply = _multiplication(_along_columns, by_columns=True)  # C = Aᵀ B, or C += Aᵀ B
 
 
 @part
