@@ -1,7 +1,7 @@
 """Threads that share the rows of a batch: each computes its own sequences, in code that needs no interpreter.
 
-Rows do not depend on each other, so outputs are the same to the bit for any number of threads. Gradients of weights
-are sums over rows, and are summed thread by thread: the same to the bit for the same number of threads.
+Rows do not depend on each other, and what is summed over rows is summed in shares that do not depend on the threads
+(`fixed_bounds`): all numbers are the same to the bit for any number of threads.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from minidl.errors import UsageError
 
 T = TypeVar("T")
 WORTH_A_THREAD = 2_000_000  # multiplications: below that, waking a thread takes longer than the work
+ROWS_OF_A_SHARE, MOST_SHARES = 10, 8  # at the least, and at the most, in a sum
 
 
 class Team:
@@ -87,19 +88,31 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_shares(count: int, work: float, call: Callable[[int, int], T]) -> list[T]:
+def in_shares(count: int, work: float, call: Callable[[int, int], T], *, least: int = 1) -> list[T]:
     """Call with (0, k), (k, ..), ..., (.., count): as many shares as there are threads and the work is worth.
 
-    work: multiplications in all.
+    work: multiplications in all. least: the size of the smallest share.
 
     >>> in_shares(5, 1e9, lambda start, stop: list(range(start, stop)))
     [[0, 1, 2, 3, 4]]
     """
-    parts = min(_team.size, count, int(work / WORTH_A_THREAD)) if _team.size > 1 else 1
+    parts = min(_team.size, count // least, int(work / WORTH_A_THREAD)) if _team.size > 1 else 1
     if parts <= 1:
         return [call(0, count)]
     bounds = [count * part // parts for part in range(parts + 1)]
     return _team.run([_share(call, start, stop) for start, stop in pairwise(bounds)])
+
+
+def fixed_bounds(rows: int, work: float) -> list[int]:
+    """Where rows are cut into shares for sums: 0, ..., rows. A power of two of them, by the size of the work only.
+
+    >>> fixed_bounds(64, 1e9), fixed_bounds(21, 1e9), fixed_bounds(64, 1e3)
+    ([0, 16, 32, 48, 64], [0, 10, 21], [0, 64])
+    """
+    count = 1
+    while count < MOST_SHARES and rows >= 2 * count * ROWS_OF_A_SHARE and work >= 2 * count * WORTH_A_THREAD:
+        count *= 2
+    return [rows * share // count for share in range(count + 1)]
 
 
 def _share(call: Callable[[int, int], T], start: int, stop: int) -> Callable[[], T]:

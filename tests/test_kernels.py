@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from contract import CHECKS, SIZES, WIRINGS, Wiring, assert_close, feeds_of, model_of, run
 
-from minidl import kernels, threads
+from minidl import Input, Layer, Model, kernels, threads
 from minidl.errors import UsageError
-from minidl.layers import LSTM
+from minidl.layers import GRU, LSTM, RNN, Dense, Embedding, SoftmaxCE
 from minidl.optim import Adam
 
 pytest.importorskip("numba", reason="the compiled kernels are the extra [fast]")
@@ -81,3 +81,31 @@ def test_an_unknown_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(kernels.VARIABLE, "numbaa")
     with pytest.raises(UsageError, match=r"MINIDL_KERNELS: there are no kernels 'numbaa'; did you mean 'numba'"):
         kernels.in_use()
+
+
+@pytest.mark.parametrize("layer", [RNN(40), GRU(40), LSTM(40)], ids=lambda layer: layer.type_name())
+@pytest.mark.parametrize("B", [2, 53])
+def test_any_number_of_threads_gives_the_same_bits(layer: Layer, B: int, compiled: None) -> None:
+    """Sums are cut where the work says, not where the threads are."""
+    ids, targets = (Input(name, dtype="int", depth=30) for name in ("ids", "targets"))
+    outputs = {"logits": Dense(30)(layer(Embedding(20)(ids)))}
+    feeds = np.random.default_rng(0).integers(30, size=(2, 60, B))
+    found = []
+    for count in (1, 2, 3, 7):
+        threads.use(count)
+        model = Model(SoftmaxCE()(outputs["logits"], targets), outputs)
+        results = model.forward(ids=feeds[0], targets=feeds[1])
+        model.backward()
+        found.append([results["loss"], results["logits"].tobytes(), model.executor.gradient.tobytes()])
+    assert all(one == found[0] for one in found)
+
+
+def test_the_work_is_shared(compiled: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above would say nothing of threads that get nothing to do."""
+    parts: list[int] = []
+    monkeypatch.setattr(threads.Team, "run", lambda team, calls: parts.append(len(calls)) or [call() for call in calls])
+    threads.use(4)
+    model = Model(outputs={"y": LSTM(40)(Input("x", depth=8))})
+    model.forward(x=np.ones((60, 53, 8)))
+    model.backward(y=1.0)
+    assert parts == [4, 4]

@@ -20,7 +20,8 @@ Array = NDArray[Any]
 def forward(layer: Dense, x: Array, W: Array, b: Array, y: Array) -> None:
     """As Dense.forward."""
     y = rows(y)
-    threads.in_shares(len(y), len(y) * W.size, partial(map_rows, flat_input(x), W, b, y))
+    compute = partial(map_rows, flat_input(x), W, b, y)
+    threads.in_shares(len(y), len(y) * W.size, compute, least=2)  # a single row is computed another way
 
 
 def backward(layer: Dense, x: Array, W: Array, dy: Array, dW: Array, db: Array, dx: Array | None) -> None:

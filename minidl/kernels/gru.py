@@ -9,19 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl import threads
-from minidl.kernels.affine import add_rows, as_kernels_take_it, or_empty
+from minidl.kernels.affine import as_kernels_take_it, or_empty
 from minidl.kernels.compiler import kernel, part
 from minidl.kernels.functions import sigmoid, tanh
-from minidl.kernels.product import pack, packed_size
 from minidl.kernels.recurrent import (
     add_product,
+    bias_gradient,
     input_share,
+    pack_shares,
     packed_input,
     prepared,
     product_back,
-    run_length,
-    sum_over_threads,
-    weight_gradient,
+    room_for_shares,
+    run_gradient,
+    step_gradient,
+    sum_over_shares,
 )
 from minidl.layers.gru import GRU
 
@@ -74,7 +76,7 @@ def backward(
     Wu = layer.recurrent_weights(Wh, kept, Wu, training)
     x, dx = as_kernels_take_it(x), or_empty(dx, dy)
     compute = partial(sequence_back, x, Wx, Wu, h, gates, s, dy, dh, dx)
-    sum_over_threads((dWx, dWh, db, dbh), h.shape[1], 2 * gates.size * layer.units, compute)
+    sum_over_shares((dWx, dWh, db, dbh), h.shape[1], 2 * gates.size * layer.units, compute)
     layer.mask_gradient(dWh, kept, training)
 
 
@@ -93,7 +95,7 @@ def sequence(
     hi: int,
 ) -> None:
     """All steps forward, for some sequences of a batch."""
-    many = hi - lo > 1
+    many = gates.shape[1] > 1
     packed, packed_x = prepared(Wh, many), packed_input(x, Wx, many)
     for t in range(len(gates)):
         input_share(x[t, lo:hi], Wx, packed_x, b, gates[t, lo:hi])
@@ -135,22 +137,21 @@ def sequence_back(
     dWh: Array,
     db: Array,
     dbh: Array,
-    lo: int,
-    hi: int,
+    bounds: Array,
+    run: int,
 ) -> None:
     """All steps backward: run by run, so that weight gradients use rows that are still in the cache."""
     T, _, kH = gates.shape
-    B = hi - lo
-    run, packed, packed_x = run_length(B, T), prepared(Wh.T, B > 1), prepared(Wx.T, len(dx) > 0 and B > 1)
-    dinput, drecurrent = np.empty((run * B, kH), dy.dtype), np.empty((run * B, kH), dy.dtype)
-    packed_d = np.empty(packed_size(run * B, kH, dy.itemsize), dy.dtype)
+    lo, hi, run = bounds[0], bounds[-1], min(run, T)
+    B, many = hi - lo, gates.shape[1] > 1
+    packed, packed_x = prepared(Wh.T, many), prepared(Wx.T, len(dx) > 0 and many)
+    to_input, to_past = np.empty((B, kH), dy.dtype), np.empty((B, kH), dy.dtype)
+    packed_input_d, packed_past_d = room_for_shares(bounds, run, kH, dy), room_for_shares(bounds, run, kH, dy)
     direct = np.empty((B, h.shape[2]), dy.dtype)
     dh[lo:hi], db[...], dbh[...] = 0, 0, 0
     for stop in range(T, 0, -run):
         start = max(0, stop - run)
         for t in range(stop - 1, start - 1, -1):
-            row = (t - start) * B
-            to_input, to_past = dinput[row : row + B], drecurrent[row : row + B]
             for n in range(B):
                 m = lo + n
                 step_back(gates[t, m], s[t, m], h[t, m], dy[t, m], dh[m], direct[n], to_input[n], to_past[n])
@@ -159,13 +160,13 @@ def sequence_back(
                 dh[lo:hi] += direct
             if len(dx):
                 product_back(to_input, Wx, packed_x, dx[t, lo:hi])
-        depth = (stop - start) * B
-        pack(drecurrent[:depth], packed_d, 0, depth)
-        weight_gradient(h, start, stop, lo, hi, drecurrent[:depth], packed_d, dWh, stop < T)
-        pack(dinput[:depth], packed_d, 0, depth)
-        weight_gradient(x, start, stop, lo, hi, dinput[:depth], packed_d, dWx, stop < T)
-        add_rows(dinput[:depth], db)
-        add_rows(drecurrent[:depth], dbh)
+            bias_gradient(to_input, bounds, db)
+            bias_gradient(to_past, bounds, dbh)
+            step_gradient(x[t], bounds, to_input, dWx, t == T - 1)
+            pack_shares(to_input, bounds, packed_input_d, t - start, stop - start)
+            pack_shares(to_past, bounds, packed_past_d, t - start, stop - start)
+        run_gradient(h, start, stop, bounds, packed_past_d, dWh, stop < T)
+        run_gradient(x, start, stop, bounds, packed_input_d, dWx, stop < T)
 
 
 @part

@@ -9,19 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl import threads
-from minidl.kernels.affine import add_rows, as_kernels_take_it, or_empty
+from minidl.kernels.affine import as_kernels_take_it, or_empty
 from minidl.kernels.compiler import kernel, part
 from minidl.kernels.functions import sigmoid, tanh
-from minidl.kernels.product import pack, packed_size
 from minidl.kernels.recurrent import (
     add_product,
+    bias_gradient,
     input_share,
+    pack_shares,
     packed_input,
     prepared,
     product_back,
-    run_length,
-    sum_over_threads,
-    weight_gradient,
+    room_for_shares,
+    run_gradient,
+    step_gradient,
+    sum_over_shares,
 )
 from minidl.layers.lstm import LSTM
 
@@ -75,7 +77,7 @@ def backward(
     x, dx = as_kernels_take_it(x), or_empty(dx, dy)
 
     compute = partial(sequence_back, x, Wx, Wu, h, c, gates, tanh_c, dy, dh, dc, dx)
-    sum_over_threads((dWx, dWh, db), h.shape[1], 2 * gates.size * layer.units, compute)
+    sum_over_shares((dWx, dWh, db), h.shape[1], 2 * gates.size * layer.units, compute)
     layer.mask_gradient(dWh, kept, training)
 
 
@@ -93,7 +95,7 @@ def sequence(
     hi: int,
 ) -> None:
     """All steps forward, for some sequences of a batch."""
-    many = hi - lo > 1
+    many = gates.shape[1] > 1
     packed, packed_x = prepared(Wh, many), packed_input(x, Wx, many)
     for t in range(len(gates)):
         input_share(x[t, lo:hi], Wx, packed_x, b, gates[t, lo:hi])
@@ -137,33 +139,31 @@ def sequence_back(
     dWx: Array,
     dWh: Array,
     db: Array,
-    lo: int,
-    hi: int,
+    bounds: Array,
+    run: int,
 ) -> None:
     """All steps backward: run by run, so that weight gradients use rows that are still in the cache."""
     T, _, kH = gates.shape
-    B = hi - lo
-    run, packed, packed_x = run_length(B, T), prepared(Wh.T, B > 1), prepared(Wx.T, len(dx) > 0 and B > 1)
-    d = np.empty((run * B, kH), dy.dtype)
-    packed_d = np.empty(packed_size(run * B, kH, dy.itemsize), dy.dtype)
+    lo, hi, run = bounds[0], bounds[-1], min(run, T)
+    B, many = hi - lo, gates.shape[1] > 1
+    packed, packed_x = prepared(Wh.T, many), prepared(Wx.T, len(dx) > 0 and many)
+    d, packed_d = np.empty((B, kH), dy.dtype), room_for_shares(bounds, run, kH, dy)
     dh[lo:hi], dc[lo:hi], db[...] = 0, 0, 0
     for stop in range(T, 0, -run):
         start = max(0, stop - run)
         for t in range(stop - 1, start - 1, -1):
-            row = (t - start) * B
-            rows = d[row : row + B]
             for n in range(B):
                 m = lo + n
-                step_back(gates[t, m], c[t, m], tanh_c[t, m], dy[t, m], dh[m], dc[m], rows[n])
-            pack(rows, packed_d, row, (stop - start) * B)
+                step_back(gates[t, m], c[t, m], tanh_c[t, m], dy[t, m], dh[m], dc[m], d[n])
             if t > 0:
-                product_back(rows, Wh, packed, dh[lo:hi])
+                product_back(d, Wh, packed, dh[lo:hi])
             if len(dx):
-                product_back(rows, Wx, packed_x, dx[t, lo:hi])
-        all_rows = d[: (stop - start) * B]
-        weight_gradient(h, start, stop, lo, hi, all_rows, packed_d, dWh, stop < T)
-        weight_gradient(x, start, stop, lo, hi, all_rows, packed_d, dWx, stop < T)
-        add_rows(all_rows, db)
+                product_back(d, Wx, packed_x, dx[t, lo:hi])
+            bias_gradient(d, bounds, db)
+            step_gradient(x[t], bounds, d, dWx, t == T - 1)
+            pack_shares(d, bounds, packed_d, t - start, stop - start)
+        run_gradient(h, start, stop, bounds, packed_d, dWh, stop < T)
+        run_gradient(x, start, stop, bounds, packed_d, dWx, stop < T)
 
 
 @part

@@ -1,7 +1,8 @@
-"""What the kernels of RNN, GRU and LSTM share: the products of a step, and the gradients of a run of steps.
+"""What the kernels of RNN, GRU and LSTM have in common: the products of a step, and the gradients of a run of steps.
 
 A thread computes the sequences `lo` to `hi` of a batch. Weights are packed once for all steps; for a single sequence,
-where there is nothing to gain, they are used as they are.
+where there is nothing to gain, they are used as they are. Gradients of weights are summed in shares of a batch that
+do not depend on how many threads there are, and so are their bits.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from minidl import threads
-from minidl.kernels.affine import affine, flat, scatter
+from minidl.kernels.affine import add_rows, affine, flat, scatter
 from minidl.kernels.compiler import by_type, part
 from minidl.kernels.product import (
     add_vector_times,
@@ -26,20 +27,26 @@ from minidl.kernels.product import (
 )
 
 Array = NDArray[Any]
-RUN = 128  # rows of gradients that stay in the cache until all products with them are done
+RUN = 128  # rows of gradients of a share that stay in the cache until all products with them are done
 
 
-def sum_over_threads(gradients: Sequence[Array], batch: int, work: float, compute: Callable[..., None]) -> None:
-    """Let `compute(*gradients, lo, hi)` fill gradients for all sequences of a batch, in shares that are added up."""
+def sum_over_shares(gradients: Sequence[Array], batch: int, work: float, compute: Callable[..., None]) -> None:
+    """Let `compute(*gradients, bounds, run)` fill gradients (S, ...) of shares of a batch, and add these up.
 
-    def share(lo: int, hi: int) -> Sequence[Array]:
-        own = gradients if lo == 0 else [np.empty_like(gradient) for gradient in gradients]
-        compute(*own, lo, hi)
-        return own
+    bounds: the first sequence of each share, and the end of the last. run: steps to take at a time.
+    """
+    bounds = threads.fixed_bounds(batch, work)
+    count = len(bounds) - 1
+    run = max(1, RUN * count // batch)
+    stacks = [one[None] if count == 1 else np.empty((count, *one.shape), one.dtype) for one in gradients]
 
-    for own in threads.in_shares(batch, work, share)[1:]:
-        for total, more in zip(gradients, own, strict=True):
-            total += more
+    def some(first: int, last: int) -> None:
+        compute(*(stack[first:last] for stack in stacks), np.array(bounds[first : last + 1]), run)
+
+    threads.in_shares(count, work, some)
+    for gradient, stack in zip(gradients, stacks, strict=True):
+        if count > 1:
+            np.sum(stack, axis=0, out=gradient)
 
 
 @part
@@ -100,37 +107,67 @@ def _input_share_of_rows(x: Array, Wx: Array, packed: Array, b: Array, out: Arra
 
 
 @part
-def run_length(sequences: int, steps: int) -> int:
-    """Steps whose rows stay in the cache together."""
-    return min(max(1, RUN // sequences), steps)
-
-
-@part
 def rows_of(x: Array, start: int, stop: int, lo: int, hi: int) -> Array:
     """The rows of some steps and sequences below each other: a copy, unless these are all sequences."""
     rows: Array = flat(x[start:stop]) if hi - lo == x.shape[1] else flat(x[start:stop, lo:hi].copy())
     return rows
 
 
-def weight_gradient(
-    x: Array, start: int, stop: int, lo: int, hi: int, d: Array, packed: Array, dW: Array, add: bool
-) -> None:
-    """dW = xᵀ d, or dW += xᵀ d, for some steps and sequences of x, where `packed` holds d too."""
+@part
+def room_for_shares(bounds: Array, run: int, width: int, like: Array) -> Array:
+    """Room (S, n) to pack the rows of a run, share by share."""
+    largest = 0
+    for s in range(len(bounds) - 1):
+        largest = max(largest, bounds[s + 1] - bounds[s])
+    return np.empty((len(bounds) - 1, packed_size(run * largest, width, like.itemsize)), like.dtype)
+
+
+@part
+def pack_shares(d: Array, bounds: Array, packed: Array, step: int, steps: int) -> None:
+    """Pack the rows of gradients of one step of a run."""
+    for s in range(len(packed)):
+        first, last = bounds[s] - bounds[0], bounds[s + 1] - bounds[0]
+        size = last - first
+        pack(d[first:last], packed[s], step * size, steps * size)
+
+
+@part
+def bias_gradient(d: Array, bounds: Array, db: Array) -> None:
+    """db += Σ rows of d, share by share."""
+    for s in range(len(db)):
+        add_rows(d[bounds[s] - bounds[0] : bounds[s + 1] - bounds[0]], db[s])
+
+
+def step_gradient(x: Array, bounds: Array, d: Array, dW: Array, first: bool) -> None:
+    """dW = xᵀ d, or dW += xᵀ d after the first time, for one step of x that holds ids; nothing for rows of numbers."""
     raise NotImplementedError
 
 
-@by_type(weight_gradient)
-def _weight_gradient(x: Any, start: Any, stop: Any, lo: Any, hi: Any, d: Any, packed: Any, dW: Any, add: Any) -> Any:
-    if isinstance(x.dtype, types.Integer):
-        return _looked_up_gradient
-    return lambda x, start, stop, lo, hi, d, packed, dW, add: transposed_times(
-        rows_of(x, start, stop, lo, hi), packed, dW, add
-    )
+@by_type(step_gradient)
+def _step_gradient(x: Any, bounds: Any, d: Any, dW: Any, first: Any) -> Any:
+    return _looked_up_gradient if isinstance(x.dtype, types.Integer) else lambda x, bounds, d, dW, first: None
 
 
-def _looked_up_gradient(
-    x: Array, start: int, stop: int, lo: int, hi: int, d: Array, packed: Array, dW: Array, add: bool
-) -> None:
-    if not add:
+def _looked_up_gradient(x: Array, bounds: Array, d: Array, dW: Array, first: bool) -> None:
+    if first:
         dW[...] = 0
-    scatter(rows_of(x, start, stop, lo, hi), d, dW)
+    for s in range(len(dW)):
+        lo, hi = bounds[s], bounds[s + 1]
+        scatter(x[lo:hi], d[lo - bounds[0] : hi - bounds[0]], dW[s])
+
+
+def run_gradient(x: Array, start: int, stop: int, bounds: Array, packed: Array, dW: Array, add: bool) -> None:
+    """dW = xᵀ d, or dW += xᵀ d, for a run of x that has numbers, where `packed` holds d; nothing for ids."""
+    raise NotImplementedError
+
+
+@by_type(run_gradient)
+def _run_gradient(x: Any, start: Any, stop: Any, bounds: Any, packed: Any, dW: Any, add: Any) -> Any:
+    if isinstance(x.dtype, types.Integer):
+        return lambda x, start, stop, bounds, packed, dW, add: None
+    return _product_gradient
+
+
+def _product_gradient(x: Array, start: int, stop: int, bounds: Array, packed: Array, dW: Array, add: bool) -> None:
+    for s in range(len(dW)):
+        transposed_times(rows_of(x, start, stop, bounds[s], bounds[s + 1]), packed[s], dW[s], add)

@@ -9,19 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl import threads
-from minidl.kernels.affine import add_rows, as_kernels_take_it, or_empty
-from minidl.kernels.compiler import kernel
+from minidl.kernels.affine import as_kernels_take_it, or_empty
+from minidl.kernels.compiler import kernel, part
 from minidl.kernels.functions import tanh
-from minidl.kernels.product import pack, packed_size
 from minidl.kernels.recurrent import (
     add_product,
+    bias_gradient,
     input_share,
+    pack_shares,
     packed_input,
     prepared,
     product_back,
-    run_length,
-    sum_over_threads,
-    weight_gradient,
+    room_for_shares,
+    run_gradient,
+    step_gradient,
+    sum_over_shares,
 )
 from minidl.layers.rnn import RNN
 
@@ -68,14 +70,14 @@ def backward(
     Wu = layer.recurrent_weights(Wh, kept, Wu, training)
     x, dx = as_kernels_take_it(x), or_empty(dx, dy)
     compute = partial(sequence_back, x, Wx, Wu, h, dy, dh, dx, layer.activation == "tanh")
-    sum_over_threads((dWx, dWh, db), h.shape[1], 2 * h.size * layer.units, compute)
+    sum_over_shares((dWx, dWh, db), h.shape[1], 2 * h.size * layer.units, compute)
     layer.mask_gradient(dWh, kept, training)
 
 
 @kernel
 def sequence(x: Array, Wx: Array, Wh: Array, b: Array, h: Array, with_tanh: bool, lo: int, hi: int) -> None:
     """All steps forward, for some sequences of a batch: h holds the sums, and then the outputs."""
-    many, zero = hi - lo > 1, h.dtype.type(0)
+    many, zero = h.shape[1] > 1, h.dtype.type(0)
     packed, packed_x = prepared(Wh, many), packed_input(x, Wx, many)
     for t in range(len(h) - 1):
         input_share(x[t, lo:hi], Wx, packed_x, b, h[t + 1, lo:hi])
@@ -99,33 +101,36 @@ def sequence_back(
     dWx: Array,
     dWh: Array,
     db: Array,
-    lo: int,
-    hi: int,
+    bounds: Array,
+    run: int,
 ) -> None:
     """All steps backward: run by run, so that weight gradients use rows that are still in the cache."""
     T, _, H = dy.shape
-    B = hi - lo
-    run, packed, packed_x = run_length(B, T), prepared(Wh.T, B > 1), prepared(Wx.T, len(dx) > 0 and B > 1)
-    da = np.empty((run * B, H), dy.dtype)
-    packed_da = np.empty(packed_size(run * B, H, dy.itemsize), dy.dtype)
-    zero, one = dy.dtype.type(0), dy.dtype.type(1)
+    lo, hi, run = bounds[0], bounds[-1], min(run, T)
+    B, many = hi - lo, dy.shape[1] > 1
+    packed, packed_x = prepared(Wh.T, many), prepared(Wx.T, len(dx) > 0 and many)
+    da, packed_da = np.empty((B, H), dy.dtype), room_for_shares(bounds, run, H, dy)
     dh[lo:hi], db[...] = 0, 0
     for stop in range(T, 0, -run):
         start = max(0, stop - run)
         for t in range(stop - 1, start - 1, -1):
-            row = (t - start) * B
-            rows = da[row : row + B]
             for n in range(B):
-                below, later, above, out = rows[n], dh[lo + n], dy[t, lo + n], h[t + 1, lo + n]
-                for j in range(H):
-                    slope = one - out[j] * out[j] if with_tanh else (one if out[j] > zero else zero)
-                    below[j] = (later[j] + above[j]) * slope
-            pack(rows, packed_da, row, (stop - start) * B)
+                step_back(h[t + 1, lo + n], dy[t, lo + n], dh[lo + n], da[n], with_tanh)
             if t > 0:
-                product_back(rows, Wh, packed, dh[lo:hi])
+                product_back(da, Wh, packed, dh[lo:hi])
             if len(dx):
-                product_back(rows, Wx, packed_x, dx[t, lo:hi])
-        all_rows = da[: (stop - start) * B]
-        weight_gradient(h, start, stop, lo, hi, all_rows, packed_da, dWh, stop < T)
-        weight_gradient(x, start, stop, lo, hi, all_rows, packed_da, dWx, stop < T)
-        add_rows(all_rows, db)
+                product_back(da, Wx, packed_x, dx[t, lo:hi])
+            bias_gradient(da, bounds, db)
+            step_gradient(x[t], bounds, da, dWx, t == T - 1)
+            pack_shares(da, bounds, packed_da, t - start, stop - start)
+        run_gradient(h, start, stop, bounds, packed_da, dWh, stop < T)
+        run_gradient(x, start, stop, bounds, packed_da, dWx, stop < T)
+
+
+@part
+def step_back(h: Array, dy: Array, dh: Array, da: Array, with_tanh: bool) -> None:
+    """One sequence, one step backward."""
+    zero, one = dy.dtype.type(0), dy.dtype.type(1)
+    for j in range(len(h)):
+        slope = one - h[j] * h[j] if with_tanh else (one if h[j] > zero else zero)
+        da[j] = (dh[j] + dy[j]) * slope

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,13 @@ def forward(layer: SoftmaxCE, logits: Array, targets: Array, p: Array, weight: A
     """As SoftmaxCE.forward."""
     mean, smoothing = layer.reduction == "mean", layer.label_smoothing
     compute = partial(loss, rows(logits), targets.reshape(-1), rows(p), weight.reshape(-1), mean, smoothing)
-    y[...] = sum(threads.in_shares(targets.size, PER_NUMBER * p.size, compute))
+    bounds = threads.fixed_bounds(targets.size, PER_NUMBER * p.size)
+
+    def some(first: int, last: int) -> list[float]:
+        return [compute(bounds[share], bounds[share + 1]) for share in range(first, last)]
+
+    losses = threads.in_shares(len(bounds) - 1, PER_NUMBER * p.size, some)
+    y[...] = sum(chain.from_iterable(losses))
 
 
 def backward(layer: SoftmaxCE, targets: Array, p: Array, weight: Array, dy: Array, dlogits: Array | None) -> None:
