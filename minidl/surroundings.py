@@ -15,7 +15,7 @@ from minidl.differences import differences
 from minidl.kernels import in_use
 
 COMPUTING = ("minidl", "python", "numpy", "numba")  # packages on which numbers depend
-DECISIVE = ("kernels", "threads", "processor")
+DECISIVE = ("kernels", "processor")
 PACKAGES = ("numpy", "pyyaml", "pydantic", "tensorboardX", "rich", "numba")
 
 
@@ -37,7 +37,7 @@ def surroundings() -> dict[str, Any]:
         "arguments": sys.argv[1:],
         "versions": versions,
         "kernels": in_use(),
-        "threads": threads.in_use(),
+        "threads": max(threads.in_use(), threads.blas_in_use()),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -65,7 +66,7 @@ _team = Team(1)
 
 
 def use(threads: int) -> None:
-    """Compute with so many threads from now on.
+    """Let kernels compute with so many threads from now on.
 
     >>> use(2); in_use()
     2
@@ -79,8 +80,33 @@ def use(threads: int) -> None:
 
 
 def in_use() -> int:
-    """The number of threads."""
+    """The number of threads of kernels."""
     return _team.size
+
+
+def limit_blas(threads: int) -> None:
+    """Let the matrix products of NumPy use so many threads from now on.
+
+    >>> limit_blas(1); blas_in_use()
+    1
+    """
+    from threadpoolctl import threadpool_limits
+
+    blas_available()
+    threadpool_limits(threads, user_api="blas")
+
+
+def blas_in_use() -> int:
+    """The number of threads that NumPy's matrix products may use."""
+    from threadpoolctl import threadpool_info
+
+    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+
+
+@cache
+def blas_available() -> int:
+    """What NumPy's products may use at first: all processors, or what OPENBLAS_NUM_THREADS and the like say."""
+    return min(blas_in_use(), available())
 
 
 def available() -> int:

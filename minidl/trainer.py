@@ -41,9 +41,10 @@ class Progress:
 class Trainer:
     """Trains a model on data, by truncated backpropagation through time where the data is one long sequence.
 
-    epochs, steps, minutes: when to stop; the first that is reached. state: "carry" what recurrent layers hold from
-    window to window (it is zeroed where the data begins anew), or "zero" it before each. non_finite: "stop" at a NaN
-    or infinity with an error, or "skip" that step. callbacks: what happens beside training.
+    epochs, steps, minutes: when to stop; the first that is reached. Minutes are for everything, evaluations and what
+    callbacks do at the end as well, and schedules are fitted to the steps that they allow. state: "carry" what
+    recurrent layers hold from window to window (it is zeroed where the data begins anew), or "zero" it before each.
+    non_finite: "stop" at a NaN or infinity with an error, or "skip" that step. callbacks: what happens beside training.
 
     >>> import numpy as np
     >>> from minidl import Input, Model
@@ -84,6 +85,7 @@ class Trainer:
         self.batch = Batch({}, fresh=True)
         self.stop_reason: str | None = None
         self.previous_seconds = 0.0
+        self._paced_from: tuple[int, float] | None = None
         self._ended = False
 
     @np.errstate(all="ignore")  # what is not finite is found, and said with its place
@@ -138,9 +140,8 @@ class Trainer:
     @property
     def at_end(self) -> bool:
         """Whether the steps, epochs or minutes are used up."""
-        out_of_time = self.minutes is not None and self.progress.seconds >= 60 * self.minutes
         limit = self._step_limit()
-        return out_of_time or (limit is not None and self.progress.step >= limit)
+        return self._seconds_left() <= 0 or (limit is not None and self.progress.step >= limit)
 
     @property
     def epoch(self) -> float:
@@ -149,19 +150,33 @@ class Trainer:
 
     @property
     def total_steps(self) -> int | None:
-        """Updates in the whole run: known, or expected from the time that those so far took."""
+        """Updates in the whole run: known, or expected at the pace of those so far."""
         limit = self._step_limit()
-        if self.minutes is None:
+        if self.minutes is None or not self.seconds_per_step:
             return limit
-        share = self.progress.seconds / (60 * self.minutes)
-        expected = math.ceil(self.progress.step / share) if share > 0 and self.progress.step else None
-        return min((n for n in (limit, expected) if n is not None), default=None)
+        expected = self.progress.step + math.ceil(max(0.0, self._seconds_left()) / self.seconds_per_step)
+        return expected if limit is None else min(limit, expected)
+
+    @property
+    def seconds_per_step(self) -> float:
+        """The mean, with all that callbacks do, but without the first step, which may compile; 0 where unknown."""
+        steps, seconds = self._paced_from or (0, 0.0)
+        if self.progress.step == steps:
+            steps, seconds = 0, 0.0
+        return (self.progress.seconds - seconds) / max(1, self.progress.step - steps)
 
     @property
     def clock(self) -> Clock:
         """How far the run is, as schedules see it."""
         total = self.total_steps or self.data.train.steps_per_epoch  # a guess, for the first step of a timed run
         return Clock(self.progress.step, total, tuple(self.progress.validation))
+
+    def _seconds_left(self) -> float:
+        """For training, out of the minutes."""
+        if self.minutes is None:
+            return math.inf
+        at_the_end = sum(callback.finish_seconds(self) for callback in self.callbacks)
+        return 60 * self.minutes - self.progress.seconds - at_the_end
 
     def _step_limit(self) -> int | None:
         by_epochs = None if self.epochs is None else math.ceil(self.epochs * self.data.train.steps_per_epoch)
@@ -181,6 +196,7 @@ class Trainer:
         self.record, self.texts = {}, {}
         self.previous_seconds = self.progress.seconds
         self.progress.seconds = time.perf_counter() - self._started
+        self._paced_from = self._paced_from or (self.progress.step, self.progress.seconds)
 
     def _check_loss(self) -> None:
         if not math.isfinite(self.loss):

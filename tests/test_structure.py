@@ -55,6 +55,7 @@ LEVELS = {
     "callbacks": 4,
     "surroundings": 4,
     "trainer": 4,
+    "tuning": 4,
     "experiment": 5,
     "cli": 6,
     "run": 6,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -136,6 +137,16 @@ def test_a_timed_run_ends_in_time_and_expects_its_steps() -> None:
     progress = Trainer(network(), cycle(), SGD(), minutes=0.3 / 60, callbacks=[Expected()]).run()
     assert progress.seconds >= 0.3
     assert seen[len(seen) // 2] == pytest.approx(progress.step, rel=0.9)
+
+
+def test_a_timed_run_leaves_room_for_its_end() -> None:
+    class Slow(Callback):
+        def act(self, trainer: Trainer) -> None:
+            time.sleep(0.1)
+
+    progress = Trainer(network(), cycle(), SGD(), minutes=1 / 60, callbacks=[Slow(Every(steps=50))]).run()
+    assert progress.done
+    assert progress.seconds < 1
 
 
 def test_needs_an_end() -> None:

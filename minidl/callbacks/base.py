@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -66,6 +67,7 @@ class Callback(Declared, family="callback"):
     order: ClassVar[int] = 0
     MEASURE, DECIDE, WRITE, SAVE = 0, 1, 2, 3
     _acted_at: ClassVar[int] = -1
+    _longest: ClassVar[float] = 0.0
 
     def start(self, trainer: Trainer) -> None:
         """Called before the first step, and when a run is resumed."""
@@ -93,6 +95,11 @@ class Callback(Declared, family="callback"):
     def remember(self, memory: Mapping[str, Any]) -> None:
         """Go on from what `memory` gave."""
 
+    def finish_seconds(self, trainer: Trainer) -> float:
+        """What `finish` will take, for which a timed run leaves room: the longest that acting took so far."""
+        return self._longest
+
     def _act(self, trainer: Trainer) -> None:
-        self._acted_at = trainer.progress.step  # type: ignore[misc]
+        self._acted_at, begun = trainer.progress.step, time.perf_counter()  # type: ignore[misc]
         self.act(trainer)
+        self._longest = max(self._longest, time.perf_counter() - begun)  # type: ignore[misc]

@@ -61,3 +61,10 @@ class Evaluate(Callback):
         super().finish(trainer, completed=completed)
         if completed and trainer.data.test is not None and self._replica is not None:
             trainer.record |= evaluate(self._replica, trainer.data.test, "test", trainer.data.unit)
+
+    def finish_seconds(self, trainer: Trainer) -> float:
+        """Both parts, by the time that one took, or else at half of what training takes for as many batches."""
+        parts = [part.steps_per_epoch for part in (trainer.data.validation, trainer.data.test) if part is not None]
+        if self._longest:
+            return self._longest * sum(parts) / max(parts[0], 1)
+        return sum(parts) * trainer.seconds_per_step / 2

@@ -21,12 +21,15 @@ class Header(Declared, family="header", abstract=False):
     """What stands above the sections.
 
     name: of the experiment; runs lie in runs/NAME. seed: of first weights, dropout and samples. dtype: of all weights
-    and activations.
+    and activations. kernels: what computes; auto: numba where it is installed. threads: how many compute; auto: as many
+    as are fastest in a few steps.
     """
 
     name: Annotated[str, Field(pattern=NAME)]
     seed: Annotated[int, Ge(0)] = 0
     dtype: Literal["float32", "float64"] = "float32"
+    kernels: Literal["auto", "numpy", "numba"] = "auto"
+    threads: Literal["auto"] | Annotated[int, Gt(0)] = "auto"
 
 
 @dataclass(frozen=True)

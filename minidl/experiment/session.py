@@ -15,13 +15,14 @@ from minidl.errors import CheckpointError
 from minidl.experiment.document import dump
 from minidl.experiment.experiment import Experiment
 from minidl.experiment.signals import EXIT_CODES, stopping
-from minidl.experiment.training import make_trainer, measuring, recording
+from minidl.experiment.training import make_trainer, measuring, recording, set_up
 from minidl.run_folder import RunFolder
 from minidl.surroundings import changes_since, surroundings
 from minidl.trainer import Trainer
 
 logger = logging.getLogger("minidl")
-FREE_TO_CHANGE = ("train", "log", "sample", "name")  # sections that a resumed run may have otherwise
+# What a resumed run may have otherwise: sections, and what does not change its mathematics.
+FREE_TO_CHANGE = ("train", "log", "sample", "name", "kernels", "threads")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Outcome:
 def train(experiment: Experiment, source: Path, runs: Path, *, as_json: bool = False) -> Outcome:
     """Train from the start, in a new run folder."""
     _check_memory(experiment)
+    set_up(experiment)
     with RunFolder.create(runs, experiment.name) as folder:
         folder.describe({**surroundings(), "seed": experiment.seed, "data_sha256": experiment.dataset.digest})
         folder.write("experiment.yaml", source.read_text(encoding="utf-8", errors="surrogateescape"))
@@ -49,6 +51,7 @@ def train(experiment: Experiment, source: Path, runs: Path, *, as_json: bool = F
 def resume(experiment: Experiment, runs: Path, number: int | None, *, as_json: bool = False) -> Outcome:
     """Go on with a run from its newest good checkpoint."""
     _check_memory(experiment)
+    set_up(experiment)
     with RunFolder.find(runs, experiment.name, number).lock() as folder:
         path, archive = folder.checkpoints.newest()
         changes = _changes(experiment, archive, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from minidl import kernels
 from minidl.callbacks import (
     Baselines,
     Callback,
@@ -20,6 +21,17 @@ from minidl.callbacks import (
 from minidl.experiment.experiment import Experiment
 from minidl.run_folder import RunFolder
 from minidl.trainer import Trainer
+from minidl.tuning import use_fastest, use_threads
+
+
+def set_up(experiment: Experiment) -> None:
+    """Choose the kernels and threads that an experiment names; before its model runs for the first time."""
+    wanted = experiment.header
+    kernels.select(None if wanted.kernels == "auto" else wanted.kernels)
+    if wanted.threads == "auto":
+        use_fastest(experiment.model, experiment.dataset.train.batch(0).inputs)
+    else:
+        use_threads(wanted.threads)
 
 
 def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Trainer:

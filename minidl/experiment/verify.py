@@ -14,7 +14,7 @@ from minidl.callbacks import Callback, ShowProgress
 from minidl.checkpoint import capture, check_data, reading, saved_progress
 from minidl.experiment.experiment import Experiment
 from minidl.experiment.loading import read_experiment
-from minidl.experiment.training import make_trainer, measuring
+from minidl.experiment.training import make_trainer, measuring, set_up
 from minidl.run_folder import RunFolder
 from minidl.surroundings import changes_since
 
@@ -62,6 +62,7 @@ def verify(folder: RunFolder) -> Verdict:
     with reading(str(path)):
         check_data(archive.meta, experiment.dataset.digest)
     progress = saved_progress(archive, str(path))
+    set_up(experiment)
     callbacks = [*measuring(experiment), ShowProgress(), StopAt(at=progress.step)]
     trainer = make_trainer(_untimed(experiment, progress), callbacks)
     trainer.run()
