@@ -21,6 +21,12 @@ class UsageError(MinidlError):
     exit_code = 2
 
 
+class UnknownName(UsageError, KeyError):
+    """A name that a mapping does not hold."""
+
+    __str__ = Exception.__str__  # that of a KeyError shows quotes and escapes
+
+
 class ExperimentError(UsageError):
     """One or several mistakes in an experiment file."""
 

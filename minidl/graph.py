@@ -28,6 +28,7 @@ class Graph:
         for node in order:
             if isinstance(node, Input):
                 self._add_input(node)
+        self._given = {name for node in order if isinstance(node, Node) and (name := _given_name(node)) is not None}
         for node in order:
             if isinstance(node, Node):
                 self._add_node(node)
@@ -40,13 +41,13 @@ class Graph:
 
     def _add_node(self, node: Node) -> None:
         owner = next((name for name, other in self.nodes.items() if other.layer is node.layer), None)
-        given = node.layer.name
-        if given is not None and not isinstance(given, MadeName):
+        given = _given_name(node)
+        if given is not None:
             self._check_given(given, owner)
         if owner is not None:
             self._check_shared(owner, node)
-        base = given or node.layer.default_name()
-        taken = {*self.nodes, *self.inputs}
+        base = node.layer.name or node.layer.default_name()
+        taken = {*self.nodes, *self.inputs, *(self._given - {given})}
         name = base if base not in taken else next(f"{base}_{i}" for i in range(2, 10**6) if f"{base}_{i}" not in taken)
         for declared in node.declarations.values():
             if isinstance(declared, Tied):
@@ -124,6 +125,12 @@ class Graph:
             layers[item["name"]] = layer
             known[item["name"]] = Node(layer, [known[name] for name in item["inputs"]])
         return cls({name: known[node] for name, node in config["results"]})
+
+
+def _given_name(node: Node) -> str | None:
+    """The name that the user gave; made names keep out of its way."""
+    name = node.layer.name
+    return None if isinstance(name, MadeName) else name
 
 
 def _in_order(ends: Iterable[Symbol]) -> list[Symbol]:

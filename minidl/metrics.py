@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minidl.layer import Layer
 from minidl.layers import MSE, SigmoidCE, SoftmaxCE
 from minidl.model import Model
 
@@ -30,18 +31,17 @@ class Tally:
 
     def add(self, model: Model, loss: float, inputs: Mapping[str, Array], *, measures: bool = True) -> None:
         """Count the batch that the model has just run on; `measures` adds what has to look at every prediction."""
-        targets = inputs[target_name(model)]
-        n = count_targets(model, targets)
+        targets = _targets(model, inputs)
+        n = 1.0 if targets is None else count_targets(targets)
         self.count += n
         self._add("loss", loss * n if _is_mean(model) else loss)
-        if measures:
+        if measures and targets is not None:
             self._measure(model, targets)
 
     def _measure(self, model: Model, targets: Array) -> None:
         """Add what suits the kind of loss."""
-        node = _loss_node(model)
-        layer = model.graph.nodes[node].layer
-        prediction = model.arrays[f"{model.graph.sources(node)[0]}/y"]
+        layer = _loss_layer(model)
+        prediction = model.arrays[f"{model.graph.sources(_loss_node(model))[0]}/y"]
         if isinstance(layer, SoftmaxCE):
             classes = count_classes(prediction.argmax(axis=-1), targets, prediction.shape[-1])
             self.classes = self.classes + classes if self.classes.size else classes
@@ -101,22 +101,31 @@ def macro_f1(counts: Array) -> float:
     return float(np.mean(2 * hits[occurs] / (predicted + asked)[occurs]))
 
 
-def target_name(model: Model) -> str:
-    """The input that the loss is measured against."""
-    return model.graph.sources(_loss_node(model))[1]
+def unit_of_loss(model: Model, unit: str) -> str:
+    """What a loss is told in: nats a symbol become bits or perplexity, and another loss than cross-entropy has none."""
+    return unit if isinstance(_loss_layer(model), SoftmaxCE) else "step"
 
 
-def count_targets(model: Model, targets: Array) -> float:
+def count_targets(targets: Array) -> float:
     """How many targets count: all numbers, or all symbols that are not ignored (-1)."""
     if targets.dtype.kind == "f":
         return float(targets.size)
     return float(np.count_nonzero(targets >= 0))
 
 
+def _targets(model: Model, inputs: Mapping[str, Array]) -> Array | None:
+    """What the loss is measured against; None where that is no input, as for a sum of losses: batches count then."""
+    sources = model.graph.sources(_loss_node(model))
+    return inputs.get(sources[1]) if len(sources) > 1 else None
+
+
 def _loss_node(model: Model) -> str:
     return model.graph.names[model.graph.results["loss"]]
 
 
+def _loss_layer(model: Model) -> Layer:
+    return model.graph.nodes[_loss_node(model)].layer
+
+
 def _is_mean(model: Model) -> bool:
-    layer = model.graph.nodes[_loss_node(model)].layer
-    return getattr(layer, "reduction", "mean") == "mean"
+    return getattr(_loss_layer(model), "reduction", "mean") == "mean"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -45,17 +46,11 @@ class Model:
         seed: int = 0,
         dtype: DTypeLike = "float32",
     ) -> None:
-        results: dict[str, Symbol] = {} if loss is None else {"loss": loss}
-        if outputs is None:
-            outputs = {} if loss is None else {loss.inputs[0].label: loss.inputs[0]}
-        if str(np.dtype(dtype)) not in FLOATS:
-            raise UsageError(f"a model computes in {' or '.join(FLOATS)}, got dtype {np.dtype(dtype)}")
-        _check_results(loss, outputs)
-        results.update(outputs)
-        graph = Graph(results)
+        _check_settings(seed, dtype)
+        graph = Graph(_results(loss, outputs))
         weights = Parameters(graph.parameters(), dtype)
         weights.initialize(seed)
-        self._assemble(graph, weights, seed=seed, training=True)
+        self._assemble(graph, weights, seed=int(seed), training=True)
 
     def _assemble(self, graph: Graph, weights: Parameters, *, seed: int, training: bool) -> None:
         self.graph, self.weights, self.seed = graph, weights, seed
@@ -191,18 +186,37 @@ class Model:
         return model_table(self.graph)
 
 
-def _check_results(loss: Node | None, outputs: Mapping[str, Symbol]) -> None:
-    if loss is None and not outputs:
-        raise GraphError("a model needs a loss or outputs, as in Model(loss) or Model(outputs={'y': node})")
+def _check_settings(seed: Any, dtype: DTypeLike) -> None:
+    try:
+        known = str(np.dtype(dtype)) in FLOATS
+    except TypeError:
+        known = False
+    if not known:
+        raise UsageError(f"a model computes in {' or '.join(FLOATS)}, got dtype {dtype!r}")
+    if not isinstance(seed, Integral) or seed < 0:
+        raise UsageError(f"a seed is a whole number of 0 or more, got {seed!r}")
+
+
+def _results(loss: Node | None, outputs: Mapping[str, Symbol] | None) -> dict[str, Symbol]:
+    """What `forward` returns, by name."""
+    if not (loss is None or isinstance(loss, Symbol)):
+        raise GraphError(f"the loss should be what a layer gave when it was called, got {type(loss).__name__}")
+    if not (outputs is None or isinstance(outputs, Mapping)):
+        raise GraphError(f"outputs are nodes by name, as in outputs={{'y': node}}, got {type(outputs).__name__}")
     if loss is not None and loss.shape != ():
         given = f"{loss.label!r} gives {show(loss.shape)}"
         raise GraphError(f"a loss is one number, but {given}; put SoftmaxCE or MSE after it")
+    if outputs is None:
+        outputs = {} if loss is None else {loss.inputs[0].label: loss.inputs[0]}
+    if loss is None and not outputs:
+        raise GraphError("a model needs a loss or outputs, as in Model(loss) or Model(outputs={'y': node})")
     if loss is not None and "loss" in outputs:
         raise GraphError("the name 'loss' is that of the loss: give the output another one")
     for name, node in outputs.items():
         if not isinstance(node, Symbol):
             given = type(node).__name__
             raise GraphError(f"output {name!r} should be what a layer gave when it was called, got {given}")
+    return {**({} if loss is None else {"loss": loss}), **outputs}
 
 
 def _input_like(name: str, array: Array) -> Input:

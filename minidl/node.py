@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
 
 from minidl.errors import GraphError, suggest
 from minidl.layer import Declaration, Ids, Layer, Out, Param, Port, Shape, Tied
@@ -43,9 +48,9 @@ class Symbol:
 class Input(Symbol):
     """A place where data enters a graph.
 
-    name: of the argument of `model.forward`. dtype: "float", or "int" for ids. depth: the number of symbols of an
-    integer input (ids lie in [0, depth)), or of the features of a float one (its last axis). shape: axes "T" and
-    "B" are open, numbers are fixed; ids are (T, B) and features (T, B, depth) where it is not given.
+    name: of the argument of `model.forward`. dtype: "float", or "int" for ids, or such a type of NumPy's. depth: the
+    number of symbols of an integer input (ids lie in [0, depth)), or of the features of a float one (its last axis).
+    shape: axes "T" and "B" are open, numbers are fixed; ids are (T, B) and features (T, B, depth) if it is not given.
 
     >>> Input("ids", dtype="int", depth=56)
     <ids (T, B)>
@@ -59,15 +64,17 @@ class Input(Symbol):
         self,
         name: str,
         *,
-        dtype: str = "float",
+        dtype: DTypeLike = "float",
         depth: int | None = None,
         shape: Sequence[int | str | None] | None = None,
     ) -> None:
+        if not isinstance(name, str) or not name:
+            raise GraphError(f"an input has a name, by which model.forward is given its array; got {name!r}")
         self.label = self.name = name
-        self.dtype = "int" if str(dtype).startswith("int") else "float"
+        self.dtype = _kind(name, dtype)
+        self.depth = None if depth is None else _size(name, "depth", depth)
         if shape is None:
             shape = ("T", "B") if self.dtype == "int" else ("T", "B", self._features(depth))
-        self.depth = depth
         self.shape = self.sized([_axis(name, i, size) for i, size in enumerate(shape)])
 
     def sized(self, shape: Sequence[int]) -> Shape:
@@ -106,7 +113,23 @@ class Node(Symbol):
         if not isinstance(out, Out):
             raise GraphError(f"{type(layer).__name__}.arrays declares no output: it needs 'y': Out(shape)")
         check_arguments(layer, self.declarations)
+        check_parameters(layer, inputs, self.declarations)
         self.shape = out.shape
+
+
+def _kind(name: str, dtype: DTypeLike) -> str:
+    """Which of "int" and "float" a type is; layers tell no others apart."""
+    kinds = {"i": "int", "u": "int", "f": "float"}
+    with contextlib.suppress(TypeError):
+        if (kind := np.dtype(dtype).kind) in kinds:
+            return kinds[kind]
+    raise GraphError(f'input {name!r}: dtype is "int" or "float", got {dtype!r}')
+
+
+def _size(name: str, what: str, size: Any) -> int:
+    if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+        raise GraphError(f"input {name!r}: {what} is a whole number of 1 or more, got {size!r}")
+    return int(size)
 
 
 def _axis(name: str, position: int, size: int | str | None) -> int:
@@ -116,7 +139,7 @@ def _axis(name: str, position: int, size: int | str | None) -> int:
         if size not in OPEN:
             raise GraphError(f'input {name!r}: an open axis is "T" (time) or "B" (batch), got {size!r}')
         return OPEN[size]
-    return int(size)
+    return _size(name, f"axis {position} of shape", size)
 
 
 def show(shape: Shape) -> str:
@@ -204,6 +227,17 @@ def check_arguments(layer: Layer, declarations: Mapping[str, Declaration]) -> No
                 raise GraphError(
                     f"{type(layer).__name__}.{function} asks for {name!r}{suggest(name, known)} "
                     f"(inputs and declared arrays: {', '.join(sorted(known))})"
+                )
+
+
+def check_parameters(layer: Layer, inputs: Sequence[Symbol], declarations: Mapping[str, Declaration]) -> None:
+    """What is trained has a size that does not change from call to call."""
+    for name, declared in declarations.items():
+        for size in declared.shape if isinstance(declared, Param) else ():
+            if isinstance(size, Axis):
+                raise GraphError(
+                    f"{_describe(layer, inputs)}: {name} {show(declared.shape)} would change its size with {size!r}, "
+                    "an open axis; the last axis of its input should be features, as of Input('x', depth=3)"
                 )
 
 

@@ -10,16 +10,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from annotated_types import Gt
 from numpy.typing import NDArray
 
 from minidl.declared import Declared
 from minidl.errors import NumericsError, UsageError
 from minidl.kernels import implementation
-from minidl.schedules import Clock, Hyper, current
+from minidl.schedules import Clock, Decay, Hyper, PositiveHyper, at, current
 
 if TYPE_CHECKING:
     from minidl.model import Model
@@ -27,16 +26,19 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 BLOCK = 1 << 15  # numbers updated at a time: a block of every vector fits into the second-level cache
 SUMMED = 1 << 13  # numbers summed at a time: fewer than those for which a BLAS would change the order with its threads
-Positive = Annotated[float, Gt(0)]
 
 
 @dataclass
 class Memory:
-    """What an optimizer remembers: updates done, a vector for each slot, the last gradient's length before clipping."""
+    """What an optimizer remembers: updates done, a vector for each slot, the last gradient's length before clipping.
+
+    clipped_by: how many times longer that was than after clipping by norm.
+    """
 
     steps: int = 0
     slots: dict[str, Array] = field(default_factory=dict)
     grad_norm: float = 0.0
+    clipped_by: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class Optimizer(Declared, family="optimizer"):
     """
 
     lr: Hyper = 1e-3
-    clip_value: Positive | None = field(default=None, kw_only=True)
-    clip_norm: Positive | None = field(default=None, kw_only=True)
+    clip_value: PositiveHyper | None = field(default=None, kw_only=True)
+    clip_norm: PositiveHyper | None = field(default=None, kw_only=True)
 
     slots: ClassVar[tuple[str, ...]] = ()
 
@@ -73,11 +75,13 @@ class Optimizer(Declared, family="optimizer"):
         """One update of a vector of weights; the gradient is clipped in place."""
         memory = self._memory_for(weights)
         clock = clock or Clock(memory.steps)
+        now = at(self, clock)
         memory.grad_norm = implementation(self, "length", gradient.dtype)(gradient)
         if not math.isfinite(memory.grad_norm):
             raise NumericsError("the gradient holds NaN or infinity; the weights have not been changed")
+        memory.clipped_by = max(1.0, memory.grad_norm / current(now.clip_norm or math.inf, clock))
         memory.steps += 1
-        change = implementation(self, "change", weights.dtype)
+        change = implementation(now, "change", weights.dtype)
         change(weights, gradient, memory.grad_norm, memory.steps, clock, **memory.slots)
 
     def length(self, gradient: Array) -> float:
@@ -86,7 +90,7 @@ class Optimizer(Declared, family="optimizer"):
 
     def change(self, w: Array, g: Array, length: float, t: int, clock: Clock, **slots: Array) -> None:
         """Clip the gradient g, whose length is known, and follow the rule, block by block."""
-        self._clip(g, length)
+        self._clip(g, length, clock)
         scratch = np.empty(min(BLOCK, w.size), w.dtype)
         for start in range(0, w.size, BLOCK):
             part = slice(start, start + BLOCK)
@@ -110,12 +114,15 @@ class Optimizer(Declared, family="optimizer"):
                 )
         return memory
 
-    def _clip(self, gradient: Array, length: float) -> None:
-        if self.clip_value is not None and length > self.clip_value:  # else no entry is larger
-            np.minimum(gradient, self.clip_value, out=gradient)
-            np.maximum(gradient, -self.clip_value, out=gradient)
-        if self.clip_norm is not None and length > self.clip_norm:
-            gradient *= self.clip_norm / length
+    def _clip(self, gradient: Array, length: float, clock: Clock) -> None:
+        bound, longest = (
+            math.inf if limit is None else current(limit, clock) for limit in (self.clip_value, self.clip_norm)
+        )
+        if length > bound:  # else no entry is larger
+            np.minimum(gradient, bound, out=gradient)
+            np.maximum(gradient, -bound, out=gradient)
+        if length > longest:
+            gradient *= longest / length
 
     def restore(self, steps: int, slots: Mapping[str, Array]) -> None:
         """Go on from what `memory` held."""
@@ -152,7 +159,7 @@ class SGD(Optimizer):
     Sutskever et al. 2013, equations 1 to 4, in the form that PyTorch uses (lr outside of u).
     """
 
-    momentum: Hyper = 0.0
+    momentum: Decay = 0.0
     nesterov: bool = False
 
     slots = ("u",)
@@ -186,8 +193,8 @@ class RMSprop(Optimizer):
     Tieleman and Hinton 2012, lecture 6.5; eps outside the root as in PyTorch.
     """
 
-    rho: Hyper = 0.9
-    eps: Positive = 1e-8
+    rho: Decay = 0.9
+    eps: PositiveHyper = 1e-8
 
     slots = ("v",)
 
@@ -196,7 +203,7 @@ class RMSprop(Optimizer):
         v = slots["v"]
         v += np.multiply(np.subtract(np.multiply(g, g, out=r), v, out=r), 1 - current(self.rho, clock), out=r)
         np.sqrt(v, out=r)
-        r += self.eps
+        r += current(self.eps, clock)
         np.divide(g, r, out=r)
         r *= current(self.lr, clock)
         w -= r
@@ -219,8 +226,8 @@ class Adam(Optimizer):
     before. Decoupled decay: Loshchilov and Hutter 2019, algorithm 2.
     """
 
-    betas: tuple[Hyper, Hyper] = (0.9, 0.999)
-    eps: Positive = 1e-8
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    eps: PositiveHyper = 1e-8
     weight_decay: Hyper = 0.0
 
     slots = ("m", "v")
@@ -234,7 +241,7 @@ class Adam(Optimizer):
         # m̂ / (√v̂ + eps) = (c₂ / c₁) m / (√v + c₂ eps), with c₁ = 1 - β₁ᵗ and c₂ = √(1 - β₂ᵗ): two passes fewer
         c1, c2 = 1 - beta1**t, math.sqrt(1 - beta2**t)
         np.sqrt(v, out=r)
-        r += c2 * self.eps
+        r += c2 * current(self.eps, clock)
         np.divide(m, r, out=r)
         r *= lr * c2 / c1
         if self.weight_decay:

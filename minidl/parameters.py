@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from minidl.capacity import fitting
-from minidl.errors import UsageError, suggest
+from minidl.errors import UnknownName, suggest
 from minidl.initializers import initialize
 from minidl.layer import Param
 
@@ -30,7 +30,7 @@ class NamedArrays(Mapping[str, Array]):
     def __getitem__(self, name: str) -> Array:
         if name not in self._arrays:
             known = ", ".join(self._arrays) or "none yet: call forward first"
-            raise UsageError(f"there is no {self._kind} {name!r}{suggest(name, self._arrays)} (there are: {known})")
+            raise UnknownName(f"there is no {self._kind} {name!r}{suggest(name, self._arrays)} (there are: {known})")
         return self._arrays[name]
 
     def __contains__(self, name: object) -> bool:

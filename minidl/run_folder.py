@@ -146,16 +146,18 @@ def list_runs(home: Path) -> list[RunFolder]:
 
 
 def model_file(run: str, runs: Path) -> Path:
-    """The file that RUN means: a file, the best or last checkpoint of a run folder, or of the newest run of a name."""
+    """The file that RUN means: a file, the best or last checkpoint of a run folder, or of the newest run of a name.
+
+    Runs of that name that ended before their first checkpoint are passed over.
+    """
     path = Path(run)
     if path.is_file():
         return path
     home = path if path.is_dir() else runs / run
-    numbered = list_runs(home)
-    folder = (numbered[-1].path if numbered else home) / "checkpoints"
-    for name in ("best", "last"):
-        if (folder / name).is_file():
-            return folder / name
+    for folder in (home, *(numbered.path for numbered in reversed(list_runs(home)))):
+        for name in ("best", "last"):
+            if (folder / "checkpoints" / name).is_file():
+                return folder / "checkpoints" / name
     known = sorted(place.name for place in runs.iterdir()) if runs.is_dir() else []
     raise CheckpointError(
         f"{run!r} is no model file, no run folder with checkpoints, and no experiment in {runs.resolve()}"

@@ -5,10 +5,11 @@ A schedule is a pure function of the clock. It remembers nothing, so that there 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from annotated_types import Ge, Gt, Lt
 
@@ -16,6 +17,7 @@ from minidl.declared import ConfigError, Declared, snake_case
 
 NonNegative = Annotated[float, Ge(0)]
 Steps = Annotated[int, Gt(0)]
+D = TypeVar("D", bound=Declared)
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,24 @@ class Schedule(Declared, family="schedule"):
 
 
 Hyper = NonNegative | Schedule
+PositiveHyper = Annotated[float, Gt(0)] | Schedule
+Decay = Annotated[float, Ge(0), Lt(1)] | Schedule  # what a running average keeps at each step
 
 
 def current(value: float | Schedule, clock: Clock) -> float:
     """A hyperparameter now: the number itself, or what its schedule says."""
     return value.value(clock) if isinstance(value, Schedule) else value
+
+
+def at(declared: D, clock: Clock) -> D:
+    """A declaration with the number of now in the place of each schedule, which is held to the range of its field."""
+
+    def now(value: Any) -> Any:
+        return tuple(map(now, value)) if isinstance(value, tuple) else current(value, clock)
+
+    given = {item.name: getattr(declared, item.name) for item in dataclasses.fields(declared)}  # type: ignore[arg-type]
+    numbers = {name: now(value) for name, value in given.items()}
+    return declared if numbers == given else dataclasses.replace(declared, **numbers)  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from minidl import Input, Model
 from minidl.callbacks import Baselines, Callback, Evaluate, Every, LayerMetrics, TrainMetrics
-from minidl.data import Streams, Text, baselines
+from minidl.data import Streams, Text, baselines, from_arrays
 from minidl.data.batches import Dataset, InputSpec
 from minidl.data.vocabulary import Vocabulary
-from minidl.layers import LSTM, Dense, Embedding, SoftmaxCE
+from minidl.layers import LSTM, Add, Dense, Embedding, Last, SoftmaxCE
 from minidl.optim import SGD, Adam
 from minidl.trainer import Trainer
 
@@ -182,3 +182,29 @@ def test_a_text_too_long_for_baselines_is_trained_without(caplog: pytest.LogCapt
         recorder = train(Baselines(), data=cycle(2_000_001), steps=1)
     assert recorder.records == {}
     assert [record.message for record in caplog.records if "too long" in record.message]
+
+
+# Losses and data out of the ordinary.
+
+
+def test_a_sum_of_two_losses_is_trained_and_measured() -> None:
+    """Two tasks on one hidden layer: nothing but the loss is said of them, and that in no unit."""
+    ids, targets = (Input(name, dtype="int", depth=len(SYMBOLS)) for name in ("ids", "targets"))
+    hidden = LSTM(8)(Embedding(8)(ids))
+    tasks = [SoftmaxCE()(Dense(len(SYMBOLS))(hidden), target) for target in (targets, ids)]
+    recorder = RecordsAndWeights()
+    callbacks = [TrainMetrics(Every(steps=10)), Evaluate(Every(steps=10)), recorder]
+    Trainer(Model(Add()(*tasks)), cycle(), Adam(lr=0.02), steps=20, callbacks=callbacks).run()
+    assert recorder.records[20]["val/loss"] < recorder.records[10]["val/loss"]
+    assert not [tag for tag in recorder.records[20] if "bits" in tag or "accuracy" in tag]
+
+
+def test_a_validation_part_in_which_no_target_counts_measures_nothing() -> None:
+    targets = np.where(np.arange(20) < 10, np.arange(20) % 2, -1)
+    data = from_arrays({"x": np.ones((3, 20, 2)), "targets": targets}, (0.5, 0.5, 0.0), batch_size=5)
+    classes = Input("targets", dtype="int", depth=2, shape=("B",))
+    model, recorder = Model(SoftmaxCE()(Dense(2)(Last()(Input("x", depth=2))), classes)), RecordsAndWeights()
+    callbacks = [TrainMetrics(Every(steps=2)), Evaluate(Every(steps=2)), recorder]
+    progress = Trainer(model, data, SGD(), steps=2, callbacks=callbacks).run()
+    assert (progress.best, progress.validation) == (None, [])
+    assert "train/loss" in recorder.records[2]

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minidl import Input, Model
 from minidl.data import ArrayBatches, Arrays, InputSpec, from_arrays
 from minidl.errors import DataError, UsageError
+from minidl.layers import LSTM, MSE, Dense, Last
 
 
 def tagged(count, steps=4):
@@ -71,13 +73,31 @@ def test_what_is_known_of_the_inputs():
     dataset = from_arrays({**arrays, "y": np.zeros((4, 20)), "w": np.zeros(20)}, batch_size=4)
     assert list(dataset.inputs)[-1] == "targets"
     assert dataset.inputs["x"] == InputSpec("float", 3, ("T", "B", 3))
-    assert dataset.inputs["y"] == InputSpec("float", None, ("T", "B"))
-    assert dataset.inputs["w"] == InputSpec("float", None, ("B",))
+    assert dataset.inputs["y"] == InputSpec("float", 1, ("T", "B", 1))
+    assert dataset.inputs["w"] == InputSpec("float", 1, ("B", 1))
     assert dataset.inputs["ids"] == InputSpec("int", 20, ("T", "B"))
     assert dataset.inputs["lengths"] == InputSpec("int", 5, ("B",))
     assert dataset.inputs["targets"] == InputSpec("int", 20, ("B",))
     assert dataset.facts == {"train_sequences": 16, "train_tokens": 64, "features": 3, "classes": 20}
     assert (dataset.unit, dataset.vocabulary) == ("step", None)
+
+
+def test_floats_without_features_are_one_feature_and_can_be_learnt():
+    """A model that reads and predicts one number, at each step or for each sequence."""
+    x = np.linspace(-1, 1, 60).reshape(3, 20)
+    for targets, last in ((x, False), (x[-1], True)):
+        dataset = from_arrays({"x": x, "targets": targets}, batch_size=4, shuffle=False)
+        batch = dataset.train.batch(0).inputs
+        assert (batch["x"].shape, batch["targets"].shape) == ((3, 4, 1), (4, 1) if last else (3, 4, 1))
+        assert (dataset.facts["features"], dataset.facts["outputs"]) == (1, 1)
+        inputs = {name: Input(name, depth=spec.depth, shape=spec.shape) for name, spec in dataset.inputs.items()}
+        hidden = LSTM(2)(inputs["x"])
+        model = Model(MSE()(Dense(1)(Last()(hidden) if last else hidden), inputs["targets"]))
+        assert model.forward(**batch)["loss"] > 0
+
+
+def test_targets_none_of_which_counts_have_a_class():
+    assert from_arrays({"x": np.zeros((4, 10, 3)), "targets": np.full(10, -1)}).facts["classes"] == 1
 
 
 def test_facts_of_a_forecast():
@@ -203,6 +223,12 @@ def of_a_huge_array():
 def test_files_that_are_no_sound_npz(tmp_path, content):
     (tmp_path / "set.npz").write_bytes(content)
     with pytest.raises(DataError, match=r"set\.npz is not a sound \.npz file of plain arrays: ."):
+        Arrays("set.npz").load(tmp_path)
+
+
+def test_a_text_is_not_taken_for_pickled_objects(tmp_path):
+    (tmp_path / "set.npz").write_bytes(b"not a zip")
+    with pytest.raises(DataError, match=r"it begins as no such file does; numpy\.savez writes one$"):
         Arrays("set.npz").load(tmp_path)
 
 

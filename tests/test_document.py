@@ -396,6 +396,17 @@ def test_extends_merges_mappings_and_replaces_all_else(files: Files) -> None:
     assert list(document.tree) == ["seed", "train", "split", "name", "note", "new"]
 
 
+def test_an_interval_replaces_that_of_the_base(files: Files) -> None:
+    document = files.load(
+        base="train: {epochs: 5, evaluate_every: {epochs: 1}}\nlog: {every: {steps: 9}}\n",
+        f="extends: base.yaml\ntrain: {evaluate_every: {steps: 2}}\nlog: {every: {minutes: 1}}\n",
+    )
+    assert document.tree == {
+        "train": {"epochs": 5, "evaluate_every": {"steps": 2}},
+        "log": {"every": {"minutes": 1}},
+    }
+
+
 def test_marks_point_to_the_file_that_each_value_comes_from(files: Files) -> None:
     document = files.load(
         base="seed: 0\ntrain: {epochs: 5,\n  state: carry}\nsplit: [0.9, 0.1]\n",

@@ -34,6 +34,7 @@ from minidl.layers import (
     Embedding,
     Last,
     OneHot,
+    Reverse,
     SigmoidCE,
     SoftmaxCE,
 )
@@ -140,6 +141,16 @@ class TestNames:
 
     def test_a_made_name_avoids_a_given_one(self) -> None:
         assert nodes(Model(outputs={"y": Dense(1)(Dense(2, name="dense")(x()))})) == ["dense", "dense_2"]
+        assert nodes(Model(outputs={"y": Dense(1, name="dense")(Dense(2)(x()))})) == ["dense_2", "dense"]
+
+    def test_what_a_layer_is_made_of_avoids_a_given_name(self) -> None:
+        last = Reverse(name="reverse")(Bidirectional(LSTM(2))(x()))
+        assert {"reverse", "reverse_2", "reverse_3"} <= set(nodes(Model(outputs={"y": last})))
+
+    def test_a_second_use_of_a_layer_avoids_a_given_name(self) -> None:
+        shared = Dense(4, name="a")
+        last = Dense(1, name="a_2")(shared(shared(x())))
+        assert nodes(Model(outputs={"y": last})) == ["a", "a_3", "a_2"]
 
     def test_two_layers_of_one_given_name(self) -> None:
         with pytest.raises(GraphError, match="two layers are named 'a'"):
@@ -174,6 +185,13 @@ class TestNames:
         with pytest.raises(UsageError, match="none yet: call forward first"):
             char_model.state["lstm/h"]
 
+    def test_names_that_are_not_there_are_as_in_any_mapping(self, char_model: Model) -> None:
+        assert char_model.parameters.get("lstm/Wz") is None
+        assert "lstm/Wz" not in char_model.parameters
+        with pytest.raises(KeyError) as caught:
+            char_model.gradients["lstm/Wz"]
+        assert str(caught.value).startswith("there is no gradient 'lstm/Wz'; did you mean")
+
 
 class TestShapes:
     """Fault 38: found when a graph is built; the message names node, got, expected, and who feeds it."""
@@ -193,6 +211,7 @@ class TestShapes:
             (lambda: SoftmaxCE()(Dense(3)(x()), ids()), ["softmax_ce", "5 symbols", "3 logits", "'ids'"]),
             (lambda: SoftmaxCE()(Last()(x()), ids("t", 4)), ["softmax_ce", "(B,)", "'last'", "'t'", "(T, B)"]),
             (lambda: OneHot()(Input("ids", dtype="int")), ["one_hot", "depth=", "'ids'"]),
+            (lambda: Dense(2)(Input("x", shape=("T", "B"))), ["dense", "W (B, 2)", "open", "'x' (T, B)"]),
         ],
     )  # fmt: skip
     def test_what_does_not_fit(self, wire: Callable[[], Any], words: list[str]) -> None:
@@ -214,6 +233,14 @@ class TestShapes:
             (lambda: Model(), "needs a loss or outputs"),
             (lambda: Model(Dense(2)(x())), "(T, B, 2)"),
             (lambda: Model(outputs={"y": np.ones(3)}), "'y'.*ndarray"),  # type: ignore[dict-item]
+            (lambda: Model(outputs=[Dense(2)(x())]), "outputs are nodes by name.*got list"),  # type: ignore[arg-type]
+            (lambda: Model(Dense), "the loss should be what a layer gave.*got type"),  # type: ignore[arg-type]
+            (lambda: Input("x", depth=0), "input 'x': depth is a whole number of 1 or more, got 0"),
+            (lambda: Input("x", depth=2.5), "depth is a whole number of 1 or more, got 2.5"),  # type: ignore[arg-type]
+            (lambda: Input("x", shape=("T", "B", -3)), "axis 2 of shape is a whole number of 1 or more, got -3"),
+            (lambda: Input("x", dtype="ids", depth=3), """dtype is "int" or "float", got 'ids'"""),
+            (lambda: Input("x", dtype=bool, depth=3), 'dtype is "int" or "float", got <class \'bool\'>'),
+            (lambda: Input("", depth=3), "an input has a name"),
         ],
     )
     def test_calls_that_cannot_be(self, wire: Callable[[], Any], words: str) -> None:
@@ -225,6 +252,15 @@ class TestShapes:
         hidden = Dense(4)(x())
         with pytest.raises(GraphError, match="'loss'"):
             Model(MSE()(hidden, x("t")), outputs={"loss": hidden})
+
+    @pytest.mark.parametrize("dtype", ["int", int, np.int64, "int32", np.dtype("uint8")])
+    def test_an_input_of_ids_by_any_type_of_integers(self, dtype: Any) -> None:
+        given = Input("ids", dtype=dtype, depth=np.int64(5))  # type: ignore[arg-type]
+        assert (given.dtype, given.shape, given.config()) == ("int", ids().shape, ids().config())
+
+    def test_an_input_of_features_by_any_type_of_numbers(self) -> None:
+        for dtype in ("float", float, np.float32, "float64"):
+            assert Input("x", dtype=dtype, depth=4).config() == x().config()
 
     def test_open_axes_print_as_their_names(self) -> None:
         assert repr(LSTM(3, name="lstm")(x())) == "<lstm (T, B, 3)>"
@@ -788,10 +824,19 @@ class TestNotEvenClose:
         with pytest.raises(DataError, match=r"gradient of 'y' should be numbers of its shape \(3, 1, 2\)"):
             model.backward(y=gradient)
 
-    @pytest.mark.parametrize("dtype", ["int32", "complex128", "float16"])
+    @pytest.mark.parametrize("dtype", ["int32", "complex128", "float16", "single precision"])
     def test_a_dtype_that_models_do_not_compute_in(self, dtype: str) -> None:
         with pytest.raises(UsageError, match="computes in float32 or float64"):
             Model(outputs={"y": Dense(2)(x())}, dtype=dtype)
+
+    @pytest.mark.parametrize("seed", [-1, None, "abc", 0.5])
+    def test_a_seed_that_is_none(self, seed: Any) -> None:
+        with pytest.raises(UsageError, match="a seed is a whole number of 0 or more"):
+            Model(outputs={"y": Dense(2)(x())}, seed=seed)
+
+    def test_a_seed_of_numpys_can_be_saved(self, tmp_path: Path) -> None:
+        Model(outputs={"y": Dense(2)(x())}, seed=np.int64(3)).save(tmp_path / "model.npz")  # type: ignore[arg-type]
+        assert Model.load(tmp_path / "model.npz").seed == 3
 
     def test_forward_of_nothing(self, char_model: Model) -> None:
         with pytest.raises(DataError, match=r"given nothing \(inputs: ids"):

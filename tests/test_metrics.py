@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from minidl import Input, Model
 from minidl.data.baselines import last_value, majority
-from minidl.layers import MSE, Dense, SigmoidCE, SoftmaxCE
-from minidl.metrics import Tally, count_classes, macro_f1
+from minidl.layers import MSE, Add, Dense, SigmoidCE, SoftmaxCE
+from minidl.metrics import Tally, count_classes, macro_f1, unit_of_loss
 
 CLASSES = 4
 
@@ -129,3 +129,28 @@ def test_accuracy_of_yes_or_no(rng: np.random.Generator) -> None:
     right = np.mean((results["y"] > 0) == (inputs["targets"] == 1))
     tally.add(model, results["loss"], inputs)
     assert tally.result("test", "step")["test/accuracy"] == pytest.approx(right)
+
+
+def two_losses(total: bool) -> Model:
+    """A model with a loss of each of two outputs, and their sum as the loss; or with one loss between two nodes."""
+    hidden = Dense(3, name="hidden")(Input("x", depth=3))
+    if not total:
+        return Model(MSE()(hidden, Dense(3, name="other")(Input("x2", depth=3))))
+    near, far = (Input(name, depth=2) for name in ("near", "far"))
+    return Model(Add()(MSE()(Dense(2)(hidden), near), MSE()(Dense(2)(hidden), far)))
+
+
+@pytest.mark.parametrize("total", [True, False])
+def test_a_loss_that_is_measured_against_no_input_counts_batches(total: bool, rng: np.random.Generator) -> None:
+    model, tally, losses = two_losses(total), Tally(), []
+    for size in (4, 1):
+        depths = {name: node.depth for name, node in model.graph.inputs.items()}
+        inputs = {name: rng.standard_normal((5, size, depth)) for name, depth in depths.items()}
+        losses.append(model.forward(**inputs)["loss"])
+        tally.add(model, losses[-1], inputs)
+    assert tally.result("val", unit_of_loss(model, "char")) == {"val/loss": pytest.approx(np.mean(losses))}
+
+
+def test_only_cross_entropy_is_told_in_bits() -> None:
+    assert [unit_of_loss(softmax_model(("B",)), unit) for unit in ("char", "word", "step")] == ["char", "word", "step"]
+    assert unit_of_loss(two_losses(total=True), "char") == "step"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -180,6 +182,49 @@ def test_any_hyperparameter_may_be_a_schedule() -> None:
     SGD(lr=Cosine(peak=1.0)).update(w, np.ones(1), Clock(total_steps=10))
 
 
+@pytest.mark.parametrize("kind", Optimizer.types().values())
+def test_every_hyperparameter_of_every_optimizer_may_be_a_schedule(kind: type[Optimizer]) -> None:
+    """A constant schedule in the place of each number does what the numbers do."""
+    numbers = {
+        field.name: 0.5 if field.default is None else field.default
+        for field in dataclasses.fields(kind)
+        if field.name != "nesterov"
+    }
+    schedules = {
+        name: tuple(map(Constant, value)) if isinstance(value, tuple) else Constant(value)
+        for name, value in numbers.items()
+    }
+    moved = []
+    for settings in (numbers, schedules):
+        w, optimizer = np.ones(3), kind(**settings)
+        for _ in range(3):
+            optimizer.update(w, np.array([3.0, -4.0, 0.1]))
+        moved.append(w)
+    np.testing.assert_array_equal(moved[0], moved[1])
+
+
+def test_clipping_may_change_from_step_to_step() -> None:
+    w, sgd = np.zeros(1), SGD(lr=1.0, clip_norm=Step(1.0, every=1, factor=0.5))
+    for expected in (-1.0, -1.5, -1.75):
+        sgd.update(w, np.full(1, 8.0))
+        assert w[0] == expected
+    assert (sgd.memory.grad_norm, sgd.memory.clipped_by) == (8.0, 32.0)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        (Adam(betas=(Constant(1.0), 0.999)), "Adam: 'betas.0' should be less than 1, got 1.0"),
+        (SGD(lr=0.1, clip_norm=Constant(0.0)), "SGD: 'clip_norm' should be greater than 0, got 0.0"),
+    ],
+)
+def test_a_schedule_stays_within_the_range_of_its_hyperparameter(optimizer: Optimizer, message: str) -> None:
+    w = np.ones(1)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        optimizer.update(w, np.ones(1))
+    assert (w[0], optimizer.memory.steps) == (1.0, 0)
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
@@ -188,6 +233,10 @@ def test_any_hyperparameter_may_be_a_schedule() -> None:
         ({"type": "Adam", "lr": -1}, "0 or more"),
         ({"type": "Adam", "lr": "fast"}, "a number"),
         ({"type": "Adam", "betas": [0.9]}, "betas"),
+        ({"type": "Adam", "betas": [1.0, 0.999]}, "'betas.[01]' should be less than 1, got 1.0"),
+        ({"type": "Adam", "betas": [0.9, 1.5]}, "'betas.[01]' should be less than 1, got 1.5"),
+        ({"type": "RMSprop", "rho": 1}, "'rho' should be less than 1"),
+        ({"type": "SGD", "momentum": 2}, "'momentum' should be less than 1"),
         ({"type": "SGD", "lr": {"type": "cosin", "peak": 1}}, "did you mean 'cosine'"),
         ({"type": "SGD", "lr": {"type": "cosine"}}, "'peak' is missing"),
         ({"type": "SGD", "clip_norm": 0}, "greater than 0"),

@@ -65,6 +65,12 @@ def test_overrides_reach_into_lists_replace_mappings_and_follow_one_another() ->
     assert list(tree) == ["name", "model", "optimizer", "train", "log"]
 
 
+def test_an_interval_in_other_units_takes_the_place_of_the_one_that_there_is() -> None:
+    document = changed("train.evaluate_every={epochs: 1}", "train.evaluate_every.steps=10", "train.epochs=2")
+    assert document.tree["train"] == {"evaluate_every": {"steps": 10}, "epochs": 2}
+    assert ("train", "evaluate_every", "epochs") not in document.marks
+
+
 def test_an_item_of_a_list_can_be_replaced() -> None:
     assert changed("model.layers.0={type: Embedding}").tree["model"]["layers"][0] == {"type": "Embedding"}
 

@@ -183,7 +183,7 @@ def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:
     before = snapshot(folder.checkpoints.path), (folder.path / "metrics.jsonl").read_text()
     code, message = resumed(tmp_path)
     assert code == 0
-    assert "001 is finished (step 6): raise train.epochs to go on" in message
+    assert "001 is finished (step 6): raise train.steps to go on" in message
     assert before == (snapshot(folder.checkpoints.path), (folder.path / "metrics.jsonl").read_text())
 
 

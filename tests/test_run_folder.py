@@ -111,6 +111,17 @@ def test_which_run_is_meant(tmp_path: Path) -> None:
         assert os.path.realpath(model_file(name, runs)) == os.path.realpath(best)
     with pytest.raises(CheckpointError, match="did you mean 'tiny'"):
         model_file("tinny", runs)
+    with RunFolder.create(runs, "tiny") as empty:  # ended before its first checkpoint
+        assert empty.number == 3
+    assert os.path.realpath(model_file("tiny", runs)) == os.path.realpath(best)
+
+
+def test_the_experiment_is_kept_as_it_was_given(tmp_path: Path) -> None:
+    write_experiment(tmp_path, **QUICK)
+    given = b"\xef\xbb\xbf" + (tmp_path / "tiny.yaml").read_bytes().replace(b"\n", b"\r\n")
+    (tmp_path / "tiny.yaml").write_bytes(given)
+    assert run(tmp_path, "tiny.yaml").code == 0
+    assert (the_run(tmp_path).path / "experiment.yaml").read_bytes() == given
 
 
 def test_resuming_passes_over_runs_that_never_began(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from runs import Child, interrupted_at, launch, left, minidl_run, run, the_run, write_experiment
 
+from minidl.callbacks import Baselines
+from minidl.data import Dataset, Text
 from minidl.data.batches import Batch
 from minidl.trainer import Trainer
 
@@ -92,6 +94,71 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path, first: int, second: int,
     assert folder.checkpoints.newest()[0].name == "step-00000006.npz"
     assert [json.loads(line)["step"] for line in (folder.path / "metrics.jsonl").read_text().splitlines()] == [3, 4, 6]
     assert run(tmp_path, "tiny.yaml", "--resume").code == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "state"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_signal_before_the_first_step_is_done_leaves_at_once(
+    tmp_path: Path, number: int, code: int, state: str
+) -> None:
+    """There is nothing to save, and the first step may take long, as where kernels have to be compiled."""
+    write_experiment(tmp_path)
+    child = launch_stuck(tmp_path, at=1)
+    begun = time.monotonic()
+    child.send(number)
+    ended = child.wait()
+    assert time.monotonic() - begun < 5
+    assert (ended.code, the_run(tmp_path).state) == (code, state)
+    assert ended.err.endswith(f"minidl: {state}: before a step was done\n")
+    assert the_run(tmp_path).checkpoints.newest()[0].name == "step-00000000.npz"
+    assert run(tmp_path, "tiny.yaml", "--resume").code == 0
+
+
+def test_a_run_that_ends_before_its_first_checkpoint_has_nothing_to_go_on_from(tmp_path: Path) -> None:
+    write_experiment(tmp_path)
+
+    def work() -> int:
+        def start(self: Baselines, trainer: Trainer) -> None:
+            (tmp_path / "stuck").touch()
+            time.sleep(60)
+
+        Baselines.start = start  # type: ignore[method-assign]  # in the child only
+        return minidl_run("tiny.yaml")
+
+    child = launch(tmp_path, work)
+    wait_for((tmp_path / "stuck").exists)
+    child.send(signal.SIGTERM)
+    ended = child.wait()
+    assert (ended.code, the_run(tmp_path).state) == (143, "terminated")
+    assert "terminated: the run lies in runs/tiny/001" in ended.out
+    assert "--resume" not in ended.out
+    assert run(tmp_path, "tiny.yaml", "--resume").code == 4
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_signal_while_the_data_is_read(tmp_path: Path, number: int, code: int, word: str) -> None:
+    write_experiment(tmp_path)
+
+    def work() -> int:
+        def load(self: Text, folder: Path) -> Dataset:
+            (tmp_path / "stuck").touch()
+            time.sleep(60)
+            raise AssertionError
+
+        Text.load = load  # type: ignore[method-assign]  # in the child only
+        return minidl_run("tiny.yaml")
+
+    child = launch(tmp_path, work)
+    wait_for((tmp_path / "stuck").exists)
+    child.send(number)
+    ended = child.wait()
+    assert (ended.code, ended.out) == (code, "")
+    assert ended.err.endswith(f": {word}\n")
+    assert "Traceback" not in ended.err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_shipped_experiment_ends_within_two_seconds_of_a_termination(tmp_path: Path) -> None:

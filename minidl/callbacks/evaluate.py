@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from minidl.callbacks.base import Callback
 from minidl.data.batches import Batches
-from minidl.metrics import Tally
+from minidl.metrics import Tally, unit_of_loss
 from minidl.model import Model
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def evaluate(model: Model, batches: Batches, split: str, unit: str) -> dict[str,
             model.reset_state()
         loss = model.forward(**batch.inputs)["loss"]
         tally.add(model, loss, batch.inputs)
-    return tally.result(split, unit)
+    return tally.result(split, unit_of_loss(model, unit))
 
 
 @dataclass(eq=False)
@@ -50,6 +50,8 @@ class Evaluate(Callback):
         if trainer.data.validation is None or self._replica is None:
             return
         measured = evaluate(self._replica, trainer.data.validation, "val", trainer.data.unit)
+        if not measured:  # no target of this part counts
+            return
         trainer.record |= measured
         progress, loss = trainer.progress, measured["val/loss"]
         progress.validation.append(loss)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from minidl.callbacks.base import Callback
-from minidl.optim import Optimizer, norm
+from minidl.optim import norm
 
 if TYPE_CHECKING:
     from minidl.trainer import Trainer
@@ -49,7 +49,7 @@ class LayerMetrics(Callback):
         if not math.isfinite(trainer.loss):  # there was no backward pass
             return
         model = trainer.model
-        unclipped = _clipped_by(trainer.optimizer)
+        unclipped = trainer.optimizer.memory.clipped_by
         for node, length in lengths(model.gradients).items():
             trainer.record[f"train_layers/grad_norm/{node}"] = length * unclipped
         if self._before is not None and self._before_step == trainer.progress.step - 1:
@@ -75,9 +75,3 @@ def lengths(arrays: Mapping[str, Array]) -> dict[str, float]:
         node = name.rpartition("/")[0]
         found[node] = math.hypot(found.get(node, 0.0), norm(array.reshape(-1)))
     return found
-
-
-def _clipped_by(optimizer: Optimizer) -> float:
-    """How many times longer the gradient was before clipping by norm."""
-    limit, length = optimizer.clip_norm, optimizer.memory.grad_norm
-    return length / limit if limit is not None and length > limit else 1.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from minidl.callbacks.base import Callback
-from minidl.metrics import Tally
+from minidl.metrics import Tally, unit_of_loss
 from minidl.schedules import current
 
 if TYPE_CHECKING:
@@ -55,8 +55,9 @@ class TrainMetrics(Callback):
         last = Tally()
         last.add(trainer.model, trainer.loss, trainer.batch.inputs)
         last.sums.pop("loss")
-        trainer.record |= self._tally.result("train", trainer.data.unit)
-        trainer.record |= last.result("train", trainer.data.unit)
+        unit = unit_of_loss(trainer.model, trainer.data.unit)
+        trainer.record |= self._tally.result("train", unit)
+        trainer.record |= last.result("train", unit)
         trainer.record |= {
             "train/smoothed_loss": self._smoothed,
             "train/lr": current(trainer.optimizer.lr, trainer.clock),

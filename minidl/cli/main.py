@@ -8,6 +8,7 @@ from types import ModuleType
 
 from minidl.cli import streams
 from minidl.cli.arguments import Parser
+from minidl.cli.endings import INTERRUPTED, TERMINATED, Terminated, heeding_termination
 from minidl.errors import MinidlError, StorageError, UsageError, suggest
 
 VERBS = {
@@ -28,7 +29,6 @@ EXAMPLES = """examples:
   minidl sample char_lstm --prime "The " --length 300
 
 `minidl VERB --help` says more about each."""
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,12 +57,15 @@ def carry_out(verb: str, words: Sequence[str], prog: str) -> int:
     parser = Parser(prog, str(module.__doc__).partition("\n")[0], module.EXAMPLES.replace(f"minidl {verb}", prog))
     module.add_arguments(parser)
     try:
-        code: int = module.run(parser.parse(words))
-        sys.stdout.flush()
+        with heeding_termination():
+            code: int = module.run(parser.parse(words))
+            sys.stdout.flush()
     except MinidlError as error:
         message, code = str(error), error.exit_code
     except KeyboardInterrupt:
         message, code = "interrupted", INTERRUPTED
+    except Terminated:
+        message, code = "terminated", TERMINATED
     except BrokenPipeError:  # whoever read our output has gone, as in `| head`
         streams.discard(sys.stdout)
         return 0

@@ -61,11 +61,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(outcome: Outcome, arguments: argparse.Namespace) -> None:
+    from minidl.run_folder import RunFolder
+
     if arguments.json:
         print(json.dumps({"run": str(outcome.run), "state": outcome.state}))
         return
     print(f"\n{outcome.state}: the run lies in {outcome.run}")
-    if outcome.exit_code:
+    if outcome.exit_code and RunFolder(outcome.run).checkpoints.files():
         print(f"go on with: python -m minidl.run {arguments.experiment} --resume")
     print(f"view it with: tensorboard --logdir {arguments.runs}")
 

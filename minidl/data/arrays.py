@@ -1,7 +1,8 @@
 """Independent sequences held in arrays: classification, tagging and forecasting, from Python or from an .npz file.
 
 Arrays are time-major: (T, N) ids, (T, N, F) features. An array of one axis, such as labels or lengths, has one
-number a sequence: (N,).
+number a sequence: (N,). Floats without an axis of features are one feature: (T, N) comes in batches as (T, B, 1), and
+(N,) as (B, 1), which are the shapes of what a Dense layer of one unit predicts.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class ArrayBatches(Independent):
 
     def take(self, chosen: Order) -> dict[str, Array]:
         """These sequences of every array."""
-        return {name: np.take(array, chosen, axis=_axis(array)) for name, array in self._arrays.items()}
+        taken = {name: np.take(array, chosen, axis=_axis(array)) for name, array in self._arrays.items()}
+        return {name: array[..., None] if _is_one_feature(array) else array for name, array in taken.items()}
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,10 @@ def _steps(arrays: Mapping[str, Array]) -> int:
     return max(array.shape[0] if array.ndim > 1 else 1 for array in arrays.values())
 
 
+def _is_one_feature(array: Array) -> bool:
+    return array.dtype.kind == "f" and array.ndim < 3
+
+
 def _axis(array: Array) -> int:
     """The axis along which sequences lie."""
     return min(1, array.ndim - 1)
@@ -162,9 +168,11 @@ def _check_values(name: str, array: Array) -> None:
 
 def _spec(array: Array) -> InputSpec:
     axes: tuple[int | str, ...] = ("B",) if array.ndim == 1 else ("T", "B", *array.shape[2:])
+    if _is_one_feature(array):
+        return InputSpec("float", 1, (*axes, 1))
     if array.dtype.kind == "f":
-        return InputSpec("float", array.shape[-1] if array.ndim > 2 else None, axes)
-    return InputSpec("int", int(array.max()) + 1, axes)
+        return InputSpec("float", array.shape[-1], axes)
+    return InputSpec("int", max(1, int(array.max()) + 1), axes)
 
 
 def _facts(specs: dict[str, InputSpec], train: Mapping[str, Array]) -> dict[str, int | float]:
@@ -173,11 +181,11 @@ def _facts(specs: dict[str, InputSpec], train: Mapping[str, Array]) -> dict[str,
         "train_sequences": sequences(train),
         "train_tokens": sequences(train) * _steps(train),
     }
-    features = [spec.depth for name, spec in specs.items() if spec.dtype == "float" and name != "targets"]
+    depths = {name: spec.depth for name, spec in specs.items() if spec.depth is not None}
+    features = [depth for name, depth in depths.items() if specs[name].dtype == "float" and name != "targets"]
     if features:
-        facts["features"] = features[0] or 1
-    targets = specs["targets"]
-    facts["classes" if targets.dtype == "int" else "outputs"] = targets.depth or 1
+        facts["features"] = features[0]
+    facts["classes" if specs["targets"].dtype == "int" else "outputs"] = depths["targets"]
     return facts
 
 
@@ -193,6 +201,8 @@ def _digest(arrays: Mapping[str, Array]) -> str:
 def _read_npz(path: Path) -> dict[str, Array]:
     try:
         with path.open("rb") as file:  # numpy leaves a file open that turns out to be damaged
+            if not file.peek(8).startswith((b"PK", b"\x93NUMPY")):  # which numpy takes for pickled objects
+                raise ValueError("it begins as no such file does; numpy.savez writes one")
             loaded = np.load(file, allow_pickle=False)
             if not isinstance(loaded, np.ndarray):
                 with loaded:

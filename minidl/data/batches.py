@@ -47,8 +47,7 @@ class Batches(abc.ABC):
 class InputSpec:
     """What one input of the model looks like.
 
-    `depth`: integer ids lie in [0, depth) (None: no bound); floats have that many features in their last axis (None: no
-    such axis).
+    `depth`: integer ids lie in [0, depth) (None: no bound); floats have that many features in their last axis.
     `shape`: "T" for time, "B" for the batch, numbers for axes of fixed length, e.g. ("T", "B", 3).
     """
 

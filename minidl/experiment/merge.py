@@ -11,7 +11,8 @@ from minidl.experiment.marks import Document, TreePath
 def merge(base: Document, over: Document) -> Document:
     """A new document: mappings merge key by key, all else of `over` replaces that of `base`.
 
-    A mapping with another `type` replaces the base's whole, for its keys mean other things. Marks stay with the values.
+    A mapping with another `type` replaces the base's whole, for its keys mean other things, and so does an interval,
+    which has one key. Marks stay with the values.
     """
     tree = _merged(base.tree, over.tree)
     marks = {path: over.marks.get(path) or base.marks[path] for path in _paths(tree, ())}
@@ -19,8 +20,20 @@ def merge(base: Document, over: Document) -> Document:
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = {key: _merged(base[key], value) if _alike(base.get(key), value) else value for key, value in over.items()}
+    merged = {
+        key: _merged(base[key], value) if _alike(base.get(key), value) and not is_interval(key) else value
+        for key, value in over.items()
+    }
     return {**base, **merged}
+
+
+def is_interval(key: object) -> bool:
+    """Whether a name is that of an interval, of which {steps: N}, {epochs: N} and {minutes: N} exclude one another.
+
+    >>> is_interval("evaluate_every"), is_interval("every"), is_interval("train")
+    (True, True, False)
+    """
+    return str(key).endswith("every")
 
 
 def _alike(base: Any, over: Any) -> bool:

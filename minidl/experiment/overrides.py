@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minidl.experiment.marks import Document, Mark, Mistake, TreePath, dotted, refuse
+from minidl.experiment.merge import is_interval
 from minidl.experiment.reader import DEPTH, TOO_DEEP, Reading, read
 
 SOURCE = "command line"
@@ -15,8 +16,8 @@ SOURCE = "command line"
 def apply(document: Document, changes: Sequence[str]) -> None:
     """Change a document in place, one `key.sub=value` after the other; ExperimentError reports all that cannot be done.
 
-    A new key is made where there is none. Marks of new values have the source "command line", the number of the
-    change as their line, and the change itself as their text.
+    A new key is made where there is none; of an interval it replaces the one that there is. Marks of new values have
+    the source "command line", the number of the change as their line, and the change itself as their text.
 
     >>> from minidl.experiment.document import parse
     >>> document = parse("model: {layers: [{type: LSTM, units: 128}]}", "demo.yaml")
@@ -80,6 +81,9 @@ def _put(document: Document, names: list[tuple[str, Mark]], reading: Reading) ->
         parent = child
     name, mark = names[-1]
     step = _step(parent, path, name, mark)
+    if path and is_interval(path[-1]) and isinstance(parent, dict):  # steps take the place of epochs
+        parent.clear()
+        document.marks = {known: place for known, place in document.marks.items() if known[:-1] != path}
     path = (*path, step)
     parent[step] = reading.value
     kept = {known: place for known, place in document.marks.items() if known[: len(path)] != path}

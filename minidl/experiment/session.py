@@ -40,7 +40,7 @@ def train(experiment: Experiment, source: Path, runs: Path, *, as_json: bool = F
     set_up(experiment)
     with RunFolder.create(runs, experiment.name) as folder:
         folder.describe({**surroundings(), "seed": experiment.seed, "data_sha256": experiment.dataset.digest})
-        folder.write("experiment.yaml", source.read_text(encoding="utf-8", errors="surrogateescape"))
+        folder.write("experiment.yaml", source.read_bytes().decode(errors="replace"))
         folder.write("resolved.yaml", dump(experiment.resolved()))
         if experiment.builder is not None:
             folder.copy(experiment.builder, "models")
@@ -96,7 +96,8 @@ def _nothing_left(folder: RunFolder, trainer: Trainer) -> Outcome:
     # The process may have died before it could do this.
     folder.checkpoints.go_back(progress.step, progress.best_step)
     folder.describe(_facts(state, trainer))
-    logger.warning("%s %s (step %d): raise train.epochs to go on", folder.path, what, progress.step)
+    ends = [f"train.{name}" for name in ("epochs", "steps", "minutes") if getattr(trainer, name) is not None]
+    logger.warning("%s %s (step %d): raise %s to go on", folder.path, what, progress.step, " or ".join(ends))
     return Outcome(folder.path, state, 0)
 
 

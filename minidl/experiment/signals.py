@@ -1,4 +1,7 @@
-"""Signals that end a run: a first one after the present step, with everything saved; a second one at once."""
+"""Signals that end a run: a first one after the present step, with everything saved; a second one at once.
+
+Before the first step is done there is nothing to save, and the first signal ends the run at once.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +20,20 @@ STDERR = 2
 
 @contextlib.contextmanager
 def stopping(trainer: Trainer) -> Iterator[None]:
-    """While this lasts, a signal stops the trainer; a second one raises KeyboardInterrupt.
+    """While this lasts, a signal stops the trainer; one that is to end it at once raises KeyboardInterrupt.
 
     A signal that the process was told to ignore, as by nohup, stays ignored.
     """
+
+    first = trainer.progress.step
 
     def on_signal(number: int, _frame: Any) -> None:
         if trainer.stop_reason in EXIT_CODES:
             raise KeyboardInterrupt
         trainer.stop(ENDINGS[signal.Signals(number)])
+        if trainer.progress.step == first:
+            _say(f"\nminidl: {trainer.stop_reason}: before a step was done\n")
+            raise KeyboardInterrupt
         _say(f"\nminidl: {trainer.stop_reason}: finishing this step and saving (again to leave at once)\n")
 
     before = {number: signal.getsignal(number) for number in ENDINGS}

@@ -18,14 +18,14 @@ PER_WEIGHT = 20  # multiplications that moving a weight is worth: it waits for m
 
 def change(optimizer: Adam, w: Array, g: Array, length: float, t: int, clock: Clock, m: Array, v: Array) -> None:
     """As Optimizer.change, by the equations of Adam."""
-    bound = optimizer.clip_value or np.inf
-    scale = min(1, optimizer.clip_norm / length) if optimizer.clip_norm and length else 1
-    lr, beta1, beta2 = (current(value, clock) for value in (optimizer.lr, *optimizer.betas))
+    bound, longest = (current(limit or np.inf, clock) for limit in (optimizer.clip_value, optimizer.clip_norm))
+    scale = min(1, longest / length) if length else 1
+    lr, beta1, beta2, eps = (current(value, clock) for value in (optimizer.lr, *optimizer.betas, optimizer.eps))
     kept = 1 - lr * current(optimizer.weight_decay, clock)
     mean, root = lr / (1 - beta1**t), (1 - beta2**t) ** -0.5
     if length > bound or scale < 1:  # no entry is larger than the whole
         clip(g, bound, scale)
-    numbers = (1 - beta1, 1 - beta2, mean, root, optimizer.eps, kept)
+    numbers = (1 - beta1, 1 - beta2, mean, root, eps, kept)
 
     def share(lo: int, hi: int) -> None:
         move(w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], *numbers)
