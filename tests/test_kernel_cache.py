@@ -66,7 +66,7 @@ def test_files_that_cannot_be_read_are_compiled_anew(folder: Path) -> None:
 
 
 def test_files_of_other_sources_are_dropped(tmp_path: Path) -> None:
-    outdated, index, other = (tmp_path / name for name in ("lstm.abc.1.nbc", "lstm.abc.nbi", "lstm.py"))
+    outdated, index, other = (tmp_path / name for name in ("lstm.abc.1.nbc", "lstm.nbi", "lstm.py"))
     current = tmp_path / f"lstm.{disk_cache.sources_hash()}.1.nbc"
     for path in (outdated, index, other, current):
         path.touch()
