@@ -59,14 +59,17 @@ class StorageError(MinidlError, OSError):
     exit_code = 74
 
 
+SHORT = 3  # letters of a word in which one slip is a third or more
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """A half-sentence with the nearest right name, or nothing.
 
     >>> suggest("unit", ["units", "name"])
     "; did you mean 'units'?"
-    >>> suggest("zzz", ["units", "name"])
+    >>> suggest("rate", ["type", "name"])  # half of the letters are others
     ''
     """
     folded = {name.lower(): name for name in known}
-    near = get_close_matches(word.lower(), folded, n=1, cutoff=0.5)
+    near = get_close_matches(word.lower(), folded, n=1, cutoff=0.6 if len(word) > SHORT else 0.5)
     return f"; did you mean {folded[near[0]]!r}?" if near else ""

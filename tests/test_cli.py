@@ -165,7 +165,10 @@ def test_dry_run_shows_model_steps_and_memory_and_trains_nothing(minidl: Command
     assert (numbers["steps_per_epoch"], numbers["total_steps"]) == (50, None)
     other = json.loads(minidl("run", "tiny.yaml", "--dry-run", "--json", "optimizer={type: SGD}").out)
     assert numbers["memory_bytes"] - other["memory_bytes"] == 4 * numbers["parameters"]  # Adam remembers twice as much
-    assert "as many as fit into 2 minutes" in minidl("run", "tiny.yaml", "--dry-run", "train={minutes: 2}").out
+    assert "as many as fit into 2 minutes\n" in minidl("run", "tiny.yaml", "--dry-run", "train={minutes: 2}").out
+    said = minidl("run", "tiny.yaml", "--dry-run", "train={minutes: 1}").out
+    assert "as many as fit into 1 minute\n" in said
+    assert "\ndata.vocab_size: 29\n" in said  # as ${...} has it
 
 
 def test_run_says_where_the_run_lies_and_how_to_view_it(minidl: Command, project: Path) -> None:
@@ -364,10 +367,15 @@ def test_runs_lists_runs_and_compares_some(minidl: Command, project: Path) -> No
     assert [row.split()[:3] for row in rows] == [["tiny/001", "done", "4"], ["tiny/002", "done", "4"]]
     assert minidl("runs", "tiny").out == minidl("runs").out
     compared = minidl("runs", "tiny/001", "runs/tiny/002").out
-    assert "run            tiny/001  tiny/002" in compared
+    assert "run                 tiny/001  tiny/002" in compared
     assert [line.split() for line in compared.splitlines()][-1] == ["optimizer.lr", "0.001", "0.01"]
     rows = [json.loads(row) for row in minidl("runs", "tiny/001", "tiny/002", "--json").out.splitlines()]
     assert [row["optimizer.lr"] for row in rows] == [1e-3, 1e-2]
+    for number, row in enumerate(rows, 1):
+        records = [json.loads(line) for line in Path(f"runs/tiny/00{number}/metrics.jsonl").read_text().splitlines()]
+        measured = {record["step"]: record["val/accuracy"] for record in records if "val/accuracy" in record}
+        assert row["val/accuracy"] == measured[row["at_step"]]
+        assert row["test/bits_per_char"] == records[-1]["test/bits_per_char"]
 
 
 def test_runs_takes_folders_as_they_are(minidl: Command, project: Path) -> None:

@@ -67,7 +67,9 @@ KEYWORDS: dict[str, Any] = {
     "const": lambda value, constant, schema: value == constant,
     "enum": lambda value, choices, schema: value in choices,
     "anyOf": lambda value, branches, schema: any(fits(value, branch) for branch in branches),
-    "oneOf": lambda value, branches, schema: sum(fits(value, branch) for branch in branches) == 1,
+    "allOf": lambda value, branches, schema: all(fits(value, branch) for branch in branches),
+    "if": lambda value, condition, schema: not fits(value, condition) or fits(value, schema["then"]),
+    "then": lambda *_: True,  # judged with its "if"
     "minimum": number(lambda value, limit: value >= limit),
     "maximum": number(lambda value, limit: value <= limit),
     "exclusiveMinimum": number(lambda value, limit: value > limit),
@@ -116,6 +118,19 @@ def test_names_are_explained_where_an_editor_shows_them() -> None:
     assert properties["lr"]["description"] == "learning rate"
     assert properties["lr"]["default"] == 1e-3
     assert SCHEMA["$defs"]["Layer.LSTM"]["description"] == "Long short-term memory."
+
+
+@pytest.mark.parametrize("family", ["Layer", "Recurrent", "Optimizer", "Schedule", "Data", "Task"])
+def test_an_editor_is_led_to_the_one_kind_that_is_named(family: str) -> None:
+    """It completes by the branches that apply; of `oneOf` by those that fit already, which lack nothing."""
+    schema = SCHEMA["$defs"][family]
+    kinds = [name.removeprefix(f"{family}.") for name in SCHEMA["$defs"] if name.startswith(f"{family}.")]
+    assert schema["properties"]["type"]["enum"] == kinds
+    for kind in kinds:
+        value = {"type": kind}
+        applying = [branch["then"]["$ref"] for branch in schema["allOf"] if fits(value, branch["if"])]
+        assert applying == [f"#/$defs/{family}.{kind}"]
+    assert not any(fits({}, branch["if"]) for branch in schema["allOf"])
 
 
 @settings(max_examples=30, suppress_health_check=list(HealthCheck), deadline=None)

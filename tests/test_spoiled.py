@@ -140,7 +140,7 @@ WRONG = [
     Case("text.yaml", *change)
     for change in (
         # header
-        ("name: text", "¤name: a/b", "a text of the form"),
+        ("name: text", "¤name: a/b", "a name of letters, digits,"),
         ("name: text", "¤name: [a]", "should be a text, got ['a']"),
         ("name: text", "¤name: 12", "should be a text, got 12"),
         ("seed: 1", "¤seed: one", "should be a whole number, got 'one'"),
@@ -183,7 +183,7 @@ WRONG = [
         ("inputs: [first, both]", "¤inputs: 5", "the name of a node, or a list of names such as [lstm, skip], got 5"),
         ("inputs: [first, both]", "inputs: [first, ¤third]", "there is no node 'third' above"),
         ("name: both", "¤name: first", "there is a node or input named 'first' already"),
-        ("name: both", "¤name: a b", "a text of the form"),
+        ("name: both", "¤name: a b", "a name of letters, digits,"),
         ("- type: Add\n", "- ¤type: Dropout\n      rate: 0.1\n    - type: Add\n", "nothing follows 'dropout'"),
         ("units: 3}\n    - type: Add", "units: 4}\n    - ¤type: Add", "(T, B, 8)"),
         ("- {type: Dense", "- ¤{type: Dense, inputs: ids", "put OneHot() or Embedding(units) between"),
@@ -271,6 +271,7 @@ BUILT = [
 CHANGED = [
     ("¤optimzer.lr=1e-3", "did you mean 'optimizer'?"),
     ("optimizer.¤rl=1e-3", "did you mean 'lr'?"),
+    ("optimizer.¤tpye=SGD", "did you mean 'type'?"),
     ("optimizer.¤lr=fast", "a number or a mapping with the type"),
     ("optimizer={¤type: SDG, lr: 0.1}", "did you mean 'SGD'?"),
     ("optimizer={type: SGD, ¤momentun: 0.1}", "did you mean 'momentum'?"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidl.callbacks.base import Callback
+from minidl.callbacks.entry import entry
 from minidl.storage import refusing
 
 if TYPE_CHECKING:
@@ -87,14 +87,10 @@ class RunLog(Callback):
 
     def step(self, trainer: Trainer) -> None:
         """Write what the callbacks before have found, if anything."""
-        progress = trainer.progress
         if trainer.record:
-            place = {"step": progress.step, "epoch": round(trainer.epoch, 6), "seconds": round(progress.seconds, 3)}
-            # JSON has no NaN and no infinity.
-            record = {tag: value if math.isfinite(value) else None for tag, value in trainer.record.items()}
-            self._metrics.append(json.dumps({**place, **record}) + "\n")
+            self._metrics.append(json.dumps(entry(trainer)) + "\n")
         for tag, text in trainer.texts.items():
-            self._samples.append(f"--- step {progress.step}, {tag} ---\n{text}\n\n")
+            self._samples.append(f"--- step {trainer.progress.step}, {tag} ---\n{text}\n\n")
 
     def finish(self, trainer: Trainer, *, completed: bool) -> None:
         """Write what was found at the end."""

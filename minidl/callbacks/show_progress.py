@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from minidl.callbacks.base import Callback
+from minidl.callbacks.entry import entry
+from minidl.callbacks.progress_lines import baselines, lines, time_left
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -17,9 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class ShowProgress(Callback):
-    """Shows steps, speed, time left, loss, validation on stderr; samples, and with `as_json` each record, on stdout."""
+    """Shows steps, speed, time left, loss, validation on stderr; samples, and with `as_json` each record, on stdout.
+
+    title: what stands before the bar, such as the name of the run.
+    """
 
     as_json: bool = field(default=False, kw_only=True)
+    title: str = field(default="training", kw_only=True)
 
     order = Callback.WRITE
 
@@ -27,33 +33,27 @@ class ShowProgress(Callback):
         super().__post_init__()
         self._bar: Progress | None = None
         self._task: Any = None
-        self._validation = ""
+        self._numbers = {"train": "", "val": "", "speed": ""}
 
     def start(self, trainer: Trainer) -> None:
-        """Open the bar."""
-        if not sys.stderr.isatty() or self.as_json:
+        """Open the bar, and say what guessing achieves."""
+        if self.as_json:
             return
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = "[bold]{task.description}", BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[numbers]}")
-        self._bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), redirect_stdout=False)
-        self._task = self._bar.add_task("training", total=trainer.total_steps, numbers="")
-        self._bar.start()
+        if sys.stderr.isatty():
+            self._open(trainer)
+        if text := baselines(trainer.record):
+            self._note(text)
 
     def step(self, trainer: Trainer) -> None:
         """Show what is new."""
-        record = trainer.record
-        if "val/loss" in record:
-            self._validation = f"val {record['val/loss']:.3f}"
-        if self._bar is not None:
-            self._bar.update(self._task, completed=trainer.progress.step, total=trainer.total_steps)
-            if "train/loss" in record:
-                self._bar.update(self._task, numbers=_numbers(record, self._validation))
-        elif record and not self.as_json:
-            print(_line(trainer), file=sys.stderr, flush=True)
         if self.as_json:
             self._say_json(trainer)
+            return
+        if self._bar is not None:
+            self._move(self._bar, trainer)
+        for part, line in lines(trainer).items():
+            if self._bar is None or part != "train":  # which is in the bar
+                self._note(line)
         for tag, text in trainer.texts.items():
             self._say(f"\n--- step {trainer.progress.step}, {tag} ---\n{text}")
 
@@ -66,9 +66,35 @@ class ShowProgress(Callback):
         if self._bar is not None:
             self._bar.stop()
 
+    def _open(self, trainer: Trainer) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        title, left = TextColumn("{task.description}", style="bold", markup=False), "[cyan]{task.fields[left]}"
+        columns = title, BarColumn(), MofNCompleteColumn(), "{task.fields[numbers]}", left
+        self._bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=False)
+        self._task = self._bar.add_task(self.title, total=trainer.total_steps, numbers="", left="")
+        self._bar.start()
+
+    def _move(self, bar: Progress, trainer: Trainer) -> None:
+        record, total = trainer.record, trainer.total_steps
+        if "train/loss" in record:
+            self._numbers["train"] = f"loss {record['train/loss']:.3f}"
+            self._numbers["speed"] = f"{record['train/tokens_per_second'] / 1000:.1f}k tokens/s"
+        if "val/loss" in record:
+            self._numbers["val"] = f"val {record['val/loss']:.3f}"
+        numbers = "  ".join(filter(None, self._numbers.values()))
+        bar.update(self._task, completed=trainer.progress.step, total=total, numbers=numbers, left=time_left(trainer))
+
+    def _note(self, line: str) -> None:
+        """A line on stderr."""
+        if self._bar is None:
+            print(line, file=sys.stderr, flush=True)
+        else:
+            self._bar.console.print(line, markup=False)
+
     def _say(self, text: str) -> None:
-        if self.as_json:
-            return
+        """A text on stdout."""
         if self._bar is not None and sys.stdout.isatty():
             self._bar.console.print(text, markup=False, highlight=False)
         else:
@@ -76,19 +102,4 @@ class ShowProgress(Callback):
 
     def _say_json(self, trainer: Trainer) -> None:
         if trainer.record or trainer.texts:
-            entry = {"step": trainer.progress.step, "epoch": round(trainer.epoch, 6), **trainer.record, **trainer.texts}
-            print(json.dumps(entry), flush=True)
-
-
-def _numbers(record: dict[str, float], validation: str) -> str:
-    speed = record["train/tokens_per_second"]
-    return f"loss {record['train/loss']:.3f}  {validation}  {speed / 1000:.1f}k tokens/s".replace("    ", "  ")
-
-
-def _line(trainer: Trainer) -> str:
-    shown = ("train/loss", "val/loss", "test/loss", "train/bits_per_char", "val/bits_per_char", "val/perplexity")
-    values = [f"{tag} {trainer.record[tag]:.4f}" for tag in shown if tag in trainer.record]
-    if "train/tokens_per_second" in trainer.record:
-        values.append(f"{trainer.record['train/tokens_per_second']:.0f} tokens/s")
-    total = trainer.total_steps
-    return f"step {trainer.progress.step}/{total}  epoch {trainer.epoch:.2f}  {'  '.join(values)}"
+            print(json.dumps({**entry(trainer), **trainer.texts}), flush=True)

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_experiment, add_json
+from minidl.cli.colours import show
 
 if TYPE_CHECKING:
     from minidl.data import Dataset
@@ -59,9 +60,12 @@ def few(dataset: Dataset) -> dict[str, Array]:
 
 def _show(checks: list[Check]) -> None:
     width = max(len(check.array) for check in checks)
-    print(f"{'array'.ljust(width)}  {'shape':14}  relative error")
+    lines = [f"{'array'.ljust(width)}  {'shape':14}  relative error"]
     for check in checks:
-        print(f"{check.array.ljust(width)}  {check.shape!s:14}  {check.error:.1e}{'' if check.passed else '  WRONG'}")
+        wrong = "" if check.passed else "  WRONG"
+        lines.append(f"{check.array.ljust(width)}  {check.shape!s:14}  {check.error:.1e}{wrong}")
     if all(check.passed for check in checks):
         worst = max(checks, key=lambda check: check.error)
-        print(f"all gradients are right: largest relative error {worst.error:.1e}, tolerance {worst.tolerance:.0e}")
+        largest = f"largest relative error {worst.error:.1e}, tolerance {worst.tolerance:.0e}"
+        lines.append(f"all gradients are right: {largest}")
+    show("\n".join(lines), {r"\A.*": "bold", r"WRONG$": "bold red", r"^all gradients are right": "green"})

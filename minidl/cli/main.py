@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from minidl.cli import streams
+from minidl.cli import colours, streams
 from minidl.cli.arguments import Parser
 from minidl.cli.endings import INTERRUPTED, TERMINATED, Terminated, heeding_termination
 from minidl.errors import MinidlError, StorageError, UsageError, suggest
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"minidl {__version__}")
         return 0
     if verb not in VERBS:
-        print(f"{_no_verb(verb)}\n{_verbs()}", file=sys.stderr)
+        colours.show(f"{_no_verb(verb)}\n{_verbs()}", colours.MESSAGE, sys.stderr)
         return UsageError.exit_code
     return carry_out(verb, words, f"minidl {verb}")
 
@@ -77,7 +77,7 @@ def carry_out(verb: str, words: Sequence[str], prog: str) -> int:
         message, code = f"{place}{error.strerror or error}", StorageError.exit_code
     else:
         return code
-    print(message if "\n" in message else f"{prog}: {message}", file=sys.stderr)
+    colours.show(message if "\n" in message else f"{prog}: {message}", colours.MESSAGE, sys.stderr)
     return code
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder
+from minidl.cli.colours import STATE, show
 from minidl.cli.streams import lasting
 
 if TYPE_CHECKING:
@@ -66,10 +67,11 @@ def _show(outcome: Outcome, arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps({"run": str(outcome.run), "state": outcome.state}))
         return
-    print(f"\n{outcome.state}: the run lies in {outcome.run}")
+    lines = [f"\n{outcome.state}: the run lies in {outcome.run}"]
     if outcome.exit_code and RunFolder(outcome.run).checkpoints.files():
-        print(f"go on with: python -m minidl.run {arguments.experiment} --resume")
-    print(f"view it with: tensorboard --logdir {arguments.runs}")
+        lines.append(f"go on with: python -m minidl.run {arguments.experiment} --resume")
+    lines.append(f"view it with: tensorboard --logdir {arguments.runs}")
+    show("\n".join(lines), {**STATE, r"(?<=with: ).*": "bold"})
 
 
 def _run_number(text: str) -> int | str:

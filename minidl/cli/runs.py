@@ -7,14 +7,15 @@ import json
 import logging
 
 from minidl.cli.arguments import Parser, add_json, add_runs_folder
+from minidl.cli.colours import STATE, show
 
 logger = logging.getLogger("minidl")
 EXAMPLES = """examples:
   minidl runs                                       every run
   minidl runs char_lstm                             those of one experiment
-  minidl runs char_lstm/001 char_lstm/003           how they did, and the settings in which they differ
+  minidl runs char_lstm/001 char_lstm/003           all that was measured, and the settings in which they differ
 """
-COLUMNS = ("run", "state", "step", "best_val_loss", "at_step", "test_loss", "seconds")
+HEADINGS = {"best_val_loss": "best val loss", "at_step": "at step", "test_loss": "test loss"}
 
 
 def add_arguments(parser: Parser) -> None:
@@ -28,29 +29,26 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each run; where several are named, a column for each, with the settings that differ."""
-    from minidl.experiment.overview import differences, find, summary
+    from minidl.experiment.overview import compare, find, summary
 
     folders = find(arguments.runs, arguments.names)
-    rows = [summary(folder) for folder in folders]
     compares = len(arguments.names) > 1
-    if compares:
-        rows = [{**row, **setting} for row, setting in zip(rows, differences(folders), strict=True)]
+    rows = compare(folders) if compares else [summary(folder) for folder in folders]
     if arguments.json:
         for row in rows:
             print(json.dumps(row))
     elif rows:
-        names = list(rows[0]) if compares else COLUMNS
-        table = [[name.replace("_", " "), *(_cell(row[name]) for row in rows)] for name in names]
-        _print_table(table if compares else [list(line) for line in zip(*table, strict=True)])
+        table = [[HEADINGS.get(name, name), *(_cell(row[name]) for row in rows)] for name in rows[0]]
+        _show_table(table if compares else [list(line) for line in zip(*table, strict=True)])
     else:
         logger.info("no runs in %s yet: minidl run EXPERIMENT.yaml makes one", arguments.runs.resolve())
     return 0
 
 
-def _print_table(table: list[list[str]]) -> None:
+def _show_table(table: list[list[str]]) -> None:
     widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
-    for row in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table)
+    show("\n".join(lines), {r"\A.*": "bold", **STATE})
 
 
 def _cell(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ EXAMPLES = """examples:
   minidl sample char_lstm --prime-file opening.txt
   echo "To be" | minidl sample char_lstm --prime -
   minidl sample char_lstm --chat                      goes on from each line that you type
+
+in a chat Ctrl-C ends an answer, Ctrl-D the conversation
 """
 STDIN = "-"
 CONTEXT = 2000  # characters of a conversation that the model reads again at each turn
@@ -73,21 +76,31 @@ def _chat(model: Model, length: int, choice: Choice, seed: int) -> None:
     for turn, line in enumerate(_lines()):
         _warn(model, line)
         said += line
-        for piece in _pieces(model, said[-CONTEXT:], length, choice, seed + turn):
-            print(piece, end="", flush=True)
-            said += piece
+        with contextlib.suppress(*_ends_an_answer()):
+            for piece in _pieces(model, said[-CONTEXT:], length, choice, seed + turn):
+                print(piece, end="", flush=True)
+                said += piece
         print()
 
 
+def _ends_an_answer() -> tuple[type[KeyboardInterrupt], ...]:
+    """Ctrl-C, where somebody sits there; pressed while nothing is written it ends the conversation."""
+    return (KeyboardInterrupt,) if sys.stdin.isatty() else ()
+
+
 def _lines() -> Iterator[str]:
-    """What is typed, line by line, with a prompt where somebody sits there."""
+    """What is typed, line by line; on a terminal with a prompt, and with keys that edit and recall lines."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        yield from sys.stdin
+        return
+    with contextlib.suppress(ImportError):  # not every system has it
+        import readline  # noqa: F401
     while True:
-        if sys.stdin.isatty():
-            print("> ", end="", file=sys.stderr, flush=True)
-        line = sys.stdin.readline()
-        if not line:
+        try:
+            yield input("> ") + "\n"
+        except EOFError:
+            print()
             return
-        yield line
 
 
 def _pieces(model: Model, prime: str, length: int, choice: Choice, seed: int) -> Iterator[str]:

@@ -41,10 +41,7 @@ def title(folder: RunFolder) -> str:
 
 def summary(folder: RunFolder) -> dict[str, Any]:
     """A run in one row."""
-    records = _records(folder.path / "metrics.jsonl")
-    last = {tag: value for record in records for tag, value in record.items()}
-    evaluated = [record for record in records if record.get("val/loss") is not None]
-    best = min(evaluated, key=lambda record: float(record["val/loss"]), default={})
+    best, last = _best_and_last(folder)
     return {
         "run": title(folder),
         "state": folder.state,
@@ -54,6 +51,36 @@ def summary(folder: RunFolder) -> dict[str, Any]:
         "test_loss": last.get("test/loss"),
         "seconds": last.get("seconds"),
     }
+
+
+def compare(folders: list[RunFolder]) -> list[dict[str, Any]]:
+    """Runs with the same columns: the summary, further measures with the best and the last weights, settings."""
+    measured = [_measures(folder) for folder in folders]
+    names = dict.fromkeys(name for measures in measured for name in measures)
+    return [
+        {**summary(folder), **{name: measures.get(name) for name in names}, **settings}
+        for folder, measures, settings in zip(folders, measured, differences(folders), strict=True)
+    ]
+
+
+def _measures(folder: RunFolder) -> dict[str, Any]:
+    """What the summary leaves out: validation where its loss was lowest, test."""
+    best, last = _best_and_last(folder)
+    found = [
+        (tag, record[tag])
+        for part, record in (("val/", best), ("test/", last))
+        for tag in record
+        if tag.startswith(part)
+    ]
+    return {tag: value for tag, value in found if not tag.endswith("/loss")}
+
+
+def _best_and_last(folder: RunFolder) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The record with the lowest loss in validation, and the last value of everything."""
+    records = _records(folder.path / "metrics.jsonl")
+    evaluated = [record for record in records if record.get("val/loss") is not None]
+    best = min(evaluated, key=lambda record: float(record["val/loss"]), default={})
+    return best, {tag: value for record in records for tag, value in record.items()}
 
 
 def differences(folders: list[RunFolder]) -> list[dict[str, Any]]:

@@ -19,10 +19,16 @@ def preview(experiment: Experiment, *, as_json: bool = False) -> str:
         return json.dumps(numbers)
     shown = {name: f"{value:,}" if isinstance(value, int) else str(value) for name, value in numbers.items()}
     if numbers["total_steps"] is None:
-        shown["total_steps"] = f"as many as fit into {experiment.train.minutes:g} minutes"
+        minutes = experiment.train.minutes
+        shown["total_steps"] = f"as many as fit into {minutes:g} minute{'s' if minutes != 1 else ''}"
     shown["memory"] = f"about {numbers['memory_bytes'] / MEGABYTE:,.1f} MB in arrays"
     del shown["memory_bytes"]
-    return f"{experiment.model}\n\n" + "\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in shown.items())
+    return f"{experiment.model}\n\n" + "\n".join(f"{_title(name)}: {value}" for name, value in shown.items())
+
+
+def _title(name: str) -> str:
+    """A fact of the data is called as `${...}` calls it."""
+    return name if name.startswith("data.") else name.replace("_", " ")
 
 
 def _numbers(experiment: Experiment) -> dict[str, Any]:

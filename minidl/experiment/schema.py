@@ -12,7 +12,7 @@ from minidl.layer import Layer
 from minidl.validation.rules import first_line, nested_families, rules
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-REFERENCE = {"type": "string", "pattern": r"^\$\{[^{}]+\}$", "description": "a reference to another value of the file"}
+REFERENCE = {"type": "string", "pattern": r"^\$\{[^{}]+\}$"}  # to another value of the file, or a fact of the data
 TEXT = {"type": "string"}
 NODE_INPUTS = {
     "anyOf": [TEXT, {"type": "array", "items": TEXT}],
@@ -53,11 +53,23 @@ def _definitions(families: Iterable[type[Declared]]) -> Iterator[tuple[str, Any]
         if not family.abstract:
             yield name, _definition(family, [], _properties(family))
             continue
-        yield name, {"oneOf": [{"$ref": f"#/$defs/{name}.{kind}"} for kind in family.types()]}
+        yield name, _choice(name, list(family.types()))
         inputs = {"inputs": NODE_INPUTS} if family is Layer else {}
         for kind, cls in family.types().items():
             properties = {"type": {"const": kind, "description": first_line(cls)}, **_properties(cls), **inputs}
             yield f"{name}.{kind}", _definition(cls, ["type"], properties)
+
+
+def _choice(family: str, kinds: list[str]) -> dict[str, Any]:
+    """Kinds told apart by `type`: an editor completes and checks by the one that is named, not by all of them."""
+    named = [
+        {
+            "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
+            "then": {"$ref": f"#/$defs/{family}.{kind}"},
+        }
+        for kind in kinds
+    ]
+    return {"type": "object", "properties": {"type": {"enum": kinds}}, "required": ["type"], "allOf": named}
 
 
 def _with_nested(families: Iterable[type[Declared]]) -> list[type[Declared]]:

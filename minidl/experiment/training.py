@@ -19,6 +19,7 @@ from minidl.callbacks import (
     TrainMetrics,
 )
 from minidl.experiment.experiment import Experiment
+from minidl.experiment.overview import title
 from minidl.run_folder import RunFolder
 from minidl.trainer import Trainer
 from minidl.tuning import use_fastest, use_threads
@@ -78,6 +79,6 @@ def recording(
             histograms_every=log.histograms_every,
             resumed_at=resumed_at,
         )
-    yield ShowProgress(as_json=as_json)
+    yield ShowProgress(as_json=as_json, title=title(folder))
     facts = {"experiment": experiment.resolved(), "legend": experiment.dataset.legend}
     yield SaveCheckpoints(train.checkpoint_every, checkpoints=folder.checkpoints, facts=facts)

@@ -63,7 +63,7 @@ def verify(folder: RunFolder) -> Verdict:
         check_data(archive.meta, experiment.dataset.digest)
     progress = saved_progress(archive, str(path))
     set_up(experiment)
-    callbacks = [*measuring(experiment), ShowProgress(), StopAt(at=progress.step)]
+    callbacks = [*measuring(experiment), ShowProgress(title="verifying"), StopAt(at=progress.step)]
     trainer = make_trainer(_untimed(experiment, progress), callbacks)
     trainer.run()
     return Verdict(path, progress.step, _differing(trainer, archive), _reasons(folder, experiment))

@@ -14,7 +14,7 @@ from minidl.experiment.sections import NAME
 from minidl.graph import Graph
 from minidl.layer import Layer
 from minidl.node import Input, Node, Symbol
-from minidl.validation import Finding, Path, revive
+from minidl.validation import A_NAME, Finding, Path, revive
 from minidl.validation.findings import shown
 
 
@@ -49,7 +49,7 @@ def plan_node(item: Any, path: Path, mistakes: list[Finding]) -> Plan:
     layer = revive(Layer, fields, path, mistakes, beside=["inputs"])
     name = fields.get("name")
     if isinstance(name, str) and not re.fullmatch(NAME, name):
-        mistakes.append(Finding((*path, "name"), f"'name' should be a text of the form {NAME}, got {name!r}"))
+        mistakes.append(Finding((*path, "name"), f"'name' should be {A_NAME}, got {name!r}"))
         layer, name = None, None
     if sources is not None and not (isinstance(sources, list) and all(isinstance(source, str) for source in sources)):
         wanted = "the name of a node, or a list of names such as [lstm, skip]"

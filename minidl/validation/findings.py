@@ -14,6 +14,7 @@ from minidl.errors import suggest
 from minidl.validation.rules import described
 
 Path = tuple[str | int, ...]
+A_NAME = "a name of letters, digits, '.', '_' and '-' that begins with a letter or digit"
 LONGEST = 60  # characters of a value that are shown
 # pydantic's kinds of errors in plain words: those about the kind of a value, then those about the value
 KINDS = {
@@ -33,7 +34,7 @@ VALUES = {
     "less_than": "less than {lt:g}",
     "less_than_equal": "{le:g} or less",
     "too_long": "a list of {max_length}",
-    "string_pattern_mismatch": "a text of the form {pattern}",
+    "string_pattern_mismatch": A_NAME,  # no other pattern is declared
     "literal_error": "{expected}",
 }
 

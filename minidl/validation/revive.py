@@ -29,7 +29,7 @@ def findings(cls: Any, values: Mapping[str, Any], path: Path, beside: Sequence[s
     try:
         model.model_validate(values)
     except ValidationError as error:
-        yield from explain(error, values, [*_names(cls), *beside], path, list(nested_families(cls).values()))
+        yield from explain(error, values, [*_keys(cls), *beside], path, list(nested_families(cls).values()))
 
 
 def build(cls: type[Declared], config: Mapping[str, Any]) -> Any:
@@ -99,6 +99,12 @@ def _revive_value(value: Any, family: type[Declared] | None, path: Path, mistake
     if family is not None and isinstance(value, Mapping):
         return revive(family, value, path, mistakes)
     return value
+
+
+def _keys(cls: Any) -> list[str]:
+    """What a mapping may hold; `type` where it is one of several kinds."""
+    several = any(base.abstract for base in cls.__mro__ if issubclass(base, Declared) and base is not Declared)
+    return [*_names(cls), "type"] if several else _names(cls)
 
 
 def _names(cls: Any) -> list[str]:
