@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NEEDS = {"export.md": ("onnx", "onnxruntime", "safetensors", "torch")}  # by page, what is not installed with minidl
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 
 
@@ -23,6 +24,8 @@ def pages_with_python() -> list[Path]:
 
 @pytest.mark.parametrize("page", pages_with_python(), ids=lambda page: page.name)
 def test_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in NEEDS.get(page.name, ()):
+        pytest.importorskip(module, reason=f"{module} is not installed: pip install 'minidl[export,test,torch]'")
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     names = {"x": rng.integers(0, 56, (25, 4)), "y": rng.integers(0, 56, (25, 4)), "__name__": page.stem}

@@ -17,6 +17,7 @@ VERBS = {
     "sample": "let a trained model write",
     "evaluate": "measure a trained model",
     "inspect": "show what a run or a model file holds",
+    "export": "write a trained model for other programs, as ONNX or safetensors",
     "runs": "list runs, or compare some of them",
     "verify": "train a run once more, and say whether it reproduces",
     "schema": "write the JSON Schema by which editors complete experiment files",
@@ -115,6 +116,10 @@ def _module(verb: str) -> ModuleType:
         from minidl.cli import inspect
 
         return inspect
+    if verb == "export":
+        from minidl.cli import export
+
+        return export
     if verb == "runs":
         from minidl.cli import runs
 

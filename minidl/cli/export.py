@@ -1,0 +1,94 @@
+"""Write a trained model for other programs: its graph as ONNX, or its weights as safetensors."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minidl.cli.arguments import Parser, add_json, add_run
+from minidl.errors import UsageError, suggest
+
+if TYPE_CHECKING:
+    from minidl.model import Model
+
+FORMATS = ("onnx", "safetensors")  # each is also how names of its files end
+LAYOUTS = ("keras", "torch")
+EXAMPLES = """examples:
+  minidl export char_lstm                             the graph, as char_lstm-001.onnx
+  minidl export char_lstm/002 --out model.onnx
+  minidl export char_lstm --format safetensors        the weights, as lstm/Wx
+  minidl export char_lstm --format safetensors --layout torch
+                                                      the weights, as lstm.weight_ih_l0 of a state_dict
+  minidl export runs/char_lstm/001/checkpoints/last --json
+
+it needs more than the rest of minidl: pip install 'minidl[export]'
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    """What `minidl export` takes."""
+    add_run(parser)
+    format_help = "onnx or safetensors (default: as the name of --out ends, or onnx)"
+    parser.add_argument("--format", metavar="FORMAT", help=format_help)
+    layout_help = "names and shapes in safetensors: minidl, keras or torch (default: minidl)"
+    parser.add_argument("--layout", metavar="LAYOUT", help=layout_help)
+    out_help = "the file to write (default: NAME-NUMBER.FORMAT in the working folder)"
+    parser.add_argument("--out", metavar="FILE", type=Path, help=out_help)
+    add_json(parser, "what was written, as one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export, and say what is in the file."""
+    from minidl.experiment.trained import load_trained
+    from minidl.run_folder import model_file
+
+    kind = _format(arguments)
+    trained = load_trained(model_file(arguments.run, arguments.runs))
+    out = arguments.out or Path(f"{_title(trained.path)}.{kind}")
+    found = _write(trained.model, out, kind, arguments.layout)
+    if arguments.json:
+        print(json.dumps({"file": str(out), "format": kind, **found}))
+    else:
+        _show(out, found)
+    return 0
+
+
+def _format(arguments: argparse.Namespace) -> str:
+    """The format that is named, or that the name of the file says."""
+    kind = arguments.format
+    if kind is None and arguments.out is not None:
+        kind = arguments.out.suffix.removeprefix(".")
+        if kind not in FORMATS:
+            raise UsageError(f"{arguments.out}: say in which format, with --format {' or '.join(FORMATS)}")
+    elif kind is None:
+        kind = FORMATS[0] if arguments.layout is None else FORMATS[1]
+    if kind not in FORMATS:
+        near = f"; did you mean --layout {kind}?" if kind in LAYOUTS else suggest(kind, FORMATS)
+        raise UsageError(f"there is no format {kind!r}{near} (known: {', '.join(FORMATS)})")
+    if kind == "onnx" and arguments.layout is not None:
+        raise UsageError("--layout is of safetensors; ONNX has a layout of its own")
+    return str(kind)
+
+
+def _title(path: Path) -> str:
+    """NAME-NUMBER of the run that a checkpoint is of; else the name of the file."""
+    path = path.absolute()
+    run = path.parent.parent
+    return f"{run.parent.name}-{run.name}" if path.parent.name == "checkpoints" else path.stem
+
+
+def _write(model: Model, out: Path, kind: str, layout: str | None) -> dict[str, dict[str, Any]]:
+    from minidl.export import write_onnx, write_safetensors
+
+    return write_onnx(model, out) if kind == "onnx" else {"arrays": write_safetensors(model, out, layout or "minidl")}
+
+
+def _show(out: Path, found: dict[str, dict[str, Any]]) -> None:
+    print(f"wrote {out}")
+    width = max((len(name) for shapes in found.values() for name in shapes), default=0)
+    for what, shapes in found.items():
+        print(what)
+        for name, shape in shapes.items():
+            print(f"  {name.ljust(width)}  ({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})")

@@ -1,0 +1,178 @@
+"""Models as ONNX: computed by onnxruntime they give what minidl gives, step by step and with the states of before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import contract
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from minidl import Input, Model
+from minidl.choice import Choice
+from minidl.data import Vocabulary
+from minidl.errors import UsageError
+from minidl.layers import LSTM, Dense, Dropout, OneHot, SoftmaxCE
+from minidl.sampling import sample_text
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'minidl[export]'")
+runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'minidl[test]'")
+from minidl.export import to_onnx, write_onnx  # noqa: E402
+
+TOLERANCE = 5e-6  # of float32 over up to 20 steps; a gate in the wrong place changes the first digit
+LOSSES = {"MSE", "SigmoidCE", "SoftmaxCE"}
+CASES = [(layer, case) for layer, cases in contract.WIRINGS.items() for case in cases]
+WITH_LOSS = [(layer, case) for layer, case in CASES if layer in LOSSES or case == "loss beside output"]
+Arrays = dict[str, NDArray[Any]]
+
+
+class Runtime:
+    """onnxruntime on a model."""
+
+    def __init__(self, model: onnx.ModelProto | Path) -> None:
+        options = runtime.SessionOptions()
+        options.log_severity_level = 3  # it warns that states are no constants
+        source = str(model) if isinstance(model, Path) else model.SerializeToString()
+        self.session = runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+        self.states: dict[str, str] = json.loads(self.metadata["states"])
+
+    @property
+    def inputs(self) -> list[str]:
+        """Those that have to be given."""
+        return [value.name for value in self.session.get_inputs()]
+
+    def run(self, **feeds: Any) -> Arrays:
+        names = [value.name for value in self.session.get_outputs()]
+        return dict(zip(names, self.session.run(None, feeds), strict=True))
+
+
+def float32(feeds: Arrays) -> Arrays:
+    return {name: array.astype(np.float32 if array.dtype.kind == "f" else np.int64) for name, array in feeds.items()}
+
+
+@pytest.mark.parametrize(("layer", "case"), [pair for pair in CASES if pair not in WITH_LOSS])
+def test_agrees_with_minidl(layer: str, case: str) -> None:
+    """Every wiring of the contract, at every size, and on from the states that the last call left."""
+    model = contract.model_of(contract.WIRINGS[layer][case], "float32").replica()
+    theirs = Runtime(to_onnx(model))
+    state: Arrays = {}
+    for seed, (T, B) in enumerate([*contract.SIZES, contract.SIZES[-1]]):
+        feeds = float32(contract.feeds_of(model, T, B, seed))
+        state = {name: array for name, array in state.items() if len(array) == B}
+        found = theirs.run(**feeds, **state)
+        expected = {**model.forward(**feeds), **{theirs.states[name]: array for name, array in model.state.items()}}
+        contract.assert_close(found, expected, TOLERANCE, f"T = {T}, B = {B}")
+        state = {name: found[last] for name, last in theirs.states.items()}
+    assert theirs.states.keys() == model.state.keys()
+
+
+@pytest.mark.parametrize(("layer", "case"), WITH_LOSS)
+def test_losses_are_the_only_layers_without_operators(layer: str, case: str) -> None:
+    """The contract has a case for every layer: the others are in the test above."""
+    with pytest.raises(UsageError, match=r"^node '(mse|sigmoid_ce|softmax_ce)': ONNX has no operators for"):
+        to_onnx(contract.model_of(contract.WIRINGS[layer][case], "float32"))
+
+
+def test_what_a_state_is_changes_the_result(char_model: Model, batch: Arrays) -> None:
+    theirs = Runtime(to_onnx(char_model))
+    fresh = theirs.run(ids=batch["ids"])
+    given = theirs.run(ids=batch["ids"], **{"lstm/h": fresh["lstm/h_last"]})  # c is left out, and zero
+    char_model.executor.remember({"lstm/h": fresh["lstm/h_last"], "lstm/c": np.zeros((2, 4))}, {})
+    expected = char_model.forward(ids=batch["ids"])["logits"]
+    assert np.abs(given["logits"] - expected).max() < TOLERANCE
+    assert np.abs(given["logits"] - fresh["logits"]).max() > 1e-3
+
+
+def test_the_loss_and_what_only_it_needs_are_left_out(char_model: Model, batch: Arrays) -> None:
+    """Also of a model in float64, which is float32 there."""
+    theirs = Runtime(to_onnx(char_model))
+    assert theirs.inputs == ["ids"]
+    found = theirs.run(ids=batch["ids"])
+    assert list(found) == ["logits", "lstm/h_last", "lstm/c_last"]
+    assert {array.dtype for array in found.values()} == {np.dtype("float32")}
+    assert np.abs(found["logits"] - char_model.forward(ids=batch["ids"])["logits"]).max() < TOLERANCE
+
+
+def test_dropout_is_that_of_use_not_of_training() -> None:
+    model = Model(outputs={"y": Dropout(0.5)(Input("x", depth=4))}, dtype="float32")
+    x = np.ones((2, 3, 4), np.float32)
+    assert (Runtime(to_onnx(model)).run(x=x)["y"] == x).all()
+
+
+def test_a_file_is_enough_to_write_text_with(tmp_path: Path) -> None:
+    """Vocabulary, states and weights: the most likely text is the one that minidl writes."""
+    ids, targets = (Input(name, dtype="int", depth=12) for name in ("ids", "targets"))
+    logits = Dense(12, name="logits")(LSTM(16, name="second")(LSTM(16)(OneHot()(ids))))
+    model = Model(SoftmaxCE()(logits, targets), {"logits": logits}, seed=3)
+    model.weights.flat[...] *= 4
+    model.vocabulary = Vocabulary(tuple("abcdefghé\n 😀"))
+    write_onnx(model, tmp_path / "model.onnx")
+    written = "".join(_most_likely(Runtime(tmp_path / "model.onnx"), "bad\n", 60))
+    assert written == "".join(sample_text(model, prime="bad\n", length=60, choice=Choice(temperature=0)))
+    assert len(set(written)) > 3
+
+
+def _most_likely(theirs: Runtime, prime: str, length: int) -> Iterator[str]:
+    vocabulary = Vocabulary.from_json(theirs.metadata["vocabulary"])
+    ids = vocabulary.encode(prime)[:, None].astype(np.int64)
+    state: Arrays = {}
+    for _ in range(length):
+        found = theirs.run(ids=ids, **state)
+        state = {name: found[last] for name, last in theirs.states.items()}
+        ids = found["logits"][-1:].argmax(axis=-1)
+        yield vocabulary.decode(ids[:, 0])
+
+
+def test_what_the_file_says_of_itself(char_model: Model, tmp_path: Path) -> None:
+    found = write_onnx(char_model, tmp_path / "model.onnx")
+    assert found["inputs"] == {"ids": ["T", "B"], "lstm/h": ["B", 4], "lstm/c": ["B", 4]}
+    assert found["outputs"] == {"logits": ["T", "B", 5], "lstm/h_last": ["B", 4], "lstm/c_last": ["B", 4]}
+    proto = onnx.load(tmp_path / "model.onnx")
+    onnx.checker.check_model(proto, full_check=True)
+    assert (proto.producer_name, proto.opset_import[0].version, proto.ir_version) == ("minidl", 17, 8)
+
+
+@dataclass(frozen=True)
+class TwiceDense(Dense):
+    """It derives from a layer that ONNX has, and computes something else."""
+
+    def forward(self, x: Any, W: Any, b: Any, y: Any) -> None:
+        super().forward(x, W, b, y)
+        y *= 2
+
+
+def test_a_layer_of_the_users_own_is_named() -> None:
+    model = Model(outputs={"y": Dense(2)(TwiceDense(3, name="mine")(Input("x", depth=4)))})
+    with pytest.raises(UsageError, match=r"^node 'mine': ONNX has no operators for TwiceDense; its weights can be"):
+        to_onnx(model)
+
+
+def test_a_layer_that_no_output_needs_does_not_matter() -> None:
+    hidden = Dense(3, name="hidden")(Input("x", depth=4))
+    loss = SoftmaxCE()(TwiceDense(3)(hidden), Input("targets", dtype="int", depth=3))
+    assert list(Runtime(to_onnx(Model(loss, {"y": hidden}))).run(x=np.zeros((1, 1, 4), np.float32))) == ["y"]
+
+
+def test_a_model_of_nothing_but_a_loss() -> None:
+    loss = SoftmaxCE()(Input("x", depth=3), Input("targets", dtype="int", depth=3))
+    with pytest.raises(UsageError, match="no outputs besides its loss"):
+        to_onnx(Model(loss, {}))
+
+
+def test_a_file_cannot_be_larger_than_its_format_allows(monkeypatch: pytest.MonkeyPatch, char_model: Model) -> None:
+    monkeypatch.setattr("minidl.export.onnx.LIMIT", char_model.weights.flat.size * 4)
+    with pytest.raises(UsageError, match="export them as safetensors"):
+        to_onnx(char_model)
+
+
+@pytest.mark.parametrize("name", ["x", "lstm/h", "lstm/c_last", "lstm/y"])
+def test_names_that_would_be_given_twice(name: str) -> None:
+    model = Model(outputs={name: Dense(2)(LSTM(3)(Input("x", depth=2)))})
+    with pytest.raises(UsageError, match=f"two values would be named '{name}'"):
+        to_onnx(model)
