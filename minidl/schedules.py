@@ -59,9 +59,17 @@ def at(declared: D, clock: Clock) -> D:
     def now(value: Any) -> Any:
         return tuple(map(now, value)) if isinstance(value, tuple) else current(value, clock)
 
-    given = {item.name: getattr(declared, item.name) for item in dataclasses.fields(declared)}  # type: ignore[arg-type]
-    numbers = {name: now(value) for name, value in given.items()}
-    return declared if numbers == given else dataclasses.replace(declared, **numbers)  # type: ignore[type-var]
+    numbers = {name: now(value) for name, value in _scheduled(declared).items()}
+    return dataclasses.replace(declared, **numbers) if numbers else declared  # type: ignore[type-var]
+
+
+def _scheduled(declared: Any) -> dict[str, Any]:
+    """The fields that are schedules, or tuples with one."""
+    return {
+        name: value
+        for name, value in vars(declared).items()
+        if isinstance(value, Schedule) or (isinstance(value, tuple) and any(isinstance(v, Schedule) for v in value))
+    }
 
 
 @dataclass(frozen=True)

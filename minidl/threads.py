@@ -122,7 +122,9 @@ def in_shares(count: int, work: float, call: Callable[[int, int], T], *, least: 
     >>> in_shares(5, 1e9, lambda start, stop: list(range(start, stop)))
     [[0, 1, 2, 3, 4]]
     """
-    parts = min(_team.size, count // least, int(work / WORTH_A_THREAD)) if _team.size > 1 else 1
+    if _team.size == 1:
+        return [call(0, count)]
+    parts = min(_team.size, count // least, int(work / WORTH_A_THREAD))
     if parts <= 1:
         return [call(0, count)]
     bounds = [count * part // parts for part in range(parts + 1)]

@@ -175,9 +175,19 @@ def add_vector_times(h: Array, W: Array, y: Array) -> None:
 
 @part
 def vector_times_transposed(d: Array, W: Array, y: Array) -> None:
-    """y = d Wᵀ for a single row d."""
-    for k in range(len(y)):
-        w, total = W[k], y.dtype.type(0)
+    """y = d Wᵀ for a single row d: four rows of W at a time, so that d is read seldom."""
+    zero, whole = y.dtype.type(0), len(y) // 4 * 4
+    for k in range(0, whole, 4):
+        w0, w1, w2, w3 = W[k], W[k + 1], W[k + 2], W[k + 3]
+        y0, y1, y2, y3 = zero, zero, zero, zero
         for j in range(len(d)):
-            total += w[j] * d[j]
-        y[k] = total
+            y0 += w0[j] * d[j]
+            y1 += w1[j] * d[j]
+            y2 += w2[j] * d[j]
+            y3 += w3[j] * d[j]
+        y[k], y[k + 1], y[k + 2], y[k + 3] = y0, y1, y2, y3
+    for k in range(whole, len(y)):
+        w0, y0 = W[k], zero
+        for j in range(len(d)):
+            y0 += w0[j] * d[j]
+        y[k] = y0

@@ -35,18 +35,20 @@ def sum_over_shares(gradients: Sequence[Array], batch: int, work: float, compute
 
     bounds: the first sequence of each share, and the end of the last. run: steps to take at a time.
     """
-    bounds = threads.fixed_bounds(batch, work)
+    bounds = np.array(threads.fixed_bounds(batch, work))
     count = len(bounds) - 1
     run = max(1, RUN * count // batch)
-    stacks = [one[None] if count == 1 else np.empty((count, *one.shape), one.dtype) for one in gradients]
+    if count == 1:
+        compute(*(gradient[None] for gradient in gradients), bounds, run)
+        return
+    stacks = [np.empty((count, *gradient.shape), gradient.dtype) for gradient in gradients]
 
     def some(first: int, last: int) -> None:
-        compute(*(stack[first:last] for stack in stacks), np.array(bounds[first : last + 1]), run)
+        compute(*(stack[first:last] for stack in stacks), bounds[first : last + 1], run)
 
     threads.in_shares(count, work, some)
     for gradient, stack in zip(gradients, stacks, strict=True):
-        if count > 1:
-            np.sum(stack, axis=0, out=gradient)
+        np.sum(stack, axis=0, out=gradient)
 
 
 @part

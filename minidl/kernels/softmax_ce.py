@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ def forward(layer: SoftmaxCE, logits: Array, targets: Array, p: Array, weight: A
     bounds = threads.fixed_bounds(targets.size, PER_NUMBER * p.size)
 
     def some(first: int, last: int) -> list[float]:
-        return [compute(bounds[share], bounds[share + 1]) for share in range(first, last)]
+        return [compute(start, stop) for start, stop in pairwise(bounds[first : last + 1])]
 
     losses = threads.in_shares(len(bounds) - 1, PER_NUMBER * p.size, some)
     y[...] = sum(chain.from_iterable(losses))
