@@ -122,7 +122,7 @@ class RunFolder:
 
     @property
     def state(self) -> str:
-        """running, done, interrupted, terminated or failed; a run whose process was killed is interrupted."""
+        """running, done, pruned, interrupted, terminated or failed; a run whose process was killed is interrupted."""
         state = str(self.facts.get("state", "unknown"))
         return "interrupted" if state == "running" and not self._is_locked() else state
 

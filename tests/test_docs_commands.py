@@ -20,7 +20,7 @@ COMMAND = re.compile(r"^    (minidl .*|python -m minidl\.run .*)$", re.MULTILINE
 FENCED_YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:^    .*\n(?:^ *\n(?=    ))*)+", re.MULTILINE)
 SHORT = ["train.steps=4", "data.batch_size=4", "data.seq_len=8", "sample.length=5", "model.layers.1.units=4"]
-NEEDS = {"export": ("onnx", "safetensors")}  # by verb, what is not installed with minidl
+NEEDS = {"export": ("onnx", "safetensors"), "sweep": ("optuna",)}  # by verb, what is not installed with minidl
 BASE = parse((ROOT / "experiments" / "char_lstm.yaml").read_text(), "char_lstm.yaml").tree
 
 
@@ -53,7 +53,9 @@ def test_a_command_of_the_docs(words: list[str], trained: Path, capsys: pytest.C
         words = ["minidl", "run", *words[3:]]
     for module in NEEDS.get(words[1], ()):
         pytest.importorskip(module, reason=f"{module} is not installed: pip install 'minidl[{words[1]}]'")
-    if words[1] == "run" and "--dry-run" not in words:
+    if words[1] == "sweep":
+        words = [*words, "--trials", "2", "--jobs", "1"]  # the last word counts
+    if words[1] in ("run", "sweep") and "--dry-run" not in words:
         words += [short for short in SHORT if not any(word.startswith(short.partition("=")[0]) for word in words)]
     if "--resume" in words:  # of a run that was stopped half way
         assert main([*(word for word in words[1:] if word != "--resume"), "train.steps=2"]) == 0

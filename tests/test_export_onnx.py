@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import contract
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from onnx_peer import Peer
 
 from minidl import Input, Model
 from minidl.choice import Choice
@@ -21,7 +23,8 @@ from minidl.layers import LSTM, Dense, Dropout, OneHot, SoftmaxCE
 from minidl.sampling import sample_text
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'minidl[export]'")
-runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'minidl[test]'")
+if importlib.util.find_spec("onnxruntime") is None:
+    pytest.skip("onnxruntime is not installed: pip install 'minidl[test]'", allow_module_level=True)
 from minidl.export import to_onnx, write_onnx  # noqa: E402
 
 TOLERANCE = 5e-6  # of float32 over up to 20 steps; a gate in the wrong place changes the first digit
@@ -34,22 +37,28 @@ Arrays = dict[str, NDArray[Any]]
 class Runtime:
     """onnxruntime on a model."""
 
-    def __init__(self, model: onnx.ModelProto | Path) -> None:
-        options = runtime.SessionOptions()
-        options.log_severity_level = 3  # it warns that states are no constants
-        source = str(model) if isinstance(model, Path) else model.SerializeToString()
-        self.session = runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
-        self.states: dict[str, str] = json.loads(self.metadata["states"])
-
-    @property
-    def inputs(self) -> list[str]:
-        """Those that have to be given."""
-        return [value.name for value in self.session.get_inputs()]
+    def __init__(self, peer: Peer, file: bytes) -> None:
+        self.peer, self.model = peer, peer.load(file)
+        self.states: dict[str, str] = json.loads(self.model.metadata["states"])
 
     def run(self, **feeds: Any) -> Arrays:
-        names = [value.name for value in self.session.get_outputs()]
-        return dict(zip(names, self.session.run(None, feeds), strict=True))
+        return dict(zip(self.model.outputs, self.peer.run(feeds), strict=True))
+
+
+Load = Callable[[Model], Runtime]
+
+
+@pytest.fixture(scope="module")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    peer = Peer(tmp_path_factory.mktemp("cache"))
+    yield peer
+    peer.close()
+
+
+@pytest.fixture
+def load(peer: Peer) -> Load:
+    """A model of ours in onnxruntime."""
+    return lambda model: Runtime(peer, to_onnx(model).SerializeToString())
 
 
 def float32(feeds: Arrays) -> Arrays:
@@ -57,10 +66,10 @@ def float32(feeds: Arrays) -> Arrays:
 
 
 @pytest.mark.parametrize(("layer", "case"), [pair for pair in CASES if pair not in WITH_LOSS])
-def test_agrees_with_minidl(layer: str, case: str) -> None:
+def test_agrees_with_minidl(layer: str, case: str, load: Load) -> None:
     """Every wiring of the contract, at every size, and on from the states that the last call left."""
     model = contract.model_of(contract.WIRINGS[layer][case], "float32").replica()
-    theirs = Runtime(to_onnx(model))
+    theirs = load(model)
     state: Arrays = {}
     for seed, (T, B) in enumerate([*contract.SIZES, contract.SIZES[-1]]):
         feeds = float32(contract.feeds_of(model, T, B, seed))
@@ -79,8 +88,8 @@ def test_losses_are_the_only_layers_without_operators(layer: str, case: str) -> 
         to_onnx(contract.model_of(contract.WIRINGS[layer][case], "float32"))
 
 
-def test_what_a_state_is_changes_the_result(char_model: Model, batch: Arrays) -> None:
-    theirs = Runtime(to_onnx(char_model))
+def test_what_a_state_is_changes_the_result(char_model: Model, batch: Arrays, load: Load) -> None:
+    theirs = load(char_model)
     fresh = theirs.run(ids=batch["ids"])
     given = theirs.run(ids=batch["ids"], **{"lstm/h": fresh["lstm/h_last"]})  # c is left out, and zero
     char_model.executor.remember({"lstm/h": fresh["lstm/h_last"], "lstm/c": np.zeros((2, 4))}, {})
@@ -89,23 +98,23 @@ def test_what_a_state_is_changes_the_result(char_model: Model, batch: Arrays) ->
     assert np.abs(given["logits"] - fresh["logits"]).max() > 1e-3
 
 
-def test_the_loss_and_what_only_it_needs_are_left_out(char_model: Model, batch: Arrays) -> None:
+def test_the_loss_and_what_only_it_needs_are_left_out(char_model: Model, batch: Arrays, load: Load) -> None:
     """Also of a model in float64, which is float32 there."""
-    theirs = Runtime(to_onnx(char_model))
-    assert theirs.inputs == ["ids"]
+    theirs = load(char_model)
+    assert theirs.model.inputs == ["ids"]
     found = theirs.run(ids=batch["ids"])
     assert list(found) == ["logits", "lstm/h_last", "lstm/c_last"]
     assert {array.dtype for array in found.values()} == {np.dtype("float32")}
     assert np.abs(found["logits"] - char_model.forward(ids=batch["ids"])["logits"]).max() < TOLERANCE
 
 
-def test_dropout_is_that_of_use_not_of_training() -> None:
+def test_dropout_is_that_of_use_not_of_training(load: Load) -> None:
     model = Model(outputs={"y": Dropout(0.5)(Input("x", depth=4))}, dtype="float32")
     x = np.ones((2, 3, 4), np.float32)
-    assert (Runtime(to_onnx(model)).run(x=x)["y"] == x).all()
+    assert (load(model).run(x=x)["y"] == x).all()
 
 
-def test_a_file_is_enough_to_write_text_with(tmp_path: Path) -> None:
+def test_a_file_is_enough_to_write_text_with(tmp_path: Path, peer: Peer) -> None:
     """Vocabulary, states and weights: the most likely text is the one that minidl writes."""
     ids, targets = (Input(name, dtype="int", depth=12) for name in ("ids", "targets"))
     logits = Dense(12, name="logits")(LSTM(16, name="second")(LSTM(16)(OneHot()(ids))))
@@ -113,13 +122,13 @@ def test_a_file_is_enough_to_write_text_with(tmp_path: Path) -> None:
     model.weights.flat[...] *= 4
     model.vocabulary = Vocabulary(tuple("abcdefghé\n 😀"))
     write_onnx(model, tmp_path / "model.onnx")
-    written = "".join(_most_likely(Runtime(tmp_path / "model.onnx"), "bad\n", 60))
+    written = "".join(_most_likely(Runtime(peer, (tmp_path / "model.onnx").read_bytes()), "bad\n", 60))
     assert written == "".join(sample_text(model, prime="bad\n", length=60, choice=Choice(temperature=0)))
     assert len(set(written)) > 3
 
 
 def _most_likely(theirs: Runtime, prime: str, length: int) -> Iterator[str]:
-    vocabulary = Vocabulary.from_json(theirs.metadata["vocabulary"])
+    vocabulary = Vocabulary.from_json(theirs.model.metadata["vocabulary"])
     ids = vocabulary.encode(prime)[:, None].astype(np.int64)
     state: Arrays = {}
     for _ in range(length):
@@ -153,10 +162,10 @@ def test_a_layer_of_the_users_own_is_named() -> None:
         to_onnx(model)
 
 
-def test_a_layer_that_no_output_needs_does_not_matter() -> None:
+def test_a_layer_that_no_output_needs_does_not_matter(load: Load) -> None:
     hidden = Dense(3, name="hidden")(Input("x", depth=4))
     loss = SoftmaxCE()(TwiceDense(3)(hidden), Input("targets", dtype="int", depth=3))
-    assert list(Runtime(to_onnx(Model(loss, {"y": hidden}))).run(x=np.zeros((1, 1, 4), np.float32))) == ["y"]
+    assert list(load(Model(loss, {"y": hidden})).run(x=np.zeros((1, 1, 4), np.float32))) == ["y"]
 
 
 def test_a_model_of_nothing_but_a_loss() -> None:

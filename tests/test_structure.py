@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -210,9 +212,22 @@ def test_harmless_things_are_not_dangers() -> None:
     assert dangers(ast.parse("re.compile('a'); np.load(path, allow_pickle=False); model.evaluate()")) == []
 
 
+OPTIONAL = ("numba", "matplotlib", "torch", "keras", "jax", "optax", "onnx", "safetensors", "optuna", "mpi4py")
+
+
+def test_tests_are_found_without_what_is_optional() -> None:
+    """`pip install -e '.[test]' && pytest` is all there is to do: modules that need more are passed over."""
+    code = f"import sys, pytest; sys.modules.update(dict.fromkeys({OPTIONAL})); sys.exit(pytest.main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "--collect-only", "-q", "-p", "no:cacheprovider", "minidl"]
+    ended = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout
+    assert "minidl/layers/lstm.py: 1" in ended.stdout
+    assert "minidl/kernels/lstm.py" not in ended.stdout
+
+
 def test_heavy_modules_wait_until_they_are_used() -> None:
     """What takes long to import is imported where it is used, so that minidl starts quickly."""
-    heavy = {"tensorboardX", "rich", "torch", "pydantic", "numba", "matplotlib"}
+    heavy = {"tensorboardX", "rich", "torch", "pydantic", "numba", "matplotlib", "onnx", "safetensors", "optuna"}
     for path in MODULES:
         if module_name(path).partition(".")[0] in ("validation", "experiment", "kernels", "export"):
             continue  # they are themselves imported where they are used

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 class ShowProgress(Callback):
     """Shows steps, speed, time left, loss, validation on stderr; samples, and with `as_json` each record, on stdout.
 
-    title: what stands before the bar, such as the name of the run.
+    title: what stands before the bar, such as the name of the run. with_texts: whether to show samples.
     """
 
     as_json: bool = field(default=False, kw_only=True)
     title: str = field(default="training", kw_only=True)
+    with_texts: bool = field(default=True, kw_only=True)
 
     order = Callback.WRITE
 
@@ -54,7 +55,7 @@ class ShowProgress(Callback):
         for part, line in lines(trainer).items():
             if self._bar is None or part != "train":  # which is in the bar
                 self._note(line)
-        for tag, text in trainer.texts.items():
+        for tag, text in trainer.texts.items() if self.with_texts else ():
             self._say(f"\n--- step {trainer.progress.step}, {tag} ---\n{text}")
 
     def finish(self, trainer: Trainer, *, completed: bool) -> None:

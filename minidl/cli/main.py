@@ -17,6 +17,7 @@ VERBS = {
     "sample": "let a trained model write",
     "evaluate": "measure a trained model",
     "inspect": "show what a run or a model file holds",
+    "sweep": "search for the values with which an experiment does best",
     "export": "write a trained model for other programs, as ONNX or safetensors",
     "runs": "list runs, or compare some of them",
     "verify": "train a run once more, and say whether it reproduces",
@@ -96,42 +97,28 @@ def _no_verb(word: str) -> str:
 
 def _module(verb: str) -> ModuleType:
     """The file of a verb; only this one is imported, so that `--help` is quick."""
-    if verb == "run":
-        from minidl.cli import run
-
-        return run
-    if verb == "check":
-        from minidl.cli import check
-
-        return check
-    if verb == "sample":
-        from minidl.cli import sample
-
-        return sample
-    if verb == "evaluate":
-        from minidl.cli import evaluate
-
-        return evaluate
-    if verb == "inspect":
-        from minidl.cli import inspect
-
-        return inspect
-    if verb == "export":
-        from minidl.cli import export
-
-        return export
-    if verb == "runs":
-        from minidl.cli import runs
-
-        return runs
-    if verb == "verify":
-        from minidl.cli import verify
-
-        return verify
-    if verb == "schema":
-        from minidl.cli import schema
-
-        return schema
-    from minidl.cli import new
-
-    return new
+    module: ModuleType
+    match verb:
+        case "run":
+            from minidl.cli import run as module
+        case "check":
+            from minidl.cli import check as module
+        case "sample":
+            from minidl.cli import sample as module
+        case "evaluate":
+            from minidl.cli import evaluate as module
+        case "inspect":
+            from minidl.cli import inspect as module
+        case "sweep":
+            from minidl.cli import sweep as module
+        case "export":
+            from minidl.cli import export as module
+        case "runs":
+            from minidl.cli import runs as module
+        case "verify":
+            from minidl.cli import verify as module
+        case "schema":
+            from minidl.cli import schema as module
+        case _:
+            from minidl.cli import new as module
+    return module

@@ -42,6 +42,7 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train; the exit code."""
     from minidl.experiment import read_experiment, resume, train
+    from minidl.experiment.training import showing
 
     experiment = read_experiment(arguments.experiment, arguments.changes)
     if arguments.dry_run:
@@ -49,12 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(preview(experiment, as_json=arguments.json))
         return 0
+    watchers = showing(as_json=arguments.json)
     with lasting() as stdout:
         if arguments.resume is None:
-            outcome = train(experiment, Path(arguments.experiment), arguments.runs, as_json=arguments.json)
+            outcome = train(experiment, Path(arguments.experiment), arguments.runs, watchers=watchers)
         else:
             number = None if arguments.resume == NEWEST else arguments.resume
-            outcome = resume(experiment, arguments.runs, number, as_json=arguments.json)
+            outcome = resume(experiment, arguments.runs, number, watchers=watchers)
         _show(outcome, arguments)
     if stdout.error is not None and not isinstance(stdout.error, BrokenPipeError):
         raise stdout.error

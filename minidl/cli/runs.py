@@ -7,7 +7,7 @@ import json
 import logging
 
 from minidl.cli.arguments import Parser, add_json, add_runs_folder
-from minidl.cli.colours import STATE, show
+from minidl.cli.tables import cell, show_table
 
 logger = logging.getLogger("minidl")
 EXAMPLES = """examples:
@@ -38,18 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
         for row in rows:
             print(json.dumps(row))
     elif rows:
-        table = [[HEADINGS.get(name, name), *(_cell(row[name]) for row in rows)] for name in rows[0]]
-        _show_table(table if compares else [list(line) for line in zip(*table, strict=True)])
+        table = [[HEADINGS.get(name, name), *(cell(row[name]) for row in rows)] for name in rows[0]]
+        show_table(table if compares else [list(line) for line in zip(*table, strict=True)])
     else:
         logger.info("no runs in %s yet: minidl run EXPERIMENT.yaml makes one", arguments.runs.resolve())
     return 0
-
-
-def _show_table(table: list[list[str]]) -> None:
-    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table)
-    show("\n".join(lines), {r"\A.*": "bold", **STATE})
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)

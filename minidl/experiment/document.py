@@ -16,7 +16,7 @@ from minidl.experiment.marks import Document, Mark, Mistake, locator, refuse, re
 from minidl.experiment.merge import merge
 from minidl.experiment.reader import read
 
-__all__ = ["Document", "Mark", "Mistake", "dump", "load", "parse", "report"]
+__all__ = ["Document", "Mark", "Mistake", "dump", "inline", "load", "parse", "report"]
 
 BYTES = 1_000_000  # of a file; an experiment has a few thousand
 CHAIN = 10  # files that extend one another
@@ -57,6 +57,17 @@ def dump(tree: dict[str, Any]) -> str:
     - 0.99
     """
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=sys.maxsize)
+
+
+def inline(value: Any) -> str:
+    """YAML on one line that an override reads back to the same value.
+
+    >>> inline({"type": "SGD", "lr": 1e-1}), inline("1e-3")
+    ('{type: SGD, lr: 0.1}', "'1e-3'")
+    """
+    options: Any = {"sort_keys": False, "allow_unicode": True, "width": sys.maxsize}
+    text: str = yaml.dump([value], Dumper=_Dumper, default_flow_style=True, **options)
+    return text[1:-2]  # without the brackets of the list, outside of which a text may end with three dots
 
 
 class _Dumper(yaml.SafeDumper):

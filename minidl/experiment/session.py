@@ -15,7 +15,7 @@ from minidl.errors import CheckpointError
 from minidl.experiment.document import dump
 from minidl.experiment.experiment import Experiment
 from minidl.experiment.signals import EXIT_CODES, stopping
-from minidl.experiment.training import make_trainer, measuring, recording, set_up
+from minidl.experiment.training import Watchers, make_trainer, measuring, recording, set_up, showing
 from minidl.run_folder import RunFolder
 from minidl.surroundings import changes_since, surroundings
 from minidl.trainer import Trainer
@@ -27,14 +27,15 @@ FREE_TO_CHANGE = ("train", "log", "sample", "name", "kernels", "threads")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a session ended: where the run lies, its state, and the exit code that goes with it."""
+    """How a session ended: where the run lies, its state, the exit code that goes with it, the best validation loss."""
 
     run: Path
     state: str
     exit_code: int
+    best: float | None
 
 
-def train(experiment: Experiment, source: Path, runs: Path, *, as_json: bool = False) -> Outcome:
+def train(experiment: Experiment, source: Path, runs: Path, *, watchers: Watchers | None = None) -> Outcome:
     """Train from the start, in a new run folder."""
     _check_memory(experiment)
     set_up(experiment)
@@ -44,11 +45,11 @@ def train(experiment: Experiment, source: Path, runs: Path, *, as_json: bool = F
         folder.write("resolved.yaml", dump(experiment.resolved()))
         if experiment.builder is not None:
             folder.copy(experiment.builder, "models")
-        callbacks = [*measuring(experiment), *recording(experiment, folder, as_json=as_json)]
+        callbacks = [*measuring(experiment), *recording(experiment, folder), *(watchers or showing())(folder)]
         return _run(folder, make_trainer(experiment, callbacks))
 
 
-def resume(experiment: Experiment, runs: Path, number: int | None, *, as_json: bool = False) -> Outcome:
+def resume(experiment: Experiment, runs: Path, number: int | None, *, watchers: Watchers | None = None) -> Outcome:
     """Go on with a run from its newest good checkpoint."""
     _check_memory(experiment)
     set_up(experiment)
@@ -56,8 +57,9 @@ def resume(experiment: Experiment, runs: Path, number: int | None, *, as_json: b
         path, archive = folder.checkpoints.newest()
         changes = _changes(experiment, archive, path)
         progress = saved_progress(archive, str(path))
-        recorded = recording(experiment, folder, as_json=as_json, resumed_at=progress.step)
-        trainer = make_trainer(experiment, [*measuring(experiment), *recorded])
+        recorded = recording(experiment, folder, resumed_at=progress.step)
+        callbacks = [*measuring(experiment), *recorded, *(watchers or showing())(folder)]
+        trainer = make_trainer(experiment, callbacks)
         trainer.progress = progress
         if trainer.at_end or (progress.done and not any(name.startswith("train.") for name in changes)):
             return _nothing_left(folder, trainer)
@@ -83,7 +85,7 @@ def _run(folder: RunFolder, trainer: Trainer) -> Outcome:
     finally:
         with contextlib.suppress(OSError):
             folder.describe(_facts(state, trainer))
-    return Outcome(folder.path, state, EXIT_CODES.get(state, 0))
+    return Outcome(folder.path, state, EXIT_CODES.get(state, 0), trainer.progress.best)
 
 
 def _facts(state: str, trainer: Trainer) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def _nothing_left(folder: RunFolder, trainer: Trainer) -> Outcome:
     folder.describe(_facts(state, trainer))
     ends = [f"train.{name}" for name in ("epochs", "steps", "minutes") if getattr(trainer, name) is not None]
     logger.warning("%s %s (step %d): raise %s to go on", folder.path, what, progress.step, " or ".join(ends))
-    return Outcome(folder.path, state, 0)
+    return Outcome(folder.path, state, 0, progress.best)
 
 
 def _check_memory(experiment: Experiment) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from minidl import kernels
 from minidl.callbacks import (
@@ -23,6 +23,8 @@ from minidl.experiment.overview import title
 from minidl.run_folder import RunFolder
 from minidl.trainer import Trainer
 from minidl.tuning import use_fastest, use_threads
+
+Watchers = Callable[[RunFolder], Iterable[Callback]]  # of the run in a folder: they show it, or may end it
 
 
 def set_up(experiment: Experiment) -> None:
@@ -62,10 +64,13 @@ def measuring(experiment: Experiment) -> Iterator[Callback]:
         yield EarlyStop(patience=train.early_stop.patience, min_delta=train.early_stop.min_delta)
 
 
-def recording(
-    experiment: Experiment, folder: RunFolder, *, as_json: bool = False, resumed_at: int | None = None
-) -> Iterator[Callback]:
-    """The callbacks that show a run, and keep everything of it in its folder."""
+def showing(*, as_json: bool = False) -> Watchers:
+    """What shows a run to its user."""
+    return lambda folder: [ShowProgress(as_json=as_json, title=title(folder))]
+
+
+def recording(experiment: Experiment, folder: RunFolder, *, resumed_at: int | None = None) -> Iterator[Callback]:
+    """The callbacks that keep everything of a run in its folder."""
     train, log, sample = experiment.train, experiment.log, experiment.sample
     if train.evaluate_every is not None:
         yield Baselines()
@@ -79,6 +84,5 @@ def recording(
             histograms_every=log.histograms_every,
             resumed_at=resumed_at,
         )
-    yield ShowProgress(as_json=as_json, title=title(folder))
     facts = {"experiment": experiment.resolved(), "legend": experiment.dataset.legend}
     yield SaveCheckpoints(train.checkpoint_every, checkpoints=folder.checkpoints, facts=facts)

@@ -1,0 +1,129 @@
+"""Search for the values with which an experiment does best on its validation part; each trial is a run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import multiprocessing
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder
+from minidl.cli.jobs import carry_out_in
+from minidl.cli.tables import cell, show_table
+from minidl.errors import NumericsError, UsageError
+
+if TYPE_CHECKING:
+    from minidl.experiment.sweep import Result, Sweep
+    from minidl.experiment.training import Watchers
+
+logger = logging.getLogger("minidl")
+EXAMPLES = """examples:
+  minidl sweep experiments/char_lstm.yaml --trials 20 'optimizer.lr.peak=log(1e-3, 1e-1)'
+  minidl sweep experiments/char_lstm.yaml --trials 40 --jobs 4 train.epochs=3 \\
+      'optimizer.lr.peak=log(1e-3, 1e-1)' 'model.layers.1.units=choice(64, 128, 256)'
+
+a range stands in the place of a value, between quotes, which keep it from the shell:
+  choice(64, 128, 256)    one of these, of whatever kind: choice({type: SGD, lr: 0.1}, {type: Adam})
+  uniform(0, 0.5)         a number between these
+  log(1e-4, 1e-2)         a number between these, its logarithm drawn evenly
+  int(1, 4)               a whole number from the first to the last
+  log_int(16, 512)        a whole number, its logarithm drawn evenly
+
+The same command goes on with a sweep that was interrupted, adds trials to it where --trials is more than before, and
+takes part in one that is running.
+
+it needs more than the rest of minidl: pip install 'minidl[sweep]'
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    """What `minidl sweep` takes."""
+    add_experiment(parser)
+    parser.add_argument("--trials", metavar="N", type=int, required=True, help="how many in all")
+    parser.add_argument("--jobs", metavar="K", type=int, default=1, help="how many at a time (default: 1)")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the values to try (default: 0)")
+    no_prune = "carry every trial to its end, also where the median of the others was better at the same evaluation"
+    parser.add_argument("--no-prune", action="store_true", help=no_prune)
+    add_runs_folder(parser)
+    add_json(parser, "a JSON line for each trial, the best first,")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry out trials, then print all of them, the best first."""
+    for name, least in (("trials", 1), ("jobs", 1), ("seed", 0)):
+        if getattr(arguments, name) < least:
+            raise UsageError(f"--{name} should be {least} or more, got {getattr(arguments, name)}")
+    try:
+        from minidl.experiment.sweep import Journal, read_sweep, results, take_part
+    except ModuleNotFoundError as error:
+        raise UsageError(f"a sweep needs {error.name}: pip install 'minidl[sweep]'") from None
+
+    sweep = read_sweep(Path(arguments.experiment), arguments.changes, arguments.runs, arguments.seed)
+    with Journal(sweep.journal, seed=sweep.seed, prunes=not arguments.no_prune) as journal:
+        if arguments.jobs > 1:
+            code = carry_out_in(arguments.jobs, "sweep", _words(arguments))
+            journal.put_back_orphans()
+        else:
+            code = take_part(sweep, journal, arguments.trials, _bars)
+        found = results(journal.trials())
+    if arguments.json:
+        for result in found:
+            print(json.dumps(_plain(result)))
+    elif found:
+        _show(found, sweep)
+    if code:
+        logger.info("the same command goes on with %s", sweep.journal)
+    elif all(result.state == "failed" for result in found):
+        raise NumericsError(f"all trials failed; the last one: {found[-1].error}")
+    return code
+
+
+def _bars(trial: int) -> Watchers:
+    """What shows a trial while it runs: a bar on a terminal that no other process writes to."""
+    from minidl.callbacks import ShowProgress
+
+    alone = multiprocessing.parent_process() is None and sys.stderr.isatty()
+    return lambda _: [ShowProgress(title=f"trial {trial}", with_texts=False)] if alone else []
+
+
+def _words(arguments: argparse.Namespace) -> list[str]:
+    """The command of one of several processes."""
+    options = {"--trials": arguments.trials, "--seed": arguments.seed, "--runs": arguments.runs}
+    words = [f"{name}={value}" for name, value in options.items()]
+    return [*words, *(["--no-prune"] if arguments.no_prune else []), "--", arguments.experiment, *arguments.changes]
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    """A trial as JSON has it; its values are those that the experiment had."""
+    facts = {"trial": result.trial, "run": result.run, "state": result.state, "best_val_loss": result.loss}
+    values = {key: _value(text) for key, text in result.values.items()}
+    return {**facts, **values, **({} if result.error is None else {"error": result.error})}
+
+
+def _show(found: list[Result], sweep: Sweep) -> None:
+    keys = list(sweep.space.ranges)
+    rows = [["trial", "run", "state", "best val loss", *keys, ""]]
+    for result in found:
+        values = [_short(result.values.get(key, "")) for key in keys]
+        rows.append([*map(cell, (result.trial, result.run, result.state, result.loss)), *values, cell(result.error)])
+    show_table(rows)
+    if found[0].state == "done":
+        words = ["minidl", "run", str(sweep.experiment), *sweep.space.with_values(found[0].values)]
+        print(f"\nthe best again: {shlex.join(words)}")
+
+
+def _value(text: str) -> Any:
+    from minidl.experiment.marks import locator
+    from minidl.experiment.reader import read
+
+    return read(text, locator(text, "")).value
+
+
+def _short(text: str) -> str:
+    """A value with as many digits as one looks at."""
+    value = _value(text)
+    return cell(value) if isinstance(value, float) else text

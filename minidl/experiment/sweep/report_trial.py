@@ -1,0 +1,46 @@
+"""ReportTrial: a run that is a trial tells of its validation losses, and ends where others were better by now."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from minidl.callbacks.base import Callback
+
+if TYPE_CHECKING:
+    from minidl.trainer import Trainer
+
+
+@dataclass(eq=False)
+class ReportTrial(Callback):
+    """Reports after each evaluation.
+
+    journal, trial: where, and for which. run: NAME/NUMBER of the run, so that it can be gone on with.
+    """
+
+    journal: Any = field(kw_only=True)
+    trial: Any = field(kw_only=True)
+    run: str = field(kw_only=True)
+
+    order = Callback.DECIDE
+
+    def start(self, trainer: Trainer) -> None:
+        """Note which run it is."""
+        self.journal.note(self.trial, "run", self.run)
+
+    def act(self, trainer: Trainer) -> None:
+        """Report what is new."""
+        if "val/loss" in trainer.record and self.journal.report(self.trial, trainer.progress.validation):
+            trainer.stop("pruned")
+        self._end_with_parent(trainer)
+
+    def finish(self, trainer: Trainer, *, completed: bool) -> None:
+        """Report the last evaluation, which is made when the run has ended."""
+        self.act(trainer)
+
+    def _end_with_parent(self, trainer: Trainer) -> None:
+        """Whoever could have told this process to stop may have been killed."""
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():
+            trainer.stop("interrupted")

@@ -1,0 +1,47 @@
+"""What has come out of a sweep, the best trial first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from optuna.trial import FrozenTrial, TrialState
+
+STATES = {
+    TrialState.COMPLETE: "done",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "interrupted",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """A trial: how it ended, its best validation loss, NAME/NUMBER of its run, its values, why it failed."""
+
+    trial: int
+    state: str
+    loss: float | None
+    run: str | None
+    values: dict[str, str]
+    error: str | None
+
+
+def results(trials: Iterable[FrozenTrial]) -> list[Result]:
+    """Those that are done by their loss, then the others."""
+    found = [_result(trial) for trial in trials]
+    return sorted(found, key=lambda r: (r.state != "done", math.inf if r.loss is None else r.loss, r.trial))
+
+
+def _result(trial: FrozenTrial) -> Result:
+    evaluated = [loss for loss in trial.intermediate_values.values() if math.isfinite(loss)]
+    return Result(
+        trial=trial.number,
+        state=STATES[trial.state],
+        loss=min(evaluated, default=None) if trial.value is None else trial.value,
+        run=trial.user_attrs.get("run"),
+        values={key: value if isinstance(value, str) else repr(value) for key, value in trial.params.items()},
+        error=trial.user_attrs.get("error"),
+    )

@@ -1,0 +1,48 @@
+"""How the values of a trial are chosen: by a tree-structured Parzen estimator that is seeded anew for each trial."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.trial import FrozenTrial
+
+
+class SeededByTrial(BaseSampler):
+    """What a trial is given depends on the seed, on its number and on the trials before it.
+
+    It does not depend on which process asks, nor on how often a sweep was interrupted, as a generator that goes on
+    from trial to trial would.
+
+    Bergstra et al. 2011, section 4.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed, self._number = seed, -1
+        self._sampler = TPESampler()
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Called by Optuna for each trial, before any other method."""
+        self._sampler = TPESampler(seed=zlib.crc32(f"{self._seed} {trial.number}".encode()))
+        self._sampler.before_trial(study, trial)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Ranges that are drawn together."""
+        return self._sampler.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Their values."""
+        return self._sampler.sample_relative(study, trial, search_space)
+
+    def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any) -> Any:
+        """The value of one range."""
+        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(self, *arguments: Any) -> None:
+        """Called by Optuna at the end of each trial."""
+        self._sampler.after_trial(*arguments)

@@ -1,0 +1,121 @@
+"""A sweep: trials of one experiment, each of them a run, until there are as many as wanted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from optuna.trial import Trial, TrialState
+
+from minidl.callbacks.base import Callback
+from minidl.errors import CheckpointError, DataError, NumericsError, UsageError
+from minidl.experiment.document import load
+from minidl.experiment.loading import read_experiment
+from minidl.experiment.overview import title
+from minidl.experiment.session import Outcome, resume, train
+from minidl.experiment.sweep.journal import Journal
+from minidl.experiment.sweep.ranges import Space, read_space
+from minidl.experiment.sweep.report_trial import ReportTrial
+from minidl.experiment.training import Watchers
+from minidl.run_folder import RunFolder
+
+logger = logging.getLogger("minidl")
+FAILURES = (NumericsError, UsageError, DataError, MemoryError)  # of one trial, which say nothing of the others
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is searched, and where; `read_sweep` makes it.
+
+    journal: runs/NAME/sweep-HASH.journal, by which the same experiment, data, ranges and seed are the same sweep.
+    """
+
+    experiment: Path
+    space: Space
+    runs: Path
+    seed: int
+    journal: Path
+
+
+def read_sweep(path: Path, changes: Sequence[str], runs: Path, seed: int) -> Sweep:
+    """A sweep, once its experiment was read and built with values from all over the ranges."""
+    space = read_space(changes)
+    (name, *facts), *_ = [_checked(path, example) for example in space.examples()]
+    identity = json.dumps([load(path).tree, space.identity, seed, *facts])
+    digest = hashlib.sha256(identity.encode()).hexdigest()
+    return Sweep(path, space, runs, seed, runs / name / f"sweep-{digest[:8]}.journal")
+
+
+def take_part(sweep: Sweep, journal: Journal, trials: int, watchers: Callable[[int], Watchers]) -> int:
+    """Carry out trials until there are so many in all, also by others who take part; the exit code.
+
+    watchers: callbacks that show a trial, by its number.
+    """
+    texts: dict[str, str] = {}
+
+    def draw(trial: Trial) -> None:
+        texts.update({key: sweep.space.ranges[key].draw(trial, key) for key in sorted(sweep.space.ranges)})
+
+    while True:
+        trial = journal.ask(trials, draw)
+        if trial is None:
+            return 0
+        code = _carry_out(sweep, journal, trial, texts, watchers(trial.number))
+        if code:
+            return code
+
+
+def _carry_out(sweep: Sweep, journal: Journal, trial: Trial, texts: Mapping[str, str], watchers: Watchers) -> int:
+    """One trial to its end; where it is interrupted it is put back, and the exit code is that of its run."""
+    try:
+        outcome = _train(sweep, journal, trial, texts, watchers)
+    except FAILURES as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        journal.tell(trial, TrialState.FAIL, error=reason)
+        logger.warning("trial %d failed: %s", trial.number, reason)
+        return 0
+    except BaseException:
+        journal.put_back(trial)
+        raise
+    if outcome.exit_code:
+        journal.put_back(trial)
+    elif outcome.state == "pruned":
+        journal.tell(trial, TrialState.PRUNED)
+    elif outcome.best is None:
+        journal.tell(trial, TrialState.FAIL, error="no validation loss was a number")
+    else:
+        journal.tell(trial, TrialState.COMPLETE, outcome.best)
+    loss = "none" if outcome.best is None else f"{outcome.best:.4f}"
+    values = " ".join(f"{key}={text}" for key, text in texts.items())
+    logger.info("trial %d %s, best val/loss %s, %s (%s)", trial.number, outcome.state, loss, outcome.run, values)
+    return outcome.exit_code
+
+
+def _train(sweep: Sweep, journal: Journal, trial: Trial, texts: Mapping[str, str], watchers: Watchers) -> Outcome:
+    """The run of a trial: a new one, or that which it had begun."""
+
+    def watch(folder: RunFolder) -> Iterable[Callback]:
+        return [ReportTrial(journal=journal, trial=trial, run=title(folder)), *watchers(folder)]
+
+    experiment = read_experiment(sweep.experiment, sweep.space.with_values(texts))
+    begun = trial.user_attrs.get("run")
+    if begun is not None:
+        number = int(begun.rpartition("/")[2])
+        try:
+            return resume(experiment, sweep.runs, number, watchers=watch)
+        except CheckpointError as error:  # it had not come as far as a checkpoint, or was deleted
+            logger.warning("%s; trial %d begins anew", error, trial.number)
+    return train(experiment, sweep.experiment, sweep.runs, watchers=watch)
+
+
+def _checked(path: Path, changes: list[str]) -> tuple[str, str, str]:
+    """The name of an experiment that can be built, the hash of its data, and what its model file holds."""
+    experiment = read_experiment(path, changes)
+    if experiment.train.evaluate_every is None or experiment.dataset.validation is None:
+        raise UsageError("a sweep compares validation losses: it needs train.evaluate_every and a part for validation")
+    code = "" if experiment.builder is None else experiment.builder.read_text(encoding="utf-8", errors="replace")
+    return experiment.name, experiment.dataset.digest, code
