@@ -144,8 +144,10 @@ def test_baselines_are_lines_as_long_as_the_curve_of_validation() -> None:
     data = cycle()
     recorder = train(Evaluate(Every(steps=4)), Baselines(), data=data, steps=10)
     assert list(recorder.records) == [0, 4, 8, 10]
-    expected = {f"val_baseline/bits_per_char/{name}": loss / math.log(2) for name, loss in baselines(data).items()}
-    assert len(expected) == 7
+    losses = baselines(data)
+    expected = {f"val_baseline/loss/{name}": loss for name, loss in losses.items()}
+    expected |= {f"val_baseline/bits_per_char/{name}": loss / math.log(2) for name, loss in losses.items()}
+    assert len(expected) == 14
     for record in recorder.records.values():
         assert {tag: value for tag, value in record.items() if "baseline" in tag} == expected
 
@@ -158,6 +160,7 @@ def test_baselines_of_words_are_perplexities(tmp_path: Path) -> None:
     callback.start(trainer)
     assert data.vocabulary is not None
     assert trainer.record["val_baseline/perplexity/uniform"] == pytest.approx(len(data.vocabulary))
+    assert trainer.record["val_baseline/loss/uniform"] == pytest.approx(math.log(len(data.vocabulary)))
     assert "val_baseline/perplexity/xz" not in trainer.record
 
 

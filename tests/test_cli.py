@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -16,7 +18,7 @@ import pytest
 
 from minidl import Input, Model
 from minidl.cli.check import STEPS, STREAMS, few
-from minidl.cli.main import VERBS, main
+from minidl.cli.main import EXAMPLES, VERBS, main, parser_of
 from minidl.data import from_arrays
 from minidl.errors import NumericsError
 from minidl.layers import Dense
@@ -93,6 +95,22 @@ def test_help_teaches_with_examples(minidl: Command, words: Sequence[str]) -> No
     assert said.err == ""
     assert "examples:\n  minidl " in said.out
     assert all(len(line) <= 120 for line in said.out.splitlines())
+
+
+def examples() -> list[str]:
+    """Of all help texts, without what is said about them at the right."""
+    texts = [EXAMPLES, *(parser_of(verb, f"minidl {verb}").epilog or "" for verb in VERBS)]
+    return re.findall(r"^  (?:.*\| )?minidl (.*?)(?: {2,}.*)?$", "\n".join(texts), re.MULTILINE)
+
+
+def test_there_are_examples_for_each_verb() -> None:
+    assert {example.split()[0] for example in examples()} == set(VERBS)
+
+
+@pytest.mark.parametrize("example", examples())
+def test_an_example_of_the_help_is_understood(example: str) -> None:
+    verb, *words = shlex.split(example)
+    assert parser_of(verb, f"minidl {verb}").parse(words)
 
 
 def test_help_says_what_each_verb_is_for(minidl: Command) -> None:

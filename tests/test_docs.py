@@ -7,14 +7,24 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
+from textwrap import dedent
+from typing import Any
 
 import numpy as np
 import pytest
 
+from minidl.cli.main import main
+from minidl.errors import ExperimentError
+from minidl.experiment import read_experiment
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MISTAKE = re.compile(r"^(    experiments/char_lstm\.yaml:\d+:\d+: .*\n(?:    .*\n)*)", re.MULTILINE)
+OF_OTHER_DATA = ("train/perplexity",)
 # By page, what is not installed with minidl. It runs apart: other tests fork this process, which ends its threads.
 NEEDS = {"export.md": ("onnx", "onnxruntime", "safetensors", "torch")}
 LINK = re.compile(r"\]\(([^)#:]+)\)")
@@ -35,9 +45,19 @@ def test_python_of_a_page_runs_with_what_it_needs(page: Path, tmp_path: Path) ->
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of the first experiment, cut short."""
+    folder = tmp_path_factory.mktemp("trained")
+    short = ["train.steps=2", "data.batch_size=4", "data.seq_len=8", "sample.length=5", "model.layers.1.units=4"]
+    short += ["train.epochs=null", "log={every: {steps: 1}, histograms_every: {steps: 1}}"]
+    assert main(["run", str(ROOT / "experiments/char_lstm.yaml"), *short, "--runs", str(folder / "runs")]) == 0
+    return folder
+
+
 @pytest.mark.parametrize("page", pages_with_python(), ids=lambda page: page.name)
-def test_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_python_of_a_page_runs(page: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained)
     rng = np.random.default_rng(0)
     names = {"x": rng.integers(0, 56, (25, 4)), "y": rng.integers(0, 56, (25, 4)), "__name__": page.stem}
     for block in PYTHON.findall(page.read_text()):
@@ -48,6 +68,50 @@ def test_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.M
 def test_links_lead_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_page_has_its_place() -> None:
+    """In the table of contents; those to be read in order lead from one to the next."""
+    contents = (ROOT / "docs/README.md").read_text()
+    ordered = re.findall(r"^\d\. .*?\]\(([^)]+)\)", contents, re.MULTILINE)
+    assert {page.name for page in PAGES[1:]} == {"README.md", *LINK.findall(contents)}
+    for page, following in pairwise(ordered):
+        assert LINK.findall((ROOT / "docs" / page).read_text().splitlines()[-1]) == [following]
+
+
+def quoted_mistakes() -> list[Any]:
+    """Messages on a misspelt experiment, with the lines below them that show the place."""
+    found = [(page, quote) for page in PAGES for quote in MISTAKE.findall(page.read_text())]
+    return [pytest.param(quote, id=page.name) for page, quote in found]
+
+
+@pytest.mark.parametrize("quote", quoted_mistakes())
+def test_a_mistake_is_answered_as_a_page_says(quote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    sound = (ROOT / "experiments/char_lstm.yaml").read_text()
+    Path("experiments").mkdir()
+    Path("experiments/char_lstm.yaml").write_text(sound.replace("LSTM, units", "LSTM, unit"))
+    with pytest.raises(ExperimentError) as caught:
+        read_experiment("experiments/char_lstm.yaml")
+    assert dedent(quote).strip() in str(caught.value)
+
+
+def test_mistakes_are_quoted() -> None:
+    assert len(quoted_mistakes()) == 2
+
+
+def test_every_tag_of_a_page_is_written(trained: Path) -> None:
+    event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    reader = event_accumulator.EventAccumulator(str(trained / "runs/char_lstm/001"))
+    reader.Reload()
+    written = {tag for tags in reader.Tags().values() if isinstance(tags, list) for tag in tags}
+    rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/tensorboard.md").read_text(), re.MULTILINE)
+    named = [tag for row in rows for tag in re.findall(r"`([^`]+)`", row) if "/" in tag and "…" not in tag]
+    assert len(named) > 12
+    for tag in named:
+        concrete = tag.replace("MEASURE/NAME", "bits_per_char/xz").replace("NODE", "lstm").replace("ARRAY", "Wx")
+        drawn = not tag.endswith("picture") or find_spec("matplotlib")
+        assert concrete in written or tag in OF_OTHER_DATA or not drawn, tag
 
 
 def test_the_reference_is_that_of_the_declarations() -> None:

@@ -224,9 +224,9 @@ REFUSED = [
 
 @pytest.mark.parametrize(("text", "line", "column", "message"), REFUSED)
 def test_refusals_name_line_and_column_and_show_the_line(text: str, line: int, column: int, message: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     head, *excerpt = refusal(text).split("\n")
-    assert time.perf_counter() - began < 5.0  # measured: 0.6 s at most; a bomb that goes off takes hours
+    assert time.process_time() - began < 5.0  # measured: 0.6 s at most; a bomb that goes off takes hours
     assert head.startswith(f"f.yaml:{line}:{column}: ")
     assert message in head
     offending = text.split("\n")[line - 1]
@@ -339,9 +339,9 @@ def test_a_file_of_a_gigabyte_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "huge.yaml"
     with path.open("wb") as file:
         file.truncate(2**30)
-    began = time.perf_counter()
+    began = time.process_time()
     message = loading(path)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
     assert message == f"{path} is 1,073,741,824 bytes long, an experiment at most 1,000,000: is this the data?"
 
 

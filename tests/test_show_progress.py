@@ -16,7 +16,7 @@ import pytest
 
 from minidl import Input, Model
 from minidl.callbacks.entry import entry
-from minidl.callbacks.progress_lines import lines, time_left
+from minidl.callbacks.progress_lines import baselines, lines, time_left
 from minidl.data import from_arrays
 from minidl.experiment import read_experiment, train
 from minidl.layers import MSE, Dense
@@ -49,6 +49,13 @@ def experiment(tmp_path: Path) -> Path:
 def run(path: Path, *changes: str, as_json: bool = False) -> None:
     outcome = train(read_experiment(path, changes), path, path.parent / "runs", as_json=as_json)
     assert outcome.state == "done"
+
+
+def test_guessing_a_text_is_told_in_its_own_measure() -> None:
+    record = {"val_baseline/loss/xz": 1.2, "val_baseline/bits_per_char/xz": 1.7, "val_baseline/bits_per_char/5-gram": 2}
+    assert baselines(record) == "guessing: val/bits_per_char xz 1.7000, 5-gram 2.0000"
+    assert baselines({"val_baseline/loss/last_value": 1.5}) == "guessing: val/loss last_value 1.5000"
+    assert baselines({}) == ""
 
 
 def on_a_terminal(path: Path, *changes: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:

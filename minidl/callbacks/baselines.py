@@ -24,8 +24,8 @@ LONGEST = 2_000_000  # symbols of a text whose n-grams are counted and that is c
 class Baselines(Callback):
     """Records val_baseline/MEASURE/NAME before the first step, with each validation, and at the end.
 
-    Of a text: uniform, unigram to 5-gram and xz, as bits a character or perplexity a word. Of other data: what its
-    data set brings. They are computed once a run; a resumed run knows them from its checkpoint.
+    Of a text: uniform, unigram to 5-gram and xz, in nats and as bits a character or perplexity a word. Of other data:
+    what its data set brings. They are computed once a run; a resumed run knows them from its checkpoint.
     """
 
     order = Callback.MEASURE
@@ -65,5 +65,5 @@ def _measured(data: Dataset) -> dict[str, float]:
     if len(data.train.ids()) + len(data.validation.ids()) > LONGEST:
         logger.info("the text is too long for n-grams and xz to be computed at the start of a run: no baselines")
         return {}
-    values = {name: in_units(loss, data.unit) for name, loss in baselines(data).items()}
+    values = {name: {"loss": loss, **in_units(loss, data.unit)} for name, loss in baselines(data).items()}
     return {f"{unit}/{name}": value for name, units in values.items() for unit, value in units.items()}

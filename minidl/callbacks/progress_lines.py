@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from minidl.trainer import Trainer
 
 OF_TRAINING = ("train/loss", "train/bits_per_char", "train/perplexity")
+IN_OTHER_UNITS = {"bits_per_char", "perplexity"}
 BASELINE = "val_baseline/"
 
 
@@ -28,6 +29,8 @@ def lines(trainer: Trainer) -> dict[str, str]:
 def baselines(record: Mapping[str, float]) -> str:
     """What guessing without a network achieves, in one line; nothing where it was not measured.
 
+    A loss that is told in other units as well is left out.
+
     >>> baselines({"val_baseline/accuracy/majority": 0.43, "val_baseline/macro_f1/majority": 0.04})
     'guessing: val/accuracy majority 0.4300; val/macro_f1 majority 0.0400'
     """
@@ -35,6 +38,8 @@ def baselines(record: Mapping[str, float]) -> str:
     for tag, value in _measures(record, BASELINE):
         measure, _, name = tag.removeprefix(BASELINE).partition("/")
         of.setdefault(measure, []).append(f"{name} {value:.4f}")
+    if IN_OTHER_UNITS & of.keys():
+        del of["loss"]
     return "guessing: " + "; ".join(f"val/{name} {', '.join(values)}" for name, values in of.items()) if of else ""
 
 

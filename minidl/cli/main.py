@@ -55,12 +55,10 @@ def carry_out(verb: str, words: Sequence[str], prog: str) -> int:
     """Run one verb and turn errors into a message and an exit code."""
     streams.prepare()
     streams.log_to_stderr()
-    module = _module(verb)
-    parser = Parser(prog, str(module.__doc__).partition("\n")[0], module.EXAMPLES.replace(f"minidl {verb}", prog))
-    module.add_arguments(parser)
+    parser = parser_of(verb, prog)
     try:
         with heeding_termination():
-            code: int = module.run(parser.parse(words))
+            code: int = _module(verb).run(parser.parse(words))
             sys.stdout.flush()
     except MinidlError as error:
         message, code = str(error), error.exit_code
@@ -81,6 +79,14 @@ def carry_out(verb: str, words: Sequence[str], prog: str) -> int:
         return code
     colours.show(message if "\n" in message else f"{prog}: {message}", colours.MESSAGE, sys.stderr)
     return code
+
+
+def parser_of(verb: str, prog: str) -> Parser:
+    """What understands the words after a verb; prog: how the command is called."""
+    module = _module(verb)
+    parser = Parser(prog, str(module.__doc__).partition("\n")[0], module.EXAMPLES.replace(f"minidl {verb}", prog))
+    module.add_arguments(parser)
+    return parser
 
 
 def _verbs() -> str:
