@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from runs import Child, interrupted_at, launch, left, minidl_run, run, the_run, write_experiment
+from runs import Child, Cut, interrupted_at, launch, left, minidl_run, run, the_run, write_experiment
 
 from minidl.callbacks import Baselines
 from minidl.data import Dataset, Text
@@ -41,7 +41,7 @@ def test_a_termination_finishes_the_step_and_saves(tmp_path: Path) -> None:
     ended = interrupted_at(tmp_path, 5, signal.SIGTERM, "tiny.yaml")
     assert ended.code == 143
     assert "terminated: finishing this step and saving" in ended.err
-    assert (the_run(tmp_path).state, the_run(tmp_path).facts["step"]) == ("terminated", 5)
+    assert (the_run(tmp_path).state, the_run(tmp_path).facts["step"]) == ("interrupted", 5)
 
 
 def launch_stuck(folder: Path, at: int) -> Child:
@@ -71,15 +71,24 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def test_an_interrupt_before_training_is_told_without_a_traceback(tmp_path: Path) -> None:
+    """While arguments are read, in the midst of argparse too, and while files are."""
+    write_experiment(tmp_path, **QUICK)
+    for call in range(10, 10_000, 333):
+        ended = run(tmp_path, "tiny.yaml", cut=Cut([call], [signal.SIGINT]))
+        assert (ended.code, ended.err) == (130, "minidl.run: interrupted\n"), call
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize(
-    ("first", "second", "code", "state"),
+    ("first", "second", "code"),
     [
-        (signal.SIGINT, signal.SIGINT, 130, "interrupted"),
-        (signal.SIGTERM, signal.SIGTERM, 143, "terminated"),
-        (signal.SIGTERM, signal.SIGINT, 143, "terminated"),
+        (signal.SIGINT, signal.SIGINT, 130),
+        (signal.SIGTERM, signal.SIGTERM, 143),
+        (signal.SIGTERM, signal.SIGINT, 143),
     ],
 )
-def test_a_second_signal_leaves_at_once(tmp_path: Path, first: int, second: int, code: int, state: str) -> None:
+def test_a_second_signal_leaves_at_once(tmp_path: Path, first: int, second: int, code: int) -> None:
     write_experiment(tmp_path)
     child = launch_stuck(tmp_path, at=8)
     child.send(first)
@@ -88,7 +97,7 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path, first: int, second: int,
     child.send(second)
     ended = child.wait()
     assert time.monotonic() - begun < 5
-    assert (ended.code, the_run(tmp_path).state) == (code, state)
+    assert (ended.code, the_run(tmp_path).state) == (code, "interrupted")
     assert "Traceback" not in ended.err
     folder = the_run(tmp_path)
     assert folder.checkpoints.newest()[0].name == "step-00000006.npz"
