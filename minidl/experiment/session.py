@@ -82,7 +82,7 @@ def _telling(folder: RunFolder) -> Iterator[None]:
         yield
     except BaseException as error:
         with contextlib.suppress(OSError):
-            folder.describe({"state": "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"})
+            folder.describe({"state": "failed" if isinstance(error, Exception) else "interrupted"})
         raise
 
 
