@@ -9,16 +9,18 @@ import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from minidl.checkpoint_folder import CheckpointFolder
 from minidl.errors import CheckpointError, StorageError, suggest
-from minidl.storage import refusing, sweep, write_whole
+from minidl.storage import refuse_special, refusing, sweep, write_whole
 
 logger = logging.getLogger("minidl")
 NUMBER = re.compile(r"\d{3,}")
+KINDS: dict[str, type] = {"state": str, "step": int, "versions": dict, "resumed": list}  # of facts that are read
 
 
 class RunFolder:
@@ -60,7 +62,7 @@ class RunFolder:
         if not found:
             known = sorted(path.name for path in runs.iterdir()) if runs.is_dir() else []
             raise CheckpointError(
-                f"{(runs / name).resolve()} holds no run: there is nothing to resume{suggest(name, known)}"
+                f"{(runs / name).absolute()} holds no run: there is nothing to resume{suggest(name, known)}"
             )
         if number is not None and number not in found:
             raise CheckpointError(f"there is no run {number} of {name!r} (there are: {', '.join(map(str, found))})")
@@ -72,7 +74,7 @@ class RunFolder:
         with refusing(self.path / ".lock"):
             self._lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
             try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock_alone(self._lock)
             except BlockingIOError:
                 self._unlock()
                 raise StorageError(
@@ -113,17 +115,23 @@ class RunFolder:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What run.json says; nothing where it is missing or damaged."""
+        """What run.json says; nothing where it is missing or damaged, and nothing that is of another kind."""
+        path = self.path / "run.json"
         try:
-            facts = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            refuse_special(path)
+            facts = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             return {}
-        return facts if isinstance(facts, dict) else {}
+        found = facts if isinstance(facts, dict) else {}
+        return {name: value for name, value in found.items() if isinstance(value, KINDS.get(name, object))}
 
     @property
     def state(self) -> str:
-        """running, done, pruned, interrupted, terminated or failed; a run whose process was killed is interrupted."""
-        state = str(self.facts.get("state", "unknown"))
+        """running, done, pruned, interrupted or failed; a run whose process was killed is interrupted.
+
+        Unknown, where run.json is damaged.
+        """
+        state = self.facts.get("state", "unknown" if (self.path / "run.json").exists() else "running")
         return "interrupted" if state == "running" and not self._is_locked() else state
 
     def _is_locked(self) -> bool:
@@ -135,6 +143,16 @@ class RunFolder:
         except OSError:
             return False
         return False
+
+
+def _lock_alone(descriptor: int) -> None:
+    """Lock, or BlockingIOError. Who asks for the state of a run locks it too, for a moment: that is waited for."""
+    for _ in range(20):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(0.01)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def list_runs(home: Path) -> list[RunFolder]:
@@ -154,12 +172,15 @@ def model_file(run: str, runs: Path) -> Path:
     if path.is_file():
         return path
     home = path if path.is_dir() else runs / run
-    for folder in (home, *(numbered.path for numbered in reversed(list_runs(home)))):
+    folders = [home, *(numbered.path for numbered in reversed(list_runs(home)))]
+    for folder in folders:
         for name in ("best", "last"):
             if (folder / "checkpoints" / name).is_file():
                 return folder / "checkpoints" / name
+    if folders[1:] or (home / "run.json").is_file():
+        raise CheckpointError(f"{home} holds no checkpoint that could be loaded: name another run")
     known = sorted(place.name for place in runs.iterdir()) if runs.is_dir() else []
     raise CheckpointError(
-        f"{run!r} is no model file, no run folder with checkpoints, and no experiment in {runs.resolve()}"
+        f"{run!r} is no model file, no run folder with checkpoints, and no experiment in {runs.absolute()}"
         f"{suggest(run, known)}{' (there are: ' + ', '.join(known) + ')' if known else ''}"
     )

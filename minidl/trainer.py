@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterable
@@ -19,6 +20,8 @@ from minidl.errors import NumericsError, UsageError
 from minidl.model import Model
 from minidl.optim import Optimizer
 from minidl.schedules import Clock
+
+logger = logging.getLogger("minidl")
 
 
 @dataclass
@@ -203,12 +206,13 @@ class Trainer:
             raise NumericsError(f"the loss is {self.loss}")
 
     def _not_finite(self, error: NumericsError) -> None:
-        if self.non_finite == "skip":
-            self.progress.skipped += 1
-            self.model.reset_state()
-            return
         where = first_bad_array(self.model, self.batch.inputs)
-        raise NumericsError(
-            f"step {self.progress.step + 1}: {error}; first bad array: {where}. "
-            "Lower the learning rate, or set clip_norm; the weights are those of the step before."
-        ) from None
+        found = f"step {self.progress.step + 1}: {error}; first bad array: {where}"
+        if self.non_finite == "stop":
+            raise NumericsError(
+                f"{found}. Lower the learning rate, or set clip_norm; the weights are those of the step before."
+            ) from None
+        if not self.progress.skipped:
+            logger.warning("%s. It is left out, as others will be; train/skipped counts them", found)
+        self.progress.skipped += 1
+        self.model.reset_state()

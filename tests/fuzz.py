@@ -1,258 +1,127 @@
 """Everything that minidl reads, spoiled at random: only its own errors may come out, and within seconds.
 
-    python tests/fuzz.py                   an hour over all targets
-    python tests/fuzz.py --minutes 5 meta  five minutes of one
+    python tests/fuzz.py                    an hour over all targets
+    python tests/fuzz.py --minutes 5 meta   five minutes of one
 
-With atheris installed (pip install atheris) mutations follow the coverage that they reach; else they are drawn blindly.
-What fails is kept as fuzz-TARGET-NUMBER in the working folder and shown with its traceback.
+With atheris installed (pip install atheris), what reaches code that nothing before it reached is spoiled further; else
+only the sound inputs are. Time is that of the processor, so that a pause does not count. What fails is kept as
+fuzz-TARGET-NUMBER in the working folder and shown with its traceback.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
-import json
+import importlib.util
 import logging
 import os
 import random
-import resource
-import signal
+import subprocess
 import sys
 import tempfile
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
-import numpy as np
-from runs import TINY
-
-from minidl import Input, Model
-from minidl.archive import _SEAL_SIZE, _digest, read_archive, write_archive
-from minidl.callbacks import Evaluate, RunLog, TrainMetrics
-from minidl.checkpoint import capture, restore, saved_progress
-from minidl.data import Data, Vocabulary, join_words, split_words
-from minidl.data.sources import decode_text
-from minidl.errors import MinidlError
-from minidl.experiment import read_experiment
-from minidl.layers import LSTM, Dense, Embedding, SoftmaxCE
-from minidl.optim import Adam
-from minidl.trainer import Trainer
-
-SECONDS = 20  # that one input may take
-ROOM = 1 << 30  # bytes that all of them may take beyond what is there at first
-TEXT = "the quick brown fox jumps over the lazy dog.\n" * 6
-TABLE = "name,label,x\n" + "".join(f'"n{i}, o",{"ab"[i % 2]},{i / 7}\n' for i in range(30))
-TOKENS = [
-    *(b"0", b"-1", b"1e999", b"99999999999999999999", b".nan", b".inf", b"null", b"true", b"''", b'"', b"\\", b"\0"),
-    *(
-        b"\xff",
-        b"\xed\xa0\x80",
-        b"\xef\xbb\xbf",
-        b"\r\n",
-        b"\t",
-        b"  ",
-        b"- ",
-        b": ",
-        b"{",
-        b"}",
-        b"[",
-        b"]",
-        b"&a ",
-        b"*a",
-    ),
-    *(b"!!python/name:os.system ", b"<<: ", b"---\n", b"...\n", b"${data.vocab_size}", b"${model}", b"../", b"%", b"#"),
-    *(b"type", b"units", b"name", b"inputs", b"minutes", b"steps", b"source", b"shape", b"B", b"T", b"2147483648"),
-]
+NAMES = ("experiment", "override", "archive", "sealed", "meta", "text", "vocabulary", "table", "arrays")
+ENOUGH = 20  # failures of one target
 
 
-def trainer(folder: Path) -> Trainer:
-    """A small run with all that a checkpoint holds, after two steps."""
-    data = Data.from_config({"type": "text", "source": "text.txt", "batch_size": 2, "seq_len": 4}).load(folder)
-    depth = len(data.vocabulary or ())
-    ids, targets = (Input(name, dtype="int", depth=depth) for name in ("ids", "targets"))
-    model = Model(SoftmaxCE()(Dense(depth)(LSTM(3, dropout=0.1)(Embedding(2)(ids))), targets))
-    model.vocabulary = data.vocabulary
-    callbacks = [TrainMetrics(), Evaluate(), RunLog(folder=folder)]
-    return Trainer(model, data, Adam(lr=0.01), steps=2, callbacks=callbacks)
+class Search:
+    """Inputs to one target, until its time is over."""
+
+    def __init__(self, name: str, read: Callable[[bytes], None], corpus: Path, seconds: float) -> None:
+        from fuzz_targets import trouble
+
+        self.name, self.read, self.corpus, self.trouble = name, read, corpus, trouble
+        self.sound = len(list(corpus.iterdir()))
+        self.end = time.process_time() + seconds
+        self.tried, self.known = 0, set[str]()
+
+    def __call__(self, data: bytes) -> None:
+        """Try one; the last one ends the process."""
+        self.tried += 1
+        what = self.trouble(self.read, data)
+        place = "".join(line for line in what.splitlines() if line.startswith("  File"))
+        if what and place not in self.known:
+            self.known.add(place)
+            path = Path(f"fuzz-{self.name}-{len(self.known)}")
+            path.write_bytes(data)
+            print(f"--- {path}: {data[:200]!r}\n{what}", flush=True)
+        if time.process_time() > self.end or len(self.known) == ENOUGH:
+            self._leave()
+
+    def _leave(self) -> NoReturn:
+        new = len(list(self.corpus.iterdir())) - self.sound
+        print(
+            f"{self.name}: {self.tried} inputs, {new} of them kept for what they reached, "
+            f"{len(self.known)} led to something else than an error of minidl's",
+            flush=True,
+        )
+        os._exit(1 if self.known else 0)  # libFuzzer knows no other end
 
 
-class Targets:
-    """What is fuzzed: for each name, sound inputs and what reads them. All files lie in one folder."""
+def fuzz(name: str, seconds: float, seed: int) -> NoReturn:
+    """Spoil the inputs of one target for so long."""
+    logging.getLogger("minidl").setLevel(logging.CRITICAL)
+    os.environ["MINIDL_KERNELS"] = "numpy"
+    guided = importlib.util.find_spec("atheris") is not None
+    if guided:
+        import atheris
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "text.txt").write_text(TEXT)
-        (folder / "book.txt").write_text(TEXT * 100)  # long enough for the shipped experiments
-        self.trainer = trainer(folder)
-        self.trainer.run()
-        arrays, self.meta = capture(self.trainer)
-        write_archive(folder / "sound.npz", arrays, self.meta)
-        (folder / "sound.yaml").write_text(json.dumps({**TINY, "data": {**TINY["data"], "batch_size": 2}}))
-        self.targets: dict[str, tuple[list[bytes], Callable[[bytes], None]]] = {
-            "experiment": (self._experiments(), self.experiment),
-            "override": ([b"optimizer.lr=1e-3", b"train={epochs: 2}", b"model.layers.1.units=9"], self.override),
-            "archive": ([(folder / "sound.npz").read_bytes()], self.archive),
-            "sealed": ([(folder / "sound.npz").read_bytes()[:-_SEAL_SIZE]], self.sealed),
-            "meta": ([json.dumps(self.meta).encode()], self.checkpoint),
-            "text": ([TEXT.encode(), "äöü 𝔘 <unk>\r\n\ufeff".encode() * 20], self.text),
-            "vocabulary": ([Vocabulary.from_text(TEXT, "char", None).to_json().encode()], self.vocabulary),
-            "table": ([TABLE.encode()], self.table),
-            "arrays": (self._arrays(), self.arrays),
-        }
-
-    def _experiments(self) -> list[bytes]:
-        shipped = [path.read_text() for path in sorted((Path(__file__).parent.parent / "experiments").glob("*.yaml"))]
-        few = [text.replace("pydoc_topics", "book.txt") for text in shipped if "pydoc_topics" in text]
-        return [(self.folder / "sound.yaml").read_bytes(), *(text.encode() for text in few)]
-
-    def _arrays(self) -> list[bytes]:
-        file = io.BytesIO()
-        np.savez(file, x=np.zeros((5, 12, 2), np.float32), targets=np.arange(12) % 3, lengths=np.full(12, 5))
-        return [file.getvalue()]
-
-    def experiment(self, data: bytes) -> None:
-        (self.folder / "fuzzed.yaml").write_bytes(data)
-        read_experiment(self.folder / "fuzzed.yaml").resolved()
-
-    def override(self, data: bytes) -> None:
-        read_experiment(self.folder / "sound.yaml", [data.decode("utf-8", "surrogateescape")])
-
-    def archive(self, data: bytes) -> None:
-        (self.folder / "fuzzed.npz").write_bytes(data)
-        self._load(self.folder / "fuzzed.npz")
-
-    def sealed(self, data: bytes) -> None:
-        self.archive(data + _digest([data]))
-
-    def checkpoint(self, data: bytes) -> None:
-        try:
-            meta = json.loads(data.decode("utf-8", "replace"))
-        except (ValueError, RecursionError):
-            return
-        if isinstance(meta, dict):
-            arrays = read_archive(self.folder / "sound.npz").arrays
-            write_archive(self.folder / "fuzzed.npz", arrays, meta)
-            self._load(self.folder / "fuzzed.npz")
-
-    def _load(self, path: Path) -> None:
-        with contextlib.suppress(MinidlError):
-            Model.load(path)
-        archive = read_archive(path)
-        saved_progress(archive, "fuzzed")
-        restore(self.trainer, archive, "fuzzed")
-
-    def text(self, data: bytes) -> None:
-        (self.folder / "fuzzed.txt").write_bytes(data)
-        text = decode_text(data, "fuzzed")
-        words = split_words(text)
-        assert join_words(words) == text or "\n" in text or text.strip() != text
-        for tokens in ("char", "word"):
-            settings = {"type": "text", "source": "fuzzed.txt", "tokens": tokens, "batch_size": 2, "seq_len": 3}
-            Data.from_config(settings).load(self.folder).train.batch(0)
-
-    def vocabulary(self, data: bytes) -> None:
-        vocabulary = Vocabulary.from_json(data.decode("utf-8", "replace"))
-        vocabulary.decode(vocabulary.encode("the fox, né", unknown="skip"))
-
-    def table(self, data: bytes) -> None:
-        (self.folder / "fuzzed.csv").write_bytes(data)
-        tasks: list[dict[str, Any]] = [
-            {"type": "classification", "text": "name", "label": "label"},
-            {"type": "forecasting", "columns": ["x"], "window": 3, "horizon": 1},
-        ]
-        for task in tasks:
-            with contextlib.suppress(MinidlError):
-                Data.from_config({"type": "table", "source": "fuzzed.csv", "task": task}).load(self.folder).train.batch(
-                    0
-                )
-
-    def arrays(self, data: bytes) -> None:
-        (self.folder / "fuzzed.npz").write_bytes(data)
-        Data.from_config({"type": "arrays", "source": "fuzzed.npz", "batch_size": 2}).load(self.folder).train.batch(0)
+        with atheris.instrument_imports(include=["minidl", "yaml"]):
+            import fuzz_targets
+    else:
+        import fuzz_targets
+    with tempfile.TemporaryDirectory() as folder:
+        seeds, read = fuzz_targets.Targets(Path(folder)).targets[name]
+        corpus = Path(folder) / "corpus"
+        corpus.mkdir()
+        for number, sound in enumerate(seeds):
+            (corpus / f"sound-{number}").write_bytes(sound)
+        fuzz_targets.limit_memory()
+        search = Search(name, read, corpus, seconds)
+        if guided:
+            _guided(search, seeds, seed)
+        rng = random.Random(seed)
+        while True:
+            search(fuzz_targets.mutated(rng.choice(seeds), seeds, rng))
 
 
-def mutated(seeds: list[bytes], rng: random.Random) -> bytes:
-    """A sound input with some bytes changed, left out, repeated, or replaced by what often breaks readers."""
-    data = bytearray(rng.choice(seeds))
-    for _ in range(rng.choice((1, 1, 2, 3, 5, 9))):
-        at, length = rng.randrange(len(data) + 1), rng.choice((1, 1, 2, 4, 9, 40))
-        kind = rng.randrange(6)
-        if kind == 0 and at < len(data):
-            data[at] ^= 1 << rng.randrange(8)
-        elif kind == 1:
-            del data[at : at + length]
-        elif kind == 2:
-            data[at:at] = data[at : at + length] * rng.choice((1, 2, 30))
-        elif kind == 3:
-            other = rng.choice(seeds)
-            start = rng.randrange(len(other) + 1)
-            data[at : at + length] = other[start : start + length]
-        else:
-            data[at : at + rng.choice((0, length))] = rng.choice(TOKENS)
-    return bytes(data)
+def _guided(search: Search, seeds: list[bytes], seed: int) -> None:
+    """Let libFuzzer choose what is spoiled next, and half of the time how."""
+    import atheris
+    from fuzz_targets import mutated
 
+    def mutate(data: bytes, most: int, number: int) -> bytes:
+        rng = random.Random(number)
+        changed: bytes = atheris.Mutate(data, most) if rng.random() < 0.5 else mutated(data, seeds, rng)[:most]
+        return changed
 
-def trouble(read: Callable[[bytes], None], data: bytes) -> str:
-    """A traceback of what came out and is no error of minidl's; nothing where all is well."""
-    try:
-        with _no_longer_than(SECONDS):
-            read(data)
-    except MinidlError:
-        return ""
-    except Exception:
-        return traceback.format_exc()
-    return ""
-
-
-@contextlib.contextmanager
-def _no_longer_than(seconds: float) -> Iterator[None]:
-    def on_alarm(_number: int, _frame: Any) -> None:
-        raise TimeoutError(f"more than {seconds} s")
-
-    signal.signal(signal.SIGALRM, on_alarm)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def limit_memory() -> None:
-    """Let this process take little, so that what asks for much is refused."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM, resource.RLIM_INFINITY))
+    # Its own limits of time and memory are off: those of fuzz_targets.py raise, and the search goes on.
+    options = (
+        f"-seed={seed + 1}",
+        "-timeout=0",
+        "-rss_limit_mb=0",
+        "-max_len=200000",
+        "-verbosity=0",
+        "-len_control=0",
+    )
+    atheris.Setup([sys.argv[0], *options, str(search.corpus)], search, custom_mutator=mutate)
+    atheris.Fuzz()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="TARGET")
+    parser.add_argument("names", nargs="*", metavar="TARGET", default=NAMES, help=", ".join(NAMES))
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    logging.getLogger("minidl").setLevel(logging.ERROR)
-    os.environ["MINIDL_KERNELS"] = "numpy"
-    rng, found, tried, known = random.Random(arguments.seed), 0, dict[str, int](), set[str]()
-    with tempfile.TemporaryDirectory() as folder:
-        targets = Targets(Path(folder)).targets
-        limit_memory()
-        end = time.monotonic() + 60 * arguments.minutes
-        while time.monotonic() < end and found < 20:
-            name = rng.choice(arguments.names or list(targets))
-            seeds, read = targets[name]
-            data = mutated(seeds, rng)
-            tried[name] = tried.get(name, 0) + 1
-            what = trouble(read, data)
-            if what and what not in known:
-                known.add(what)
-                found += 1
-                Path(f"fuzz-{name}-{found}").write_bytes(data)
-                print(f"--- fuzz-{name}-{found}: {data[:200]!r}\n{what}", flush=True)
-    print(f"{sum(tried.values())} inputs ({', '.join(f'{name} {count}' for name, count in sorted(tried.items()))})")
-    print(f"{found} of them led to something else than an error of minidl's")
-    return 1 if found else 0
+    given = parser.parse_args()
+    minutes = given.minutes / len(given.names)
+    if len(given.names) == 1:
+        fuzz(given.names[0], 60 * minutes, given.seed)
+    command = [sys.executable, __file__, f"--minutes={minutes}", f"--seed={given.seed}"]
+    return max(subprocess.run([*command, name], check=False).returncode for name in given.names)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -47,6 +49,7 @@ class Said(NamedTuple):
 
 
 Command = Callable[..., Said]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
 
 
 @pytest.fixture
@@ -55,10 +58,7 @@ def minidl(capsys: pytest.CaptureFixture[str]) -> Command:
 
     def command(*words: object) -> Said:
         capsys.readouterr()
-        try:
-            code = main([str(word) for word in words])
-        except SystemExit as end:  # argparse, after --help
-            code = int(end.code or 0)
+        code = main([str(word) for word in words])
         said = Said(code, *capsys.readouterr())
         assert "Traceback" not in said.err
         return said
@@ -167,6 +167,16 @@ def test_a_wrong_command_is_answered_with_the_right_one(
 def test_values_may_begin_with_a_dash(minidl: Command, project: Path) -> None:
     assert minidl("sample", "tiny", "--prime", "-dog", "--length", 1).out.startswith("-dog")
     assert minidl("sample", "--length", 1, "--", "tiny").code == 0
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "runs --help", "schema", "nonsense"])
+def test_streams_that_take_nothing(words: str) -> None:
+    """An exit code, and no traceback, also where nothing can be said."""
+    for streams in (">/dev/full", ">/dev/full 2>/dev/full", "2>/dev/full"):
+        command = f"'{sys.executable}' -m minidl {words} {streams}"
+        done = subprocess.run(command, shell=True, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+        assert done.returncode == (2 if words == "nonsense" else 74 if ">/dev/full" in streams.split() else 0)
+        assert "Traceback" not in done.stderr
 
 
 # run

@@ -16,11 +16,12 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import Left, left, minidl_run, the_run, write_experiment
+from runs import Left, left, minidl_run, write_experiment
 
 from minidl.run_folder import list_runs
 
@@ -127,24 +128,43 @@ def write_short(folder: Path) -> None:
     )
 
 
-def fail_in_turn(folder: Path, number_of: Callable[[int], list[int]], said: Callable[[], str]) -> list[str]:
-    """Run with each call failing once, with these error numbers, and resume; what was not as it should be."""
-    write_short(folder)
-    assert minidl_run("tiny.yaml", "--runs", "warm") == 0  # what is imported lazily is there from now on
-    with Faults() as faults:
-        assert minidl_run("tiny.yaml") == 0
-    assert min(faults.seen["fsync"], faults.seen["write of a file"], faults.seen["symlink"]) > 3
-    whole, problems = left(the_run(folder)), []
-    for nth in range(1, faults.count + 1):
-        for number in number_of(nth):
-            runs = folder / f"{nth}-{errno.errorcode[number]}"
-            said()
-            with no_longer_than(PATIENCE), Faults(nth, number) as fault:
-                code = minidl_run("tiny.yaml", "--runs", runs.name)
-            found = [*_wrong(code, said(), number), *_lost(runs, code, whole, said)]
-            problems += [f"call {nth}, {fault.failed}, {errno.errorcode[number]}: {problem}" for problem in found]
-            shutil.rmtree(runs, ignore_errors=True)
-    return problems
+@dataclass(frozen=True)
+class Trial:
+    """A run that is begun, or one that is resumed after two of its three steps; each time in a folder of its own.
+
+    said: what was written to stderr since it was asked last.
+    """
+
+    folder: Path
+    resumed: bool
+    said: Callable[[], str]
+
+    def prepare(self) -> tuple[int, Left]:
+        """How many calls it makes, and what it leaves where none fails."""
+        write_short(self.folder)
+        if self.resumed:
+            assert minidl_run("tiny.yaml", "--runs", "begun", "train.steps=2") == 0
+        assert self._go("warm", Faults()) == 0  # what is imported lazily is there from now on
+        faults = Faults()
+        assert self._go("whole", faults) == 0
+        assert min(faults.seen["fsync"], faults.seen["write of a file"], faults.seen["symlink"]) > 3
+        return faults.count, left(list_runs(self.folder / "whole" / "tiny")[-1])
+
+    def fail(self, nth: int, number: int, whole: Left) -> Iterator[str]:
+        """The n-th call fails with this error number; what was not as it should be."""
+        runs = self.folder / f"{nth}-{errno.errorcode[number]}"
+        self.said()
+        with no_longer_than(PATIENCE):
+            code = self._go(runs.name, fault := Faults(nth, number))
+        for problem in (*_wrong(code, self.said(), number), *_lost(runs, code, whole, self.said)):
+            yield f"call {nth}, {fault.failed}, {errno.errorcode[number]}: {problem}"
+        shutil.rmtree(runs, ignore_errors=True)
+
+    def _go(self, runs: str, faults: Faults) -> int:
+        if self.resumed:
+            shutil.copytree("begun", runs, symlinks=True)
+        with faults:
+            return minidl_run("tiny.yaml", "--runs", runs, *(["--resume"] if self.resumed else []))
 
 
 def _wrong(code: int, said: str, number: int) -> Iterator[str]:
@@ -175,13 +195,18 @@ def _lost(runs: Path, code: int, whole: Left, said: Callable[[], str]) -> Iterat
         yield f"{now.differences(whole)}"[:300]
 
 
+@pytest.mark.parametrize(("resumed", "every"), [(False, 1), (True, 4)], ids=["begun", "resumed"])
 def test_each_call_of_a_run_fails_in_turn(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    resumed: bool, every: int, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One kind of error for each call; `python tests/long_faults.py` tries both."""
+    """One kind of error for each call; `python tests/long_faults.py` tries both, and each call of a resumed run."""
     monkeypatch.setenv("MINIDL_KERNELS", "numpy")
     monkeypatch.chdir(tmp_path)
-    problems = fail_in_turn(tmp_path, lambda nth: [(errno.ENOSPC, errno.EIO)[nth % 2]], lambda: capfd.readouterr().err)
+    trial = Trial(tmp_path, resumed, lambda: capfd.readouterr().err)
+    calls, whole = trial.prepare()
+    assert calls > 200
+    errors = (errno.ENOSPC, errno.EIO)
+    problems = [line for nth in range(1, calls + 1, every) for line in trial.fail(nth, errors[nth // every % 2], whole)]
     assert not problems, "\n".join(problems)
 
 

@@ -88,8 +88,13 @@ def test_a_step_that_is_not_finite_may_be_skipped(tmp_path: Path) -> None:
     assert (archive.meta["progress"]["step"], archive.meta["progress"]["skipped"]) == (24, 3)
     weight = archive.arrays["parameters/dense/W"] + archive.arrays["parameters/dense/b"]
     assert weight.item() == pytest.approx(2, abs=0.1)
-    for line in (the_run(tmp_path).path / "metrics.jsonl").read_text().splitlines():
-        json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    lines = (the_run(tmp_path).path / "metrics.jsonl").read_text().splitlines()
+    records = [json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is not JSON")) for line in lines]
+    counts = [record["train/skipped"] for record in records if "train/skipped" in record]
+    assert (counts[0], counts[-1], records[1]["step"]) == (1, 3, 2)
+    assert "train/skipped" not in records[1]
+    assert ended.err.count("It is left out, as others will be; train/skipped counts them") == 1
+    assert "minidl: step 3: the loss is inf; first bad array: mse/square at (0, 1, 0)" in ended.err
 
 
 def test_the_same_step_stops_a_run_that_may_not_skip(tmp_path: Path) -> None:
@@ -121,10 +126,20 @@ def test_weights_that_overflow_in_the_last_step_are_not_saved(tmp_path: Path) ->
     write_experiment(tmp_path, optimizer=optimizer, loss=loss, train__steps=1, train__sample_every=None)
     ended = run(tmp_path, "tiny.yaml")
     assert ended.code == 5
-    assert "the weights hold NaN or infinity after step 1, not saved; lower the learning rate" in ended.err
+    assert "parameters/lstm/b holds NaN or infinity after step 1, not saved; lower the learning" in ended.err
     folder = the_run(tmp_path)
     assert folder.state == "failed"
     assert folder.checkpoints.newest()[0].name == "step-00000000.npz"
+
+
+def test_what_could_not_be_resumed_is_not_saved(tmp_path: Path) -> None:
+    """A gradient so long that its square is infinite, in an optimizer that keeps squares."""
+    write_spike(tmp_path)
+    np.savez(tmp_path / "data.npz", x=np.full((1, 8, 1), 1e10, np.float32), targets=np.zeros((1, 8, 1), np.float32))
+    ended = run(tmp_path, "tiny.yaml", "optimizer={type: Adam}")
+    assert ended.code == 5
+    assert "optimizer/v holds NaN or infinity after step 1, not saved; lower the learning rate" in ended.err
+    assert the_run(tmp_path).checkpoints.newest()[0].name == "step-00000000.npz"
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

@@ -106,11 +106,16 @@ def test_shuffled_sequences_that_stop_early(tmp_path: Path) -> None:
         os.rename(folders[1] / "runs", folders[1] / f"runs{seed}")
 
 
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
-def test_every_shipped_experiment(path: Path, tmp_path: Path) -> None:
+def in_short(path: Path) -> tuple[str, ...]:
+    """Arguments for six steps of a shipped experiment."""
     text = "type: text" in path.read_text() and "split:" not in path.read_text()
     few = ("data.split=[0.98, 0.01, 0.01]", "sample.length=20", "train.sample_every={steps: 5}") if text else ()
-    arguments = (str(path), *SHORT, *few)
+    return (str(path), *SHORT, *few)
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_shipped_experiment(path: Path, tmp_path: Path) -> None:
+    arguments = in_short(path)
     finish(tmp_path, path.stem, *arguments, cuts=[None])
     expected = left(the_run(tmp_path, path.stem))
     os.rename(tmp_path / "runs", tmp_path / "whole")

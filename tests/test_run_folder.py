@@ -8,14 +8,16 @@ import json
 import os
 import shutil
 import signal
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import Cut, cut_at, launch, minidl_run, run, the_run, write_experiment
+from runs import Cut, count_calls, cut_at, launch, minidl_run, run, the_run, write_experiment
 
 from minidl.archive import read_archive
 from minidl.checkpoint_folder import CheckpointFolder
+from minidl.cli.main import main
 from minidl.errors import CheckpointError, StorageError
 from minidl.run_folder import RunFolder, list_runs, model_file
 
@@ -69,11 +71,11 @@ def test_only_one_process_trains_in_a_folder(tmp_path: Path) -> None:
 
 def test_the_state_of_a_run(tmp_path: Path) -> None:
     with RunFolder.create(tmp_path, "demo") as folder:
-        assert RunFolder(folder.path).state == "unknown"
+        assert RunFolder(folder.path).state == "running"  # not even its description is written
         folder.describe({"state": "running"})
         assert RunFolder(folder.path).state == "running"
     assert RunFolder(folder.path).state == "interrupted"
-    for state in ("done", "interrupted", "terminated", "failed"):
+    for state in ("done", "interrupted", "failed"):
         folder.describe({"state": state})
         assert RunFolder(folder.path).state == state
 
@@ -85,6 +87,74 @@ def test_a_damaged_description_is_written_anew(tmp_path: Path, damage: bytes) ->
         assert (folder.facts, folder.state) == ({}, "unknown")
         folder.describe({"state": "done"})
         assert json.loads((folder.path / "run.json").read_text()) == {"state": "done"}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"state": [1], "step": {}, "versions": 5, "resumed": 3},
+        {"state": None, "versions": [1], "resumed": {"a": 1}},
+        {"resumed": [{"step": 1}, 5, {"step": 2, "changed": 4}]},
+    ],
+)
+def test_a_description_that_somebody_has_edited(tmp_path: Path, facts: dict[str, object]) -> None:
+    """Commands read what they can of it."""
+    write_experiment(tmp_path, **QUICK)
+    assert run(tmp_path, "tiny.yaml").code == 0
+    folder = the_run(tmp_path)
+    description = json.dumps({**folder.facts, **facts})
+    for command in (["runs"], ["verify", "tiny"], ["run", "tiny.yaml", "--resume", "train.steps=7"]):
+        (folder.path / "run.json").write_text(description)
+        ended = launch(tmp_path, lambda command=command: main(command)).wait()
+        assert (ended.code, ended.err.count("Traceback")) == (0, 0), ended.err
+
+
+def test_files_that_were_cut_or_are_pipes(tmp_path: Path) -> None:
+    """Half an entry goes, with a warning; nobody waits for a pipe."""
+    write_experiment(tmp_path, **QUICK)
+    assert run(tmp_path, "tiny.yaml").code == 0
+    metrics = the_run(tmp_path).path / "metrics.jsonl"
+    lines = metrics.read_text().splitlines(keepends=True)
+    metrics.write_text(lines[0] + lines[1][:9])
+    ended = run(tmp_path, "tiny.yaml", "--resume", "train.steps=7")
+    assert ended.code == 0
+    assert "metrics.jsonl has lost what it held: " in ended.err
+    assert [json.loads(line)["step"] for line in metrics.read_text().splitlines()] == [3, 7]
+    for name in ("metrics.jsonl", "run.json"):
+        (metrics.parent / name).unlink()
+        os.mkfifo(metrics.parent / name)
+    ended = launch(tmp_path, lambda: main(["runs"])).wait()
+    assert (ended.code, "unknown" in ended.out) == (0, True)
+    ended = run(tmp_path, "tiny.yaml", "--resume", "train.steps=8")
+    assert (ended.code, ended.err.count("Traceback")) == (74, 0)
+
+
+def test_a_look_at_the_state_keeps_nobody_out(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path, "demo") as folder:
+        pass
+    with open(folder.path / ".lock", "rb") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        end = threading.Timer(0.03, lambda: fcntl.flock(look, fcntl.LOCK_UN))
+        end.start()
+        with folder.lock():
+            pass
+        end.join()
+
+
+def test_a_run_that_is_cut_before_its_first_step_says_so(tmp_path: Path) -> None:
+    write_experiment(tmp_path, **QUICK)
+    calls, found = count_calls(tmp_path, "tiny.yaml"), set()
+    for number in (signal.SIGINT, signal.SIGKILL):
+        for call in range(calls // 8, calls, calls // 60):
+            begun = len(list_runs(tmp_path / "runs" / "tiny"))
+            assert run(tmp_path, "tiny.yaml", cut=Cut([call], [number])).code in (130, -number)
+            runs = list_runs(tmp_path / "runs" / "tiny")
+            if len(runs) > begun:
+                found.add((number, runs[-1].state, bool(runs[-1].checkpoints.files())))
+            if (number, "interrupted", True) in found:
+                break
+    assert {state for _, state, _ in found} == {"interrupted"}
+    assert (signal.SIGINT, "interrupted", False) in found
 
 
 def test_leftovers_of_killed_writers_are_swept(tmp_path: Path) -> None:
@@ -114,6 +184,11 @@ def test_which_run_is_meant(tmp_path: Path) -> None:
     with RunFolder.create(runs, "tiny") as empty:  # ended before its first checkpoint
         assert empty.number == 3
     assert os.path.realpath(model_file("tiny", runs)) == os.path.realpath(best)
+    for number in ("001", "002"):
+        shutil.rmtree(runs / "tiny" / number / "checkpoints")
+    for name in ("tiny", "tiny/002"):
+        with pytest.raises(CheckpointError, match=f"{name} holds no checkpoint that could be loaded"):
+            model_file(name, runs)
 
 
 def test_the_experiment_is_kept_as_it_was_given(tmp_path: Path) -> None:

@@ -351,7 +351,7 @@ def test_a_signal_ends_all_jobs_which_save_what_they_have(
     assert "Traceback" not in errors
     assert [line.split()[2] for line in out.splitlines()[1:3]] == ["interrupted"] * 2
     runs = list_runs(folder / "runs/tiny")
-    assert [run.state for run in runs] == [{130: "interrupted", 143: "terminated"}[code]] * 2
+    assert [run.state for run in runs] == ["interrupted"] * 2
     assert all(run.checkpoints.files() for run in runs)
 
 

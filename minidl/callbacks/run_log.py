@@ -51,18 +51,19 @@ class AppendOnly:
             os.fsync(descriptor)
 
     def cut(self, size: int) -> None:
-        """Forget what was written after the file had this size."""
+        """Forget what was written after the file had this size; and half an entry, where the file is shorter."""
         with refusing(self.path), self._opened(os.O_RDWR | os.O_CREAT) as descriptor:
             before = os.fstat(descriptor).st_size
-            if before > size:
-                os.ftruncate(descriptor, size)
-        self.size = min(before, size)
-        if before < size:
-            logger.warning("%s has lost what it held: %d bytes are missing", self.path, size - before)
+            whole = size if before >= size else os.pread(descriptor, before, 0).rfind(b"\n") + 1
+            if before > whole:
+                os.ftruncate(descriptor, whole)
+        self.size = whole
+        if whole < size:
+            logger.warning("%s has lost what it held: %d bytes are missing", self.path, size - whole)
 
     @contextlib.contextmanager
     def _opened(self, flags: int) -> Iterator[int]:
-        descriptor = os.open(self.path, flags, 0o644)
+        descriptor = os.open(self.path, flags | os.O_NONBLOCK, 0o644)  # a pipe that nobody reads is refused
         try:
             yield descriptor
         finally:

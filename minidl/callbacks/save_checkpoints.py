@@ -59,10 +59,9 @@ class SaveCheckpoints(Callback):
 
     def _save(self, trainer: Trainer) -> None:
         step = trainer.progress.step
-        if not np.isfinite(trainer.model.weights.flat).all():
-            raise NumericsError(
-                f"the weights hold NaN or infinity after step {step}, not saved; lower the learning rate"
-            )
         arrays, meta = capture(trainer)
+        bad = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+        if bad:
+            raise NumericsError(f"{bad[0]} holds NaN or infinity after step {step}, not saved; lower the learning rate")
         self.checkpoints.save(step, arrays, {**meta, **self.facts}, best=trainer.progress.best_step == step > 0)
         self.checkpoints.rotate(self.keep)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from minidl.trainer import Trainer
 
 KEEP = 0.999  # of the smoothed loss, at each step
-OF_TRAINING = ("smoothed_loss", "lr", "grad_norm", "tokens_per_second")  # what only training has
+OF_TRAINING = ("smoothed_loss", "skipped", "lr", "grad_norm", "tokens_per_second")  # what only training has
 
 
 @dataclass(eq=False)
@@ -23,6 +23,7 @@ class TrainMetrics(Callback):
     """Records train/loss and what follows from it, accuracy of the last batch, learning rate, gradient norm, speed.
 
     train/loss is the mean over all steps since the last record; train/smoothed_loss = 0.999 · itself + 0.001 · loss.
+    train/skipped, where there are any, counts the steps left out for NaN or infinity.
     """
 
     order = Callback.MEASURE
@@ -50,6 +51,8 @@ class TrainMetrics(Callback):
 
     def act(self, trainer: Trainer) -> None:
         """Put the averages into the record of this step."""
+        if trainer.progress.skipped:
+            trainer.record["train/skipped"] = trainer.progress.skipped
         if not self._tally.count:
             return
         last = Tally()

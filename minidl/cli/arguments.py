@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from minidl.errors import UsageError, suggest
 
@@ -24,7 +24,11 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """The arguments, or UsageError."""
-        arguments, unknown = self.parse_known_intermixed_args(list(self._joined(list(words))))
+        joined = list(self._joined(list(words)))
+        try:
+            arguments, unknown = self.parse_known_intermixed_args(joined)
+        except AttributeError as error:  # of argparse's own clean-up, where Ctrl-C came half-way
+            raise KeyboardInterrupt from error
         if unknown:
             self.error(f"there is no place for {', '.join(map(repr, unknown))}")
         return arguments
@@ -49,6 +53,10 @@ class Parser(argparse.ArgumentParser):
     def _refuse_flag(self, word: str, flags: Iterable[str]) -> None:
         if len(word) > 1 and word.startswith("-"):
             self.error(f"there is no option {word!r}{suggest(word.partition('=')[0], flags)}")
+
+    def print_help(self, file: Any = None) -> None:
+        """Called by argparse, whose own does not mind that nothing could be written."""
+        print(self.format_help(), end="", file=file)
 
     def error(self, message: str) -> NoReturn:
         """Called by argparse."""

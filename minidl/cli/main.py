@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from minidl.cli import colours, streams
@@ -36,30 +36,45 @@ EXAMPLES = """examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out `minidl VERB ...`; the exit code."""
     verb, *words = (sys.argv[1:] if arguments is None else list(arguments)) or [""]
-    streams.prepare()
-    if verb in ("-h", "--help"):
-        print(f"usage: minidl VERB ...\n\nRecurrent networks on NumPy.\n\n{_verbs()}\n\n{EXAMPLES}")
-        return 0
-    if verb == "--version":
-        from minidl import __version__
-
-        print(f"minidl {__version__}")
-        return 0
-    if verb not in VERBS:
-        colours.show(f"{_no_verb(verb)}\n{_verbs()}", colours.MESSAGE, sys.stderr)
-        return UsageError.exit_code
-    return carry_out(verb, words, f"minidl {verb}")
+    if verb in VERBS:
+        return carry_out(verb, words, f"minidl {verb}")
+    return _ended("minidl", lambda: _without_verb(verb))
 
 
 def carry_out(verb: str, words: Sequence[str], prog: str) -> int:
-    """Run one verb and turn errors into a message and an exit code."""
-    streams.prepare()
-    streams.log_to_stderr()
-    parser = parser_of(verb, prog)
+    """Carry out one verb; the exit code."""
+    return _ended(prog, lambda: _run(verb, words, prog))
+
+
+def _run(verb: str, words: Sequence[str], prog: str) -> int:
     try:
-        with heeding_termination():
-            code: int = _module(verb).run(parser.parse(words))
-            sys.stdout.flush()
+        arguments = parser_of(verb, prog).parse(words)
+    except SystemExit:  # argparse has shown the help
+        return 0
+    with heeding_termination():
+        code: int = _module(verb).run(arguments)
+    return code
+
+
+def _without_verb(word: str) -> int:
+    if word in ("-h", "--help"):
+        print(f"usage: minidl VERB ...\n\nRecurrent networks on NumPy.\n\n{_verbs()}\n\n{EXAMPLES}")
+    elif word == "--version":
+        from minidl import __version__
+
+        print(f"minidl {__version__}")
+    else:
+        raise UsageError(f"{_no_verb(word)}\n{_verbs()}")
+    return 0
+
+
+def _ended(prog: str, work: Callable[[], int]) -> int:
+    """Do it, and turn what ends it early into a message and an exit code."""
+    try:
+        streams.prepare()
+        streams.log_to_stderr()
+        code = work()
+        sys.stdout.flush()
     except MinidlError as error:
         message, code = str(error), error.exit_code
     except KeyboardInterrupt:
@@ -77,7 +92,7 @@ def carry_out(verb: str, words: Sequence[str], prog: str) -> int:
         message, code = f"{place}{error.strerror or error}", StorageError.exit_code
     else:
         return code
-    colours.show(message if "\n" in message else f"{prog}: {message}", colours.MESSAGE, sys.stderr)
+    colours.show(message if "\n" in message else f"{prog}: {message}", colours.MESSAGE, streams.Lasting(sys.stderr))
     return code
 
 

@@ -41,5 +41,5 @@ def run(arguments: argparse.Namespace) -> int:
         table = [[HEADINGS.get(name, name), *(cell(row[name]) for row in rows)] for name in rows[0]]
         show_table(table if compares else [list(line) for line in zip(*table, strict=True)])
     else:
-        logger.info("no runs in %s yet: minidl run EXPERIMENT.yaml makes one", arguments.runs.resolve())
+        logger.info("no runs in %s yet: minidl run EXPERIMENT.yaml makes one", arguments.runs.absolute())
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from minidl.differences import flat
 from minidl.errors import CheckpointError, ExperimentError, suggest
 from minidl.experiment.document import load
 from minidl.run_folder import RunFolder, list_runs
+from minidl.storage import refuse_special
 
 OWN = ("name", "data.source")  # settings that say nothing of how a run was done
 
@@ -28,14 +30,14 @@ def find(runs: Path, names: list[str]) -> list[RunFolder]:
         if not several and not (path / "run.json").is_file():
             called = [*(home.name for home in experiments), *map(title, known)]
             there_are = f" (there are: {', '.join(called[:20])})" if called else ""
-            raise CheckpointError(f"there is no run {name!r} in {runs.resolve()}{suggest(name, called)}{there_are}")
+            raise CheckpointError(f"there is no run {name!r} in {runs.absolute()}{suggest(name, called)}{there_are}")
         found += several or [RunFolder(path)]
     return found
 
 
 def title(folder: RunFolder) -> str:
     """NAME/NUMBER."""
-    path = folder.path.resolve()
+    path = Path(os.path.realpath(folder.path))
     return f"{path.parent.name}/{path.name}"
 
 
@@ -78,8 +80,8 @@ def _measures(folder: RunFolder) -> dict[str, Any]:
 def _best_and_last(folder: RunFolder) -> tuple[dict[str, Any], dict[str, Any]]:
     """The record with the lowest loss in validation, and the last value of everything."""
     records = _records(folder.path / "metrics.jsonl")
-    evaluated = [record for record in records if record.get("val/loss") is not None]
-    best = min(evaluated, key=lambda record: float(record["val/loss"]), default={})
+    evaluated = [record for record in records if "val/loss" in record]
+    best = min(evaluated, key=lambda record: record["val/loss"], default={})
     return best, {tag: value for record in records for tag, value in record.items()}
 
 
@@ -97,14 +99,16 @@ def _settings(folder: RunFolder) -> dict[str, Any]:
     return {}
 
 
-def _records(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a record; the last one may have been torn."""
+def _records(path: Path) -> list[dict[str, float]]:
+    """The numbers in the whole lines of a record; the last one may have been torn."""
     try:
+        refuse_special(path)
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
     records = []
     for line in lines:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             records.append(json.loads(line))
-    return [record for record in records if isinstance(record, dict)]
+    found = (record for record in records if isinstance(record, dict))
+    return [{tag: value for tag, value in record.items() if isinstance(value, int | float)} for record in found]

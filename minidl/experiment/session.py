@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,9 @@ def train(experiment: Experiment, source: Path, runs: Path, *, watchers: Watcher
     """Train from the start, in a new run folder."""
     _check_memory(experiment)
     set_up(experiment)
-    with RunFolder.create(runs, experiment.name) as folder:
-        folder.describe({**surroundings(), "seed": experiment.seed, "data_sha256": experiment.dataset.digest})
+    with RunFolder.create(runs, experiment.name) as folder, _telling(folder):
+        facts = {"seed": experiment.seed, "data_sha256": experiment.dataset.digest}
+        folder.describe({"state": "running", **surroundings(), **facts})
         folder.write("experiment.yaml", source.read_bytes().decode(errors="replace"))
         folder.write("resolved.yaml", dump(experiment.resolved()))
         if experiment.builder is not None:
@@ -66,26 +68,40 @@ def resume(experiment: Experiment, runs: Path, number: int | None, *, watchers: 
         restore(trainer, archive, str(path))
         folder.checkpoints.go_back(progress.step, progress.best_step)
         folder.write("resolved.yaml", dump(experiment.resolved()))
-        folder.describe({"resumed": [*folder.facts.get("resumed", []), {"step": progress.step, "changed": changes}]})
-        for name, what in changes_since(folder.facts).items():
+        around = changes_since(folder.facts)
+        for name, what in around.items():
             logger.warning("%s: %s; the run goes on, but perhaps not to the bit", name, what)
+        resumed = {"step": progress.step, "changed": {**changes, **around}}
+        folder.describe({"resumed": [*folder.facts.get("resumed", []), resumed]})
         logger.info("going on from %s", path)
         return _run(folder, trainer)
 
 
+@contextlib.contextmanager
+def _telling(folder: RunFolder) -> Iterator[None]:
+    """A run that ends before its first step says how."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            folder.describe({"state": "failed" if isinstance(error, Exception) else "interrupted"})
+        raise
+
+
 def _run(folder: RunFolder, trainer: Trainer) -> Outcome:
     folder.describe({"state": "running"})
-    state = "failed"
+    ending = "failed"
     try:
         with stopping(trainer):
             trainer.run()
-        state = "done" if trainer.completed else str(trainer.stop_reason)
+        ending = "done" if trainer.completed else str(trainer.stop_reason)
     except KeyboardInterrupt:  # a second signal
-        state = str(trainer.stop_reason)
+        ending = trainer.stop_reason or "interrupted"
     finally:
+        state = "interrupted" if ending in EXIT_CODES else ending
         with contextlib.suppress(OSError):
             folder.describe(_facts(state, trainer))
-    return Outcome(folder.path, state, EXIT_CODES.get(state, 0), trainer.progress.best)
+    return Outcome(folder.path, state, EXIT_CODES.get(ending, 0), trainer.progress.best)
 
 
 def _facts(state: str, trainer: Trainer) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -80,10 +81,10 @@ def _untimed(experiment: Experiment, progress: Progress) -> Experiment:
 
 def _reasons(folder: RunFolder, experiment: Experiment) -> list[str]:
     """What has changed since the run, and what has happened to it that its settings do not say."""
-    resumed: list[dict[str, Any]] = folder.facts.get("resumed", [])
     reasons = [f"{name}: {what}" for name, what in changes_since(folder.facts).items()]
-    for item in resumed:
-        reasons += [f"{name}: {what}, from step {item['step']} on" for name, what in item["changed"].items()]
+    for item in folder.facts.get("resumed", []):
+        with contextlib.suppress(TypeError, KeyError, AttributeError):  # of a file that somebody has edited
+            reasons += [f"{name}: {what}, from step {item['step']} on" for name, what in item["changed"].items()]
     if experiment.train.minutes is not None:
         reasons.append("train.minutes: the clock had a say in the run")
     return reasons
