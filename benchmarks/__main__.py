@@ -72,7 +72,8 @@ def main() -> None:
         found, sizes = measurements(arguments), footprints(arguments.peers)
     except (Disagreement, PeerFailed) as error:
         sys.exit(str(error))
-    text = "\n\n".join([report.speed_table(found), report.notes(found), report.size_table(sizes)]) + "\n"
+    parts = [report.summary(found), report.speed_table(found), report.notes(found), report.size_table(sizes)]
+    text = "\n\n".join(parts) + "\n"
     print(text, end="")
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "benchmarks.md").write_text(text, encoding="utf-8")

@@ -38,6 +38,41 @@ def best(measurement: Measurement) -> list[Result]:
     return [peers[name] for name in dict.fromkeys(result.contestant.peer for result in measurement.results)]
 
 
+def summary(measurements: Sequence[Measurement]) -> str:
+    """A row for each workload: the speed of minidl at its fastest, and how many times that of each peer it is."""
+    peers = list(dict.fromkeys(name for one in measurements for name in by_peer(one) if name not in (*OWN, GEMM)))
+    header = [
+        "workload",
+        "threads",
+        "1000 tokens/s",
+        *(f"x {peer}" for peer in peers),
+        "products",
+        "NumPy alone, x torch",
+    ]
+    return table(header, [summary_row(one, peers) for one in measurements])
+
+
+def summary_row(measurement: Measurement, peers: Sequence[str]) -> list[str]:
+    """minidl at its fastest against the peers, and what it does without compiled kernels."""
+    workload, results = measurement.workload, by_peer(measurement)
+    own = min((results[name] for name in OWN if name in results), key=lambda result: result.seconds)
+    ratios = [f"{results[peer].slower_than(own):.2f}" if peer in results else "" for peer in peers]
+    plain = [results[name] for name in ("torch", "minidl-numpy") if name in results]
+    return [
+        f"{workload.name} {workload.about}",
+        str(measurement.threads),
+        short(workload.tokens / own.seconds / 1000),
+        *ratios,
+        f"{1 / own.slower_than(results[GEMM]):.0%}",
+        f"{plain[0].slower_than(plain[1]):.2f}" if len(plain) == 2 else "",
+    ]
+
+
+def by_peer(measurement: Measurement) -> dict[str, Result]:
+    """The best result of each peer."""
+    return {result.contestant.peer: result for result in best(measurement)}
+
+
 def speed_table(measurements: Sequence[Measurement]) -> str:
     """Throughput of each peer in its best setting, and how many times as fast minidl is."""
     rows = [speed_row(measurement, result) for measurement in measurements for result in best(measurement)]
@@ -46,7 +81,7 @@ def speed_table(measurements: Sequence[Measurement]) -> str:
 
 def speed_row(measurement: Measurement, result: Result) -> list[str]:
     """One peer on one workload."""
-    workload, results = measurement.workload, {r.contestant.peer: r for r in best(measurement)}
+    workload, results = measurement.workload, by_peer(measurement)
     ratios = [f"{result.slower_than(results[name]):.2f} x" if name in results else "" for name in OWN]
     name = "its matrix products alone" if result.contestant.peer == GEMM else str(result.contestant)
     return [

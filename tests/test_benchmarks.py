@@ -129,6 +129,16 @@ def test_speed_table_shows_the_best_setting_of_each_peer() -> None:
     assert "Peers on 1 thread had 100% of their cores." in report.notes([measured])
 
 
+def test_summary_compares_the_fastest_of_each() -> None:
+    own = {"minidl-numpy": 4.0, "minidl-numba": 2.0}
+    measured = Measurement(TINY, 2, 1e-7, results(**own, torch__slow=8.0, torch__fast=5.0, jax=3.0, gemm=1.0))
+    lines = report.summary([measured]).splitlines()
+    header, row = ([cell.strip() for cell in line.strip("|").split("|")] for line in (lines[0], lines[2]))
+    shown = dict(zip(header, row, strict=True))
+    assert (shown["1000 tokens/s"], shown["x torch"], shown["x jax"]) == ("9", "2.50", "1.50")
+    assert (shown["products"], shown["NumPy alone, x torch"]) == ("50%", "1.25")
+
+
 def test_ratios_pair_neighbouring_slices() -> None:
     """A moment that is ten times as slow for everybody does not change the ratio."""
     quick = Result(Contestant("a"), 1.0, [Slice(t, t) for t in (1.0, 10.0, 10.0)])

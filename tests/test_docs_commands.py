@@ -33,8 +33,9 @@ def commands() -> list[list[str]]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
-    for name in ("experiments", "models"):
+    for name in ("experiments", "models", "benchmarks/quality"):
         shutil.copytree(ROOT / name, folder / name)
+    (folder / "tinyshakespeare.txt").write_text("To be, or not to be, that is the question.\n" * 100)
     shutil.copy(ROOT / "experiments" / "char_lstm.yaml", folder)
     return folder
 
