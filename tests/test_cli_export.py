@@ -117,7 +117,7 @@ def test_a_model_file_goes_by_its_own_name(project: Path) -> None:
         (["tiny", "--out", "no/model.onnx"], 74, "no/model.onnx: cannot be written (No such file or directory)"),
         (["owned"], 2, "node 'mine': ONNX has no operators for Doubled"),
         (["owned", "--layout", "torch"], 2, "node 'mine': torch has no layout for Doubled"),
-        (["tyni"], 4, "did you mean 'tiny'?"),
+        (["tinny"], 4, "did you mean 'tiny'?"),
     ],
 )
 def test_what_cannot_be_done(

@@ -45,6 +45,32 @@ def test_every_sequence_once_an_epoch_with_all_its_arrays(count, batch_size, see
     assert all(len(batch.inputs["targets"]) == min(batch_size, count) for batch in drawn[:-1])
 
 
+def test_classes_have_the_baselines_of_classes():
+    """-1 is not counted, and a class of which training has none cannot be answered by its frequencies."""
+    targets = np.array([[2, 2, 7, 2, 2, 2, 2, 7, 2, 2], [-1, -1, -1, -1, -1, -1, -1, -1, 7, -1]])
+    found = from_arrays({"x": np.zeros((2, 10, 1)), "targets": targets}, split=(0.8, 0.2, 0)).baselines
+    assert found["accuracy/majority"] == pytest.approx(2 / 3)
+    assert found["loss/frequencies"] == pytest.approx(-(2 * np.log(6 / 8) + np.log(2 / 8)) / 3)
+    targets[0, -1] = 3
+    found = from_arrays({"x": np.zeros((2, 10, 1)), "targets": targets}, split=(0.8, 0.2, 0)).baselines
+    assert found["accuracy/majority"] == pytest.approx(1 / 3)
+    assert "loss/frequencies" not in found
+
+
+def test_numbers_have_the_mean_of_each_as_baseline():
+    targets = np.stack([np.arange(10.0), np.arange(10.0) * 100], axis=-1)[None]
+    found = from_arrays({"x": np.zeros((3, 10, 1)), "targets": targets}, split=(0.9, 0.1, 0)).baselines
+    assert found == {"mean_absolute_error/mean": 5 * 101 / 2, "loss/mean": 25 * 10001 / 2}
+
+
+@pytest.mark.parametrize("targets", [np.arange(10) % 2 * 1.0, np.full(10, 10**12), np.full((2, 10), -1)])
+def test_targets_without_a_baseline_or_with_a_cheap_one(targets):
+    """Yes and no as numbers; a class so large that counting up to it would take all memory; nothing that counts."""
+    found = from_arrays({"x": np.zeros((2, 10, 1)), "targets": targets}).baselines
+    assert found.get("accuracy/majority", 1.0) == 1.0
+    assert "mean_absolute_error/mean" not in found
+
+
 def test_a_batch_is_a_matter_of_its_step_alone():
     walked, jumped = ArrayBatches(tagged(50), 7, seed=3), ArrayBatches(tagged(50), 7, seed=3)
     steps = [walked.batch(step).inputs["targets"] for step in range(40)]

@@ -375,7 +375,7 @@ def test_a_timed_run_counts_the_time_before_it_was_cut(tmp_path: Path) -> None:
     assert resumed(tmp_path)[0] == 0
     after = read_archive(the_run(tmp_path).checkpoints.path / "last").meta["progress"]
     assert after["done"]
-    assert after["seconds"] >= 1
+    assert 0.5 < after["seconds"] <= 1.1  # the rest is for the end of the run
     assert after["step"] > before["step"]
 
 

@@ -19,6 +19,7 @@ from minidl.callbacks.entry import entry
 from minidl.callbacks.progress_lines import baselines, lines, time_left
 from minidl.data import from_arrays
 from minidl.experiment import read_experiment, train
+from minidl.experiment.training import showing
 from minidl.layers import MSE, Dense
 from minidl.optim import SGD
 from minidl.trainer import Progress, Trainer
@@ -47,7 +48,7 @@ def experiment(tmp_path: Path) -> Path:
 
 
 def run(path: Path, *changes: str, as_json: bool = False) -> None:
-    outcome = train(read_experiment(path, changes), path, path.parent / "runs", as_json=as_json)
+    outcome = train(read_experiment(path, changes), path, path.parent / "runs", watchers=showing(as_json=as_json))
     assert outcome.state == "done"
 
 

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("minidl")
 EXAMPLES = """examples:
   minidl sweep experiments/char_lstm.yaml --trials 20 'optimizer.lr.peak=log(1e-3, 1e-1)'
-  minidl sweep experiments/char_lstm.yaml --trials 40 --jobs 4 train.epochs=3 \\
-      'optimizer.lr.peak=log(1e-3, 1e-1)' 'model.layers.1.units=choice(64, 128, 256)'
+  minidl sweep experiments/char_lstm.yaml --trials 40 --jobs 4 'model.layers.1.units=choice(64, 128, 256)'
 
 a range stands in the place of a value, between quotes, which keep it from the shell:
   choice(64, 128, 256)    one of these, of whatever kind: choice({type: SGD, lr: 0.1}, {type: Adam})

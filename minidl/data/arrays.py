@@ -17,6 +17,7 @@ import numpy as np
 from annotated_types import Gt
 from numpy.typing import NDArray
 
+from minidl.data.baselines import majority, mean_value
 from minidl.data.batches import Dataset, InputSpec, split_slices
 from minidl.data.data import Data
 from minidl.data.independent import Independent, Order
@@ -98,6 +99,7 @@ def from_arrays(
         vocabulary=None,
         digest=_digest(checked),
         unit="step",
+        baselines=_baselines(train["targets"], validation["targets"]),
     )
 
 
@@ -187,6 +189,14 @@ def _facts(specs: dict[str, InputSpec], train: Mapping[str, Array]) -> dict[str,
         facts["features"] = features[0]
     facts["classes" if specs["targets"].dtype == "int" else "outputs"] = depths["targets"]
     return facts
+
+
+def _baselines(train: Array, validation: Array) -> dict[str, float]:
+    """What suits the targets: classes, or numbers; of yes and no as 0.0 and 1.0 there is none."""
+    if train.dtype.kind != "f":
+        learnt, asked = train[train >= 0], validation[validation >= 0]
+        return majority([learnt], [asked]) if learnt.size and asked.size else {}
+    return mean_value(train, validation) if validation.size and np.setdiff1d(train, (0, 1)).size else {}
 
 
 def _digest(arrays: Mapping[str, Array]) -> str:

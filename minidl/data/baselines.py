@@ -67,7 +67,7 @@ def majority(train: Sequence[NDArray[Any]], validation: Sequence[NDArray[Any]]) 
 
     majority: naming the most frequent class of training each time. With p its share, K the number of classes that
     occur, only that class has hits: macro_f1 = 2 p / (1 + p) / K. frequencies: answering with those of training; the
-    loss in nats.
+    loss in nats, left out where it is infinite, for a class of which training has none.
 
     >>> majority([np.array([0, 0, 0, 1])], [np.array([0, 1])])["accuracy/majority"]
     0.5
@@ -75,15 +75,33 @@ def majority(train: Sequence[NDArray[Any]], validation: Sequence[NDArray[Any]]) 
     if not validation:
         return {}
     learnt, asked = np.concatenate(train), np.concatenate(validation)
-    frequency = np.bincount(learnt) / len(learnt)
-    guess = int(frequency.argmax())
+    classes, counts = np.unique(learnt, return_counts=True)
+    guess = int(classes[counts.argmax()])
     p = float(np.mean(asked == guess))
     occurring = len({guess, *asked.tolist()})
     return {
         "accuracy/majority": p,
         "macro_f1/majority": 2 * p / (1 + p) / occurring,
-        "loss/frequencies": float(-np.log(frequency[asked]).mean()),
+        **_frequencies(classes, counts / len(learnt), asked),
     }
+
+
+def _frequencies(classes: NDArray[Any], shares: NDArray[Any], asked: NDArray[Any]) -> dict[str, float]:
+    if not np.isin(asked, classes).all():
+        return {}
+    return {"loss/frequencies": float(-np.log(shares[np.searchsorted(classes, asked)]).mean())}
+
+
+def mean_value(train: NDArray[Any], validation: NDArray[Any]) -> dict[str, float]:
+    """What answering with the mean of training achieves on numbers (..., K), each of the K with its own.
+
+    >>> mean_value(np.array([1.0, 3.0]), np.array([2.0, 4.0]))
+    {'mean_absolute_error/mean': 1.0, 'loss/mean': 2.0}
+    """
+    kept = tuple(range(train.ndim - 1)) if train.ndim > 2 else None
+    with np.errstate(over="ignore"):
+        error = validation - train.mean(axis=kept, dtype=np.float64)
+        return {"mean_absolute_error/mean": float(np.abs(error).mean()), "loss/mean": float(np.square(error).mean())}
 
 
 def last_value(outputs: NDArray[Any], window: int, horizon: int) -> dict[str, float]:
