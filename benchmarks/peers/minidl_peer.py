@@ -1,4 +1,4 @@
-"""minidl itself. Which kernels it uses is set in the environment of the process (MINIDL_KERNELS)."""
+"""minidl itself, on as many of its threads as are fastest. MINIDL_KERNELS in the environment says which kernels."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from minidl import Model
 from minidl.choice import Choice
 from minidl.optim import Adam
 from minidl.sampling import generate
+from minidl.tuning import use_fastest
 
 
 class Training(Peer):
@@ -22,6 +23,8 @@ class Training(Peer):
         self.model = start(workload, weights)
         self.optimizer = Adam(lr=workload.lr, clip_value=workload.clip_value)
         self.batches = cycle(batches(workload))
+        ids, targets = batches(workload)[0]
+        use_fastest(self.model, {"ids": ids, "targets": targets})
 
     def step(self) -> float:
         """One training step."""
