@@ -48,9 +48,9 @@ def use_fastest(model: Model, inputs: Mapping[str, NDArray[Any]]) -> int:
 def _seconds(trial: Model, inputs: Mapping[str, NDArray[Any]], most: int) -> dict[int, float]:
     """The shortest time of a step, by the number of threads: 1, 2, 4, ..."""
     seconds = {2**power: math.inf for power in range(most.bit_length())}
-    begun = time.perf_counter()
     try:
         _step(trial, inputs)  # allocates, and compiles
+        begun = time.perf_counter()
         for _ in range(ROUNDS):
             for count in seconds:
                 use_threads(count)
