@@ -19,13 +19,15 @@ from runs import Ended, launch, write_experiment
 
 from minidl.cli.main import carry_out, main
 from minidl.data.batches import Batch
-from minidl.errors import ExperimentError, UsageError
+from minidl.errors import CheckpointError, ExperimentError, UsageError
 from minidl.experiment.document import inline, load, parse
 from minidl.experiment.overrides import apply
+from minidl.experiment.training import Watchers
 from minidl.run_folder import RunFolder, list_runs
 from minidl.trainer import Trainer
 
 pytest.importorskip("optuna", reason="optuna is not installed: pip install 'minidl[sweep]'")
+from minidl.experiment.sweep import Journal, read_sweep, results, take_part
 from minidl.experiment.sweep.ranges import Between, OneOf, read_space
 
 ROOT = Path(__file__).parent.parent
@@ -184,6 +186,21 @@ def test_other_data_is_another_sweep(sweep: Callable[..., list[Row]], folder: Pa
     sweep(RATE, "--trials", "1")
     (folder / "text.txt").write_text("to be or not to be, that is the question. " * 20)
     assert [row["run"] for row in sweep(RATE, "--trials", "1")] == ["tiny/002"]
+
+
+@pytest.mark.parametrize("file", ["tiny.yaml", "text.txt"])
+def test_trials_of_a_file_that_changes_meanwhile_are_not_compared(file: str, folder: Path) -> None:
+    sweep = read_sweep(Path("tiny.yaml"), [RATE], Path("runs"), seed=0)
+    with Journal(sweep.journal, seed=0) as journal:
+
+        def change(trial: int) -> Watchers:
+            if trial == 1:
+                (folder / file).write_text((folder / file).read_text().replace("o", "0", 1))
+            return lambda _: []
+
+        with pytest.raises(CheckpointError, match="has changed since this sweep was begun"):
+            take_part(sweep, journal, 3, change)
+        assert [result.state for result in results(journal.trials())] == ["done", "interrupted"]
 
 
 def test_a_trial_that_diverges_does_not_end_the_sweep(sweep: Callable[..., list[Row]]) -> None:

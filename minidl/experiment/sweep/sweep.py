@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from optuna.trial import Trial, TrialState
 
 from minidl.callbacks.base import Callback
-from minidl.errors import CheckpointError, DataError, NumericsError, UsageError
+from minidl.errors import CheckpointError, DataError, ExperimentError, NumericsError, UsageError
 from minidl.experiment.document import load
+from minidl.experiment.experiment import Experiment
 from minidl.experiment.loading import read_experiment
 from minidl.experiment.overview import title
 from minidl.experiment.session import Outcome, resume, train
@@ -24,6 +27,8 @@ from minidl.experiment.training import Watchers
 from minidl.run_folder import RunFolder
 
 logger = logging.getLogger("minidl")
+Sources = tuple[str, str]  # the hash of the data, and what the model file holds
+CHANGED = "has changed since this sweep was begun; the same command begins another one"
 FAILURES = (NumericsError, UsageError, DataError, MemoryError)  # of one trial, which say nothing of the others
 
 
@@ -39,15 +44,17 @@ class Sweep:
     runs: Path
     seed: int
     journal: Path
+    tree: Mapping[str, Any]
+    sources: Sources
 
 
 def read_sweep(path: Path, changes: Sequence[str], runs: Path, seed: int) -> Sweep:
     """A sweep, once its experiment was read and built with values from all over the ranges."""
     space = read_space(changes)
-    (name, *facts), *_ = [_checked(path, example) for example in space.examples()]
-    identity = json.dumps([load(path).tree, space.identity, seed, *facts])
-    digest = hashlib.sha256(identity.encode()).hexdigest()
-    return Sweep(path, space, runs, seed, runs / name / f"sweep-{digest[:8]}.journal")
+    (name, sources), *_ = [_checked(path, example) for example in space.examples()]
+    tree = load(path).tree
+    digest = hashlib.sha256(json.dumps([tree, space.identity, seed, sources]).encode()).hexdigest()
+    return Sweep(path, space, runs, seed, runs / name / f"sweep-{digest[:8]}.journal", tree, sources)
 
 
 def take_part(sweep: Sweep, journal: Journal, trials: int, watchers: Callable[[int], Watchers]) -> int:
@@ -101,7 +108,10 @@ def _train(sweep: Sweep, journal: Journal, trial: Trial, texts: Mapping[str, str
     def watch(folder: RunFolder) -> Iterable[Callback]:
         return [ReportTrial(journal=journal, trial=trial, run=title(folder)), *watchers(folder)]
 
+    _check_file(sweep)
     experiment = read_experiment(sweep.experiment, sweep.space.with_values(texts))
+    if _sources(experiment) != sweep.sources:
+        raise CheckpointError(f"{sweep.experiment}: the data, or the model file, {CHANGED}")
     begun = trial.user_attrs.get("run")
     if begun is not None:
         number = int(begun.rpartition("/")[2])
@@ -112,10 +122,22 @@ def _train(sweep: Sweep, journal: Journal, trial: Trial, texts: Mapping[str, str
     return train(experiment, sweep.experiment, sweep.runs, watchers=watch)
 
 
-def _checked(path: Path, changes: list[str]) -> tuple[str, str, str]:
-    """The name of an experiment that can be built, the hash of its data, and what its model file holds."""
+def _check_file(sweep: Sweep) -> None:
+    """Refuse to go on with a file that says something else now."""
+    with contextlib.suppress(ExperimentError):
+        if load(sweep.experiment).tree == sweep.tree:
+            return
+    raise CheckpointError(f"{sweep.experiment}: the file {CHANGED}")
+
+
+def _checked(path: Path, changes: list[str]) -> tuple[str, Sources]:
+    """The name and the sources of an experiment that can be built."""
     experiment = read_experiment(path, changes)
     if experiment.train.evaluate_every is None or experiment.dataset.validation is None:
         raise UsageError("a sweep compares validation losses: it needs train.evaluate_every and a part for validation")
+    return experiment.name, _sources(experiment)
+
+
+def _sources(experiment: Experiment) -> Sources:
     code = "" if experiment.builder is None else experiment.builder.read_text(encoding="utf-8", errors="replace")
-    return experiment.name, experiment.dataset.digest, code
+    return experiment.dataset.digest, code
