@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -69,7 +68,7 @@ def sample_text(
     start = ids if len(ids) else np.zeros(1, np.int64)
     symbols = generate(model.replica(), start, choice or Choice(), np.random.default_rng(seed))
     before = int(start[-1])
-    for symbol in islice(symbols, length):
+    for _, symbol in zip(range(length), symbols, strict=False):
         # What joins two symbols (a space between words) belongs to the second.
         yield vocabulary.decode([before, symbol])[len(vocabulary.decode([before])) :]
         before = symbol

@@ -275,6 +275,16 @@ def test_a_prime_that_cannot_be_read(minidl: Command, project: Path) -> None:
     assert "latin.txt: byte 0xe9 at offset 4 is not UTF-8" in said.err
 
 
+def test_a_sample_of_any_length_may_be_asked_for(project: Path) -> None:
+    """Until nobody reads it any more; and stdin may be closed."""
+    command = f"'{sys.executable}' -m minidl sample tiny --length {10**30}"
+    for streams, code in (("--prime x | head -c 10", 0), ("--chat <&-", 0), ("--length 3 --prime - <&-", 0)):
+        done = subprocess.run(
+            f"{command} {streams}", shell=True, env=ENVIRONMENT, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+
+
 def test_symbols_that_are_not_in_the_vocabulary_are_named(minidl: Command, project: Path) -> None:
     said = minidl("sample", "tiny", "--prime", "the FÖX", "--length", 5)
     assert said.code == 0

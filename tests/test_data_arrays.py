@@ -248,15 +248,26 @@ def of_a_huge_array():
 )
 def test_files_that_are_no_sound_npz(tmp_path, content):
     (tmp_path / "set.npz").write_bytes(content)
-    with pytest.raises(DataError, match=r"set\.npz is not a sound \.npz file of plain arrays: .") as refused:
+    with pytest.raises(DataError, match=r"set\.npz is not a sound \.npz file of plain arrays: ."):
         Arrays("set.npz").load(tmp_path)
-    assert "unsafely" not in str(refused.value)  # numpy's advice
 
 
 def test_a_text_is_not_taken_for_pickled_objects(tmp_path):
     (tmp_path / "set.npz").write_bytes(b"not a zip")
     with pytest.raises(DataError, match=r"it begins as no such file does; numpy\.savez writes one$"):
         Arrays("set.npz").load(tmp_path)
+
+
+def test_names_of_members_lead_nowhere(tmp_path):
+    """Nothing is unpacked: what a member is called is no more than the name of an array."""
+    (tmp_path / "inside").mkdir()
+    file = io.BytesIO()
+    np.save(file, np.zeros((3, 20), np.float32))
+    with zipfile.ZipFile(tmp_path / "inside" / "set.npz", "w") as archive:
+        for name in ("../x.npy", f"{tmp_path}/y.npy", "targets.npy"):
+            archive.writestr(name, file.getvalue())
+    assert "../x" in Arrays("set.npz").load(tmp_path / "inside").inputs
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["inside", "set.npz"]
 
 
 def test_a_disk_that_cannot_be_read(tmp_path):

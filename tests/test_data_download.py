@@ -4,6 +4,7 @@ import hashlib
 import os
 import resource
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -69,6 +70,12 @@ class Handler(BaseHTTPRequestHandler):
     def silent(self):
         self.server.over.wait(10)
 
+    def slow(self):
+        self.head(Content_Length=len(TEXT))
+        for start in range(0, len(TEXT), 100):
+            self.wfile.write(TEXT[start : start + 100])
+            self.server.over.wait(0.05)
+
     def stuck(self):
         self.head(Content_Length=len(TEXT))
         self.wfile.write(TEXT[:10])
@@ -106,6 +113,13 @@ def test_a_sound_download_is_made_once(server):
 @pytest.mark.parametrize("path", ["unmeasured", "moved"])
 def test_other_ways_to_a_sound_download(server, path):
     assert fetch(f"{server.url}/{path}", HASH) == TEXT
+
+
+def test_a_slow_download_is_waited_for_while_it_goes_on(server):
+    """Longer in all than any pause may be."""
+    begun = time.monotonic()
+    assert fetch(f"{server.url}/slow", HASH, timeout=0.4) == TEXT
+    assert time.monotonic() - begun > 0.4
 
 
 def test_a_spoiled_cache_is_not_trusted(server):

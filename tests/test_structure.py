@@ -28,6 +28,8 @@ LEVELS = {
     "capacity": 0,
     "declared": 0,
     "validation": 0,
+    "visible": 0,
+    "interrupts": 0,
     "layer": 1,
     "node": 1,  # what calling a layer makes
     "layers": 2,

@@ -165,3 +165,17 @@ def test_states_of_runs_have_colours(start: Start) -> None:
     head, row = terminal.seen.splitlines()
     assert head.startswith(f"{BOLD}run ")
     assert row.split()[:2] == ["tiny/001", f"{GREEN}done\x1b[0m"]
+
+
+def test_texts_do_not_command_the_terminal(start: Start, folder: Path) -> None:
+    """Neither those of a run nor those of a model that somebody else has trained."""
+    (folder / "hostile.txt").write_text("a\x1b]0;b\x07" * 200)
+    sampled = ("train={steps: 2, sample_every: {steps: 2}}", "sample.length=100", "--runs=hostile")
+    terminal = start("run", "tiny.yaml", "data.source=hostile.txt", *sampled)
+    assert terminal.end() == 0
+    assert "\\x1b" in terminal.seen
+    assert not re.search(r"\x1b[^\[]|\x07", terminal.seen)
+    terminal = start("sample", "hostile/tiny", "--prime", "\x1b]0;b\x07", "--length", "100")
+    assert terminal.end() == 0
+    assert terminal.seen.startswith(r"\x1b]0;b\x07")
+    assert "\x1b" not in terminal.seen

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from minidl.callbacks.base import Callback
 from minidl.callbacks.entry import entry
 from minidl.callbacks.progress_lines import baselines, lines, time_left
+from minidl.visible import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -96,6 +97,7 @@ class ShowProgress(Callback):
 
     def _say(self, text: str) -> None:
         """A text on stdout."""
+        text = visible(text, sys.stdout)
         if self._bar is not None and sys.stdout.isatty():
             self._bar.console.print(text, markup=False, highlight=False)
         else:

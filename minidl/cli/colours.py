@@ -9,7 +9,7 @@ from typing import Any
 
 # By what is coloured. A message says where something is wrong, what was meant, and points at it.
 MESSAGE = {r"^\S.*?:\d+:\d+:": "bold", r"did you mean '.*?'\?": "green", r"^ *\^$": "bold red"}
-STATE = {r"\bdone\b": "green", r"\bfailed\b": "red", r"\b(interrupted|terminated|pruned)\b": "yellow"}
+STATE = {r"\bdone\b": "green", r"\bfailed\b": "red", r"\b(interrupted|pruned)\b": "yellow"}
 
 
 def show(text: str, styles: Mapping[str, str], stream: Any = None) -> None:

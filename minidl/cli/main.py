@@ -10,6 +10,7 @@ from minidl.cli import colours, streams
 from minidl.cli.arguments import Parser
 from minidl.cli.endings import INTERRUPTED, TERMINATED, Terminated, heeding_termination
 from minidl.errors import MinidlError, StorageError, UsageError, suggest
+from minidl.interrupts import until_heard
 
 VERBS = {
     "run": "train an experiment, or go on with a run",
@@ -51,7 +52,7 @@ def _run(verb: str, words: Sequence[str], prog: str) -> int:
         arguments = parser_of(verb, prog).parse(words)
     except SystemExit:  # argparse has shown the help
         return 0
-    with heeding_termination():
+    with heeding_termination(), until_heard():
         code: int = _module(verb).run(arguments)
     return code
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_run
+from minidl.interrupts import until_heard
 
 if TYPE_CHECKING:
     from minidl.choice import Choice
@@ -63,9 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
     prime = _prime(arguments)
     if prime is not None:
         _warn(model, prime)
-        print(prime, end="", flush=True)
+        _write(prime)
     for piece in _pieces(model, "\n" if prime is None else prime, arguments.length, choice, arguments.seed):
-        print(piece, end="", flush=True)
+        _write(piece)
     print()
     return 0
 
@@ -76,9 +77,9 @@ def _chat(model: Model, length: int, choice: Choice, seed: int) -> None:
     for turn, line in enumerate(_lines()):
         _warn(model, line)
         said += line
-        with contextlib.suppress(*_ends_an_answer()):
+        with contextlib.suppress(*_ends_an_answer()), until_heard():
             for piece in _pieces(model, said[-CONTEXT:], length, choice, seed + turn):
-                print(piece, end="", flush=True)
+                _write(piece)
                 said += piece
         print()
 
@@ -107,6 +108,12 @@ def _pieces(model: Model, prime: str, length: int, choice: Choice, seed: int) ->
     from minidl.sampling import sample_text
 
     return sample_text(model, prime=prime, length=length, choice=choice, seed=seed)
+
+
+def _write(text: str) -> None:
+    from minidl.visible import visible
+
+    print(visible(text, sys.stdout), end="", flush=True)
 
 
 def _warn(model: Model, prime: str) -> None:

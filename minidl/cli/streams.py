@@ -1,4 +1,4 @@
-"""stdout and stderr as a command needs them: any character can be written, and training outlives whoever reads."""
+"""The three streams as a command needs them: any character can be written, and training outlives whoever reads."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 
 
 def prepare() -> None:
-    """Characters that a terminal's encoding lacks are replaced; a stream that was closed goes nowhere."""
-    for name in ("stdout", "stderr"):
+    """Characters that an encoding lacks are replaced; a stream that was closed is empty, or goes nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  open as long as the process
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  open as long as the process
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 

@@ -1,0 +1,77 @@
+"""Signals that are heard: what their handlers raise reaches the code that can end.
+
+Python prints and forgets what is raised in a callback from C or in `__del__`, and a signal may well arrive there:
+compiling kernels is full of both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+AGAIN = 0.3  # seconds
+Handler = Callable[[int, Any], Any]
+
+
+@contextlib.contextmanager
+def until_heard() -> Iterator[None]:
+    """While this lasts, what the handlers of SIGINT and SIGTERM raise is raised again, until it ends this.
+
+    >>> import os
+    >>> with contextlib.suppress(KeyboardInterrupt), until_heard():
+    ...     os.kill(os.getpid(), signal.SIGINT)
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    hook, alarm = sys.unraisablehook, signal.getsignal(signal.SIGALRM)
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: handler for number, handler in found.items() if callable(handler)}
+    for number, handler in before.items():
+        signal.signal(number, _persistent(handler))
+    try:
+        yield
+    finally:
+        if isinstance(signal.getsignal(signal.SIGALRM), _Again):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, alarm)
+            sys.unraisablehook = hook
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Again:
+    """A handler of SIGALRM that raises an exception."""
+
+    def __init__(self, error: type[BaseException]) -> None:
+        self.error = error
+
+    def __call__(self, _number: int, _frame: Any) -> NoReturn:
+        raise self.error
+
+
+def _persistent(handler: Handler) -> Handler:
+    """The handler, and what it raises, every now and then."""
+
+    def on_signal(number: int, frame: Any) -> None:
+        try:
+            handler(number, frame)
+        except BaseException as error:
+            _persist(type(error))
+            raise
+
+    return on_signal
+
+
+def _persist(error: type[BaseException]) -> None:
+    def say_others(unraisable: Any) -> None:
+        if unraisable.exc_type is not error:
+            sys.__unraisablehook__(unraisable)
+
+    sys.unraisablehook = say_others
+    signal.signal(signal.SIGALRM, _Again(error))
+    signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
