@@ -24,6 +24,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from minidl.capacity import fitting
 from minidl.errors import CheckpointError, UsageError
 from minidl.storage import FilePath, reason_of, refuse_special, write_whole
 
@@ -42,6 +43,7 @@ _NPY_HEADER = re.compile(
     re.DOTALL,
 )
 _SEAL_SIZE, _END_RECORD_SIZE = 64, 22
+_ROOM = 512  # bytes that a member takes beside its data, roughly
 _ZIP_FAULTS = (zipfile.BadZipFile, RuntimeError, EOFError, ValueError)
 _OLDER = "take an older checkpoint"
 _FOREIGN = "name a file that minidl wrote"
@@ -98,14 +100,19 @@ def read_archive(path: FilePath) -> Archive:
 
 
 def _pack(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> memoryview:
-    buffer = io.BytesIO()
+    document = _format_meta(meta)
+    sizes = [(name, array.shape, array.nbytes) for name, array in arrays.items()]
+    room = sum(size + _ROOM for _, _, size in sizes) + len(document) + _ROOM
+    with fitting(room, sizes):  # all at once: a buffer that cannot grow is lost, and zipfile with it
+        buffer = io.BytesIO(bytes(room))
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as members:
-        members.writestr(_member(_META), _format_meta(meta))
+        members.writestr(_member(_META), document)
         for name, array in arrays.items():
             plain = _plain(name, array)
             with members.open(_member(f"{name}.npy", plain.nbytes), "w") as member:
                 npy.write_array(member, plain, version=(1, 0), allow_pickle=False)
         members.comment = bytes(_SEAL_SIZE)
+    buffer.truncate()
     packed = buffer.getbuffer()
     packed[-_SEAL_SIZE:] = _digest([packed[:-_SEAL_SIZE]])
     return packed

@@ -21,6 +21,7 @@ from minidl.capacity import OutOfMemory, available_memory, require
 from minidl.choice import Choice
 from minidl.cli.main import main
 from minidl.data import from_arrays
+from minidl.data.batches import Batch
 from minidl.errors import CheckpointError, NumericsError
 from minidl.layers import LSTM, MSE, Dense, OneHot, SigmoidCE, SoftmaxCE
 from minidl.optim import SGD
@@ -253,6 +254,30 @@ def test_an_allocation_that_the_system_refuses() -> None:
     command = [sys.executable, "-c", REFUSED]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert re.search(r"OutOfMemory: .* take 0\.1 GB, .* dense/y \(15000, 1, 1000\) 0\.1 GB", done.stderr), done.stderr
+
+
+def test_memory_that_runs_out_while_training_costs_no_checkpoint(tmp_path: Path) -> None:
+    large = {"train__steps": 6, "train__checkpoint_every": {"steps": 2}, "train__sample_every": None}
+    write_experiment(tmp_path, **large, data__batch_size=2, data__seq_len=2)
+    arguments = ("tiny.yaml", "model.layers.0.units=100000")
+
+    def work() -> int:
+        update = Trainer.update
+
+        def update_and_limit(self: Trainer, batch: Batch) -> None:
+            update(self, batch)
+            if self.progress.step == 3:
+                limit(more=0)
+
+        Trainer.update = update_and_limit  # type: ignore[method-assign]  # in the child only
+        return minidl_run(*arguments)
+
+    ended = launch(tmp_path, work).wait()
+    assert ended.code == 2, ended.err
+    assert re.search(r"there are 0.0 GB left; the largest: optimizer/m \(\d+,\) 0\.\d GB, ", ended.err)
+    folder = the_run(tmp_path)
+    assert (folder.state, folder.checkpoints.newest()[0].name) == ("failed", "step-00000002.npz")
+    assert run(tmp_path, *arguments, "--resume").code == 0
 
 
 def test_small_wishes_are_not_questioned() -> None:
