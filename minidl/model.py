@@ -125,6 +125,14 @@ class Model:
         twin.vocabulary = self.vocabulary
         return twin
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        twin = self.replica(training=self.executor.context.training, dtype=self.weights.flat.dtype)
+        twin.executor.remember(*self.executor.memory())
+        return twin
+
+    def __reduce__(self) -> Any:
+        raise UsageError("a model is not pickled, or its arrays would no longer be parts of one: use model.save(path)")
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write wiring, weights and vocabulary into one file."""
         from minidl.archive import write_archive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Callable
@@ -460,6 +461,25 @@ class TestCalls:
         assert (same.parameters["logits/b"] == 7).all()
         assert not (single.parameters["logits/b"] == 7).any()
         assert single.forward(ids=np.zeros((2, 1), int))["logits"].dtype == np.float32
+
+    def test_a_deep_copy_is_a_model_of_its_own(self, char_model: Model, batch: Feeds) -> None:
+        """Weights, state and random numbers go on from where they are, and are trained without the other."""
+        expected = char_model.forward(**batch)["loss"]
+        other = copy.deepcopy(char_model)
+        np.testing.assert_array_equal(other.state["lstm/h"], char_model.state["lstm/h"])
+        assert other.forward(**batch)["loss"] == char_model.forward(**batch)["loss"]
+        other.backward()
+        Adam(lr=0.1).step(other)
+        assert (other.parameters["lstm/Wx"] != char_model.parameters["lstm/Wx"]).any()
+        other.reset_state()
+        char_model.reset_state()
+        assert other.forward(**batch)["loss"] != expected
+        assert char_model.forward(**batch)["loss"] == expected
+
+    def test_a_model_is_not_pickled(self) -> None:
+        fixed = Model(outputs={"y": Dense(2)(Input("x", shape=(5, 1, 4)))})
+        with pytest.raises(UsageError, match=r"use model\.save\(path\)"):
+            fixed.__reduce__()
 
     def test_gradients_of_replicas_are_their_own(self, char_model: Model, batch: Feeds) -> None:
         char_model.forward(**batch)
