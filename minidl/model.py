@@ -148,7 +148,7 @@ class Model:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Model:
-        """The model in a file that `save` wrote, or in a checkpoint."""
+        """The model in a file that `save` wrote, or in a checkpoint; its `replica()` predicts without dropout."""
         from minidl.archive import read_archive
 
         archive = read_archive(path)
