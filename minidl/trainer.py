@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Annotated, Literal
 
 import numpy as np
@@ -75,8 +76,11 @@ class Trainer:
         non_finite: Literal["stop", "skip"] = "stop",
         callbacks: Iterable[Callback] = (),
     ) -> None:
-        if epochs is None and steps is None and minutes is None:
-            raise UsageError("say when training ends: epochs=, steps= or minutes=")
+        if "loss" not in model.graph.results:
+            raise UsageError("this model has no loss to train: make it as Model(loss)")
+        _check_limits(epochs=epochs, steps=steps, minutes=minutes)
+        _check_choice("state", state, ("carry", "zero"))
+        _check_choice("non_finite", non_finite, ("stop", "skip"))
         self.model, self.data, self.optimizer = model, data, optimizer
         self.epochs, self.steps, self.minutes = epochs, steps, minutes
         self.state, self.non_finite = state, non_finite
@@ -216,3 +220,17 @@ class Trainer:
             logger.warning("%s. It is left out, as others will be; train/skipped counts them", found)
         self.progress.skipped += 1
         self.model.reset_state()
+
+
+def _check_limits(**limits: float | None) -> None:
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    if not given:
+        raise UsageError("say when training ends: epochs=, steps= or minutes=")
+    for name, limit in given.items():
+        if not isinstance(limit, Real) or not limit > 0:
+            raise UsageError(f"{name} should be a number above 0, got {limit!r}")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UsageError(f"{name} should be {' or '.join(map(repr, choices))}, got {value!r}")

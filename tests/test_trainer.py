@@ -154,6 +154,28 @@ def test_needs_an_end() -> None:
         Trainer(network(), cycle(), SGD())
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": -1}, "epochs should be a number above 0, got -1"),
+        ({"steps": 0}, "steps should be a number above 0, got 0"),
+        ({"minutes": math.nan}, "minutes should be a number above 0, got nan"),
+        ({"epochs": "3"}, "epochs should be a number above 0, got '3'"),
+        ({"steps": 1, "state": "keep"}, "state should be 'carry' or 'zero', got 'keep'"),
+        ({"steps": 1, "non_finite": "ignore"}, "non_finite should be 'stop' or 'skip', got 'ignore'"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Trainer(network(), cycle(), SGD(), **settings)
+
+
+def test_a_model_without_a_loss_is_refused() -> None:
+    model = Model(outputs={"y": Dense(2)(Input("x", depth=3))})
+    with pytest.raises(UsageError, match=r"no loss to train: make it as Model\(loss\)"):
+        Trainer(model, cycle(), SGD(), steps=1)
+
+
 def test_stops_early() -> None:
     recorder = Recorder()
     callbacks = [recorder, Evaluate(Every(steps=1)), EarlyStop(patience=3)]
