@@ -32,16 +32,16 @@ class Tally:
     def add(self, model: Model, loss: float, inputs: Mapping[str, Array], *, measures: bool = True) -> None:
         """Count the batch that the model has just run on; `measures` adds what has to look at every prediction."""
         targets = _targets(model, inputs)
-        n = 1.0 if targets is None else count_targets(targets)
+        inside = ... if targets is None else _inside(model, inputs, len(targets))
+        n = 1.0 if targets is None else count_targets(targets[inside])
         self.count += n
         self._add("loss", loss * n if _is_mean(model) else loss)
         if measures and targets is not None:
-            self._measure(model, targets)
+            prediction = model.arrays[f"{model.graph.sources(_loss_node(model))[0]}/y"]
+            self._measure(_loss_layer(model), prediction[inside], targets[inside])
 
-    def _measure(self, model: Model, targets: Array) -> None:
+    def _measure(self, layer: Layer, prediction: Array, targets: Array) -> None:
         """Add what suits the kind of loss."""
-        layer = _loss_layer(model)
-        prediction = model.arrays[f"{model.graph.sources(_loss_node(model))[0]}/y"]
         if isinstance(layer, SoftmaxCE):
             classes = count_classes(prediction.argmax(axis=-1), targets, prediction.shape[-1])
             self.classes = self.classes + classes if self.classes.size else classes
@@ -117,6 +117,12 @@ def _targets(model: Model, inputs: Mapping[str, Array]) -> Array | None:
     """What the loss is measured against; None where that is no input, as for a sum of losses: batches count then."""
     sources = model.graph.sources(_loss_node(model))
     return inputs.get(sources[1]) if len(sources) > 1 else None
+
+
+def _inside(model: Model, inputs: Mapping[str, Array], steps: int) -> Any:
+    """Which steps of which sequences the loss counts: those within the lengths that it was given, or all."""
+    ports = dict(zip(_loss_layer(model).inputs, model.graph.sources(_loss_node(model)), strict=False))
+    return np.arange(steps)[:, None] < inputs[ports["lengths"]] if "lengths" in ports else ...
 
 
 def _loss_node(model: Model) -> str:

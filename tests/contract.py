@@ -148,6 +148,7 @@ CASES: dict[str, dict[str, Wiring]] = {
     "MSE": {
         "mean": lambda x, answers: MSE()(x, answers),
         "sum": lambda x, answers: MSE("sum")(Dense(FEATURES)(x), answers),
+        "lengths": lambda x, answers, lengths: MSE()(x, answers, lengths),
     },
     "OneHot": {
         "written out": lambda ids: OneHot()(ids),
@@ -159,6 +160,7 @@ CASES: dict[str, dict[str, Wiring]] = {
     "SigmoidCE": {
         "mean": lambda x, answers: SigmoidCE()(x, answers),
         "sum": lambda x, answers: SigmoidCE("sum")(Dense(FEATURES)(x), answers),
+        "lengths": lambda x, answers, lengths: SigmoidCE()(x, answers, lengths),
     },
     "SoftmaxCE": {
         "mean": lambda x, targets: SoftmaxCE()(Dense(SYMBOLS)(x), targets),
@@ -371,6 +373,14 @@ def lstm(layer: Any, a: Mapping[str, Array], x: Array, lengths: Array | None = N
     return h
 
 
+def of_elements(
+    mean: Callable[..., float], layer: Any, a: Mapping[str, Array], x: Array, t: Array, lengths: Array | None = None
+) -> Array:
+    """A loss of all elements, or of those within the lengths."""
+    inside = ... if lengths is None else np.arange(len(x))[:, None] < lengths
+    return np.array(mean(x[inside], t[inside]) * (1 if layer.reduction == "mean" else x[inside].size))
+
+
 REFERENCES: dict[str, Callable[..., Array]] = {
     "Activation": lambda layer, a, x: reference.activation(layer.kind, x),
     "Add": lambda layer, a, *xs: sum(xs[1:], start=xs[0]),
@@ -382,13 +392,11 @@ REFERENCES: dict[str, Callable[..., Array]] = {
     "LSTM": lstm,
     "Last": lambda layer, a, x, lengths=None: reference.last(x, lengths),
     "LayerNorm": lambda layer, a, x: reference.layer_norm(x, a["gain"], a["bias"], layer.eps),
-    "MSE": lambda layer, a, x, t: np.array(reference.mse(x, t) * (1 if layer.reduction == "mean" else x.size)),
+    "MSE": partial(of_elements, reference.mse),
     "OneHot": lambda layer, a, ids: reference.one_hot(ids, SYMBOLS),
     "RNN": rnn,
     "Reverse": lambda layer, a, x, lengths=None: reference.reverse(x, lengths),
-    "SigmoidCE": lambda layer, a, x, t: np.array(
-        reference.sigmoid_ce(x, t) * (1 if layer.reduction == "mean" else x.size)
-    ),
+    "SigmoidCE": partial(of_elements, reference.sigmoid_ce),
     "SoftmaxCE": lambda layer, a, x, t: np.array(
         reference.softmax_ce(x, t, layer.reduction, label_smoothing=layer.label_smoothing)
     ),

@@ -361,11 +361,14 @@ BUGS = [
         "MSE",
         ("a sum that is a mean both ways", "reference", 'if reduction == "mean" else 1.0', ""),
         ("a two forgotten", "gradient", "scale = 2 * dy", "scale = dy"),
+        ("the mean over padding too", "reference", "x.size if lengths is None else", "x.size if True else"),
+        ("padding left in", "reference", "        drop_padding(error, lengths)\n", ""),
     ),
     *bugs(
         "minidl.layers.sigmoid_ce",
         "SigmoidCE",
         ("no gradient for the answers", "poison", "np.multiply(logits, -scale, out=dtargets)", "pass"),
+        ("padding left in the gradient", "gradient", "            drop_padding(dlogits, lengths)\n", ""),
     ),
     *bugs(
         "minidl.layers.activation",

@@ -42,6 +42,7 @@ from minidl.layers import (
 from minidl.optim import Adam
 
 Feeds = dict[str, NDArray[Any]]
+ENDS = Input("ends", dtype="int", shape=("B",))
 
 
 def x(name: str = "x", depth: int = 4) -> Input:
@@ -209,6 +210,7 @@ class TestShapes:
             (lambda: Concat()(x(), Last(name="end")(x("x2"))), ["concat", "'x'", "'end'", "(B, 4)"]),
             (lambda: MSE(name="loss")(Dense(2)(x()), x("t")), ["loss", "'dense'", "(T, B, 2)", "'t'", "(T, B, 4)"]),
             (lambda: SigmoidCE()(x(), x("t", 3)), ["sigmoid_ce", "(T, B, 4)", "'t'", "(T, B, 3)"]),
+            (lambda: MSE()(Last()(x()), Last()(x("t")), ENDS), ["mse", "lengths (B,)", "(T, B, ...)", "(B, 4)"]),
             (lambda: SoftmaxCE()(Dense(3)(x()), ids()), ["softmax_ce", "5 symbols", "3 logits", "'ids'"]),
             (lambda: SoftmaxCE()(Last()(x()), ids("t", 4)), ["softmax_ce", "(B,)", "'last'", "'t'", "(T, B)"]),
             (lambda: OneHot()(Input("ids", dtype="int")), ["one_hot", "depth=", "'ids'"]),

@@ -154,3 +154,22 @@ def test_a_loss_that_is_measured_against_no_input_counts_batches(total: bool, rn
 def test_only_cross_entropy_is_told_in_bits() -> None:
     assert [unit_of_loss(softmax_model(("B",)), unit) for unit in ("char", "word", "step")] == ["char", "word", "step"]
     assert unit_of_loss(two_losses(total=True), "char") == "step"
+
+
+@pytest.mark.parametrize("loss", [MSE, SigmoidCE])
+def test_what_stands_in_the_padding_is_not_measured(loss: type[MSE | SigmoidCE], rng: np.random.Generator) -> None:
+    """Batches with lengths are measured as all their steps that are none of the padding, one after the other."""
+    ends = Input("lengths", dtype="int", shape=("B",))
+    x, targets = (Input(name, depth=2) for name in ("x", "targets"))
+    y = Dense(2)(x)
+    padded, plain = Model(loss()(y, targets, ends)), Model(loss()(y, targets))
+    measured, steps = Tally(), []
+    for lengths in ([3, 1], [2]):
+        inputs = {"x": rng.standard_normal((4, len(lengths), 2)), "targets": rng.random((4, len(lengths), 2))}
+        inputs["lengths"] = np.array(lengths)
+        measured.add(padded, padded.forward(**inputs)["loss"], inputs)
+        steps += [(inputs["x"][t, b], inputs["targets"][t, b]) for b, L in enumerate(lengths) for t in range(L)]
+    alone = dict(zip(("x", "targets"), np.array(steps)[:, None].transpose(2, 0, 1, 3), strict=True))
+    expected = Tally()
+    expected.add(plain, plain.forward(**alone)["loss"], alone)
+    assert measured.result("val", "step") == pytest.approx(expected.result("val", "step"), rel=1e-5)

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minidl import Input, Model
+from minidl import Input, Layer, Model
 from minidl.layers import (
     GRU,
     LSTM,
+    MSE,
     RNN,
     Bidirectional,
     Dense,
@@ -21,6 +22,7 @@ from minidl.layers import (
     Last,
     OneHot,
     Reverse,
+    SigmoidCE,
     SoftmaxCE,
 )
 from minidl.node import Node
@@ -133,3 +135,22 @@ def test_the_mean_is_over_what_is_inside() -> None:
     feeds["targets"][3:, 1] = -1
     assert mean.forward(**feeds)["loss"] == pytest.approx(total.forward(**feeds)["loss"] / 8)
     np.testing.assert_allclose(mean.backward()["logits"], total.backward()["logits"] / 8)
+
+
+@pytest.mark.parametrize("loss", [MSE("sum"), SigmoidCE("sum")], ids=["MSE", "SigmoidCE"])
+def test_numbers_at_each_step(loss: Layer) -> None:
+    """A loss of numbers leaves out what is past the lengths, whatever stands there."""
+    rng = np.random.default_rng(5)
+    lengths = np.array([4, 1, 3])
+    inside = np.arange(5)[:, None] < lengths
+    x, targets, ends = Input("x", depth=2), Input("targets", depth=2), Input("lengths", dtype="int", shape=("B",))
+    model = Model(loss(Dense(2)(LSTM(3)(x, ends)), targets, ends), dtype="float64")
+    feeds = {"x": rng.standard_normal((5, 3, 2)), "targets": rng.random((5, 3, 2))}
+    feeds["targets"][~inside] = np.nan
+    whole, gradient = step(model, **feeds, lengths=lengths)
+    parts = [
+        step(model, **{name: array[:L, b : b + 1] for name, array in feeds.items()}, lengths=[L])
+        for b, L in enumerate(lengths)
+    ]
+    assert whole == pytest.approx(sum(part for part, _ in parts), rel=1e-12)
+    np.testing.assert_allclose(gradient, sum(part for _, part in parts), rtol=0, atol=1e-12)

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from minidl.layer import Array, Cache, Declaration, Layer, Out, Port, Scratch, Shape
-from minidl.layers.mse import check_same, share
+from minidl.layer import LENGTHS, Array, Cache, Declaration, Layer, Out, Port, Scratch, Shape
+from minidl.layers.mse import check_shapes, drop_padding, share
 from minidl.ops import sigmoid
 
 
@@ -22,6 +22,8 @@ class SigmoidCE(Layer):
 
     reduction: mean over all elements, or sum.
 
+    lengths (B,), an input that may be left out: where padded sequences (T, B, ...) end; what follows does not count.
+
     >>> from minidl import Model
     >>> float(Model.of(SigmoidCE(), np.zeros((1, 1, 2)), np.ones((1, 1, 2))).arrays["sigmoid_ce/y"].round(4))
     0.6931
@@ -29,13 +31,13 @@ class SigmoidCE(Layer):
 
     reduction: Literal["mean", "sum"] = "mean"
 
-    inputs: ClassVar = {"logits": Port("..."), "targets": Port("...")}
+    inputs: ClassVar = {"logits": Port("..."), "targets": Port("..."), "lengths": LENGTHS}
 
-    def arrays(self, logits: Shape, targets: Shape) -> dict[str, Declaration]:
-        check_same(logits, targets)
+    def arrays(self, logits: Shape, targets: Shape, lengths: Shape | None = None) -> dict[str, Declaration]:
+        check_shapes(logits, targets, lengths)
         return {"p": Cache(logits), "room": Scratch(logits), "y": Out(())}
 
-    def forward(self, logits: Array, targets: Array, p: Array, room: Array, y: Array) -> None:
+    def forward(self, logits: Array, targets: Array, lengths: Array | None, p: Array, room: Array, y: Array) -> None:
         np.negative(logits, out=p)
         np.maximum(logits, p, out=p)  # |v|, in a form that complex numbers have too
         np.negative(p, out=room)
@@ -46,21 +48,25 @@ class SigmoidCE(Layer):
         room += p
         np.multiply(logits, targets, out=p)
         room -= p
-        y[...] = room.sum() * share(self.reduction, room)
+        drop_padding(room, lengths)
+        y[...] = room.sum() * share(self.reduction, room, lengths)
         sigmoid(logits, out=p)
 
     def backward(
         self,
         logits: Array,
         targets: Array,
+        lengths: Array | None,
         p: Array,
         dy: Array,
         dlogits: Array | None,
         dtargets: Array | None,
     ) -> None:
-        scale = dy * share(self.reduction, p)
+        scale = dy * share(self.reduction, p, lengths)
         if dlogits is not None:
             np.subtract(p, targets, out=dlogits)
             dlogits *= scale
+            drop_padding(dlogits, lengths)
         if dtargets is not None:
             np.multiply(logits, -scale, out=dtargets)
+            drop_padding(dtargets, lengths)
