@@ -32,6 +32,7 @@ from minidl.callbacks.tensorboard.histograms import computed, histograms
 from minidl.callbacks.tensorboard.layer_graph import layer_graph
 from minidl.callbacks.tensorboard.pictures import Pictures
 from minidl.checkpoint import capture, restore
+from minidl.choice import Choice
 from minidl.cli.main import main
 from minidl.data import Text, baselines
 from minidl.data.batches import Dataset
@@ -39,6 +40,7 @@ from minidl.events.projector import visible
 from minidl.graph import Graph
 from minidl.layers import GRU, LSTM, RNN, Add, Bidirectional, Dense, Dropout, Embedding, OneHot, Reverse, SoftmaxCE
 from minidl.optim import SGD, Adam
+from minidl.sampling import sample_text
 from minidl.trainer import Trainer
 
 with warnings.catch_warnings():  # of what tensorboard itself imports
@@ -124,6 +126,16 @@ def test_samples_are_shown_at_each_temperature(tmp_path: Path, data: Dataset) ->
         events = read(tmp_path / "run").Tensors(f"sample/temperature_{temperature}")
         assert [event.step for event in events] == [6, 12]
         assert all(event.tensor_proto.string_val[0].startswith(b"```\n") for event in events)
+
+
+@pytest.mark.parametrize(("prime", "shown"), [("the ", "the "), ("\n", ""), ("\n  the", "\n  the")])
+def test_a_sample_begins_with_what_it_goes_on_from(data: Dataset, prime: str, shown: str) -> None:
+    callback = Sample(Every(steps=2), length=20, temperatures=(1.0,), prime=prime)
+    model = language_model(data)
+    training = Trainer(model, data, Adam(lr=0.01), steps=2, callbacks=[])
+    callback.act(training)
+    written = "".join(sample_text(model, prime=prime, length=20, choice=Choice(1.0), seed=model.seed))
+    assert training.texts == {"sample/temperature_1": shown + written}
 
 
 @given(st.lists(st.text(st.sampled_from("abc- \t\r\x0c"), max_size=250), max_size=4).map("\n".join))

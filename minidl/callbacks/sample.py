@@ -21,8 +21,8 @@ Temperature = Annotated[float, Ge(0)]
 class Sample(Callback):
     """Puts a text for each temperature into `trainer.texts`.
 
-    length: symbols of a text. temperatures: how daring each is. prime: what it goes on from. The draws depend on
-    seed and step only, so that a resumed run writes the same texts.
+    length: symbols of a text. temperatures: how daring each is. prime: what it goes on from, shown unless it is white
+    space. The draws depend on seed and step only, so that a resumed run writes the same texts.
     """
 
     length: Annotated[int, Gt(0)] = field(default=200, kw_only=True)
@@ -43,4 +43,5 @@ class Sample(Callback):
                 choice=Choice(temperature),
                 seed=trainer.model.seed + trainer.progress.step,
             )
-            trainer.texts[f"sample/temperature_{temperature:g}"] = "".join(pieces)
+            shown = self.prime if self.prime.strip() else ""
+            trainer.texts[f"sample/temperature_{temperature:g}"] = "".join([shown, *pieces])

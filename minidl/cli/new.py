@@ -29,12 +29,14 @@ model:
 loss: {type: SoftmaxCE}
 optimizer:
   type: Adam
-  lr: {type: cosine, peak: 1e-2, warmup_steps: 50}
+  lr: {type: cosine, peak: 3e-2, warmup_steps: 200}
+  weight_decay: 0.1
   clip_norm: 1.0
 train:
   minutes: 1
   evaluate_every: {minutes: 0.25}
   sample_every: {minutes: 0.5}
+sample: {prime: "The ", temperatures: [0.6, 0.8, 1.0]}
 """
 SECOND = """# yaml-language-server: $schema=schema.json
 # As first.yaml, but for what is said here.

@@ -88,7 +88,8 @@ class Log(Declared, family="log", abstract=False):
 class Samples(Declared, family="sample", abstract=False):
     """The texts that a language model writes on the way.
 
-    length: symbols of a text. temperatures: how daring each text is. prime: what it goes on from.
+    length: symbols of a text. temperatures: how daring each text is. prime: what it goes on from, shown unless it
+    is white space.
     """
 
     length: Annotated[int, Gt(0)] = 200
