@@ -12,9 +12,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from minidl.binding import Call, asked_for, bind
+from minidl.binding import asked_for, bind
 from minidl.forward import Forward
 from minidl.graph import Graph
+from minidl.kernels import Call
 from minidl.layer import Param, Scratch, Shape, Tied
 from minidl.memory import Arena, Request, Ruler
 
@@ -38,17 +39,14 @@ class Backward:
         self.memory = arena.take(self._requests(set(seeds)))
         self.seeds = {name: self.memory[name, "seed"] for name in seeds if (name, "seed") in self.memory}
         self.calls = [call for name in self.order for call in self._node_calls(name)]
-        self.calls += [("sum", self._sum_call(self._parts_of(name))) for name in self.input_gradients()]
+        self.calls += [("sum", self._sum_call(self._parts_of(name))) for name in self._input_gradients()]
         self.calls += [("sum", partial(add_up, parts, total)) for parts, total in self._shared_gradients()]
+        self.results = {name: self._parts_of(name)[0] for name in self._input_gradients()}
         self.untouched = [grad for name, grad in self.context.gradients.items() if name not in self.users]
 
-    def input_gradients(self) -> list[str]:
+    def _input_gradients(self) -> list[str]:
         """The inputs whose gradient comes out."""
         return [name for name in self.context.graph.inputs if self._parts_of(name)]
-
-    def gradient(self, name: str) -> Array:
-        """Where the gradient of a node or an input stands after the calls."""
-        return self._parts_of(name)[0]
 
     def _parameter_users(self) -> dict[str, list[tuple[str, str]]]:
         users: dict[str, list[tuple[str, str]]] = {}

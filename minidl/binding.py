@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from minidl.graph import Graph
-from minidl.kernels import arguments, implementation
+from minidl.kernels import Call, arguments, implementation
 from minidl.node import Node
 from minidl.parameters import Parameters
 
 Array = NDArray[Any]
-Call = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,16 @@ class Context:
 
 def asked_for(node: Node, function: str, dtype: DTypeLike) -> list[str]:
     """The arrays that a layer's function, or its compiled twin, works on."""
-    run = implementation(node.layer, function, dtype)
-    is_own = run == getattr(node.layer, function)
+    run = implementation(type(node.layer), function, dtype)
+    is_own = run is getattr(type(node.layer), function)
     return node.layer.arguments(function) if is_own else arguments(run)
 
 
 def bind(node: Node, function: str, arrays: Mapping[str, Any], dtype: DTypeLike) -> Call:
     """A layer's function, or its compiled twin, with its arguments in place."""
-    names = asked_for(node, function, dtype)
-    return partial(implementation(node.layer, function, dtype), **{name: arrays[name] for name in names})
+    given = {name: arrays[name] for name in asked_for(node, function, dtype)}
+    run = implementation(type(node.layer), function, dtype)
+    if run is getattr(type(node.layer), function):
+        return partial(getattr(node.layer, function), **given)
+    call: Call = run(node.layer, **given)
+    return call

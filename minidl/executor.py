@@ -19,7 +19,7 @@ from minidl.errors import DataError, UsageError, suggest
 from minidl.feeds import Feeds
 from minidl.forward import Forward
 from minidl.graph import Graph
-from minidl.memory import Arena, Ruler
+from minidl.memory import Arena, Ruler, zeros
 from minidl.parameters import Parameters
 
 Array = NDArray[Any]
@@ -33,7 +33,7 @@ class Executor:
         self, graph: Graph, weights: Parameters, *, training: bool, seed: int, input_gradients: bool = True
     ) -> None:
         self.graph, self.weights = graph, weights
-        self.gradient: Array = np.zeros_like(weights.flat)
+        self.gradient: Array = zeros(weights.flat.size, weights.flat.dtype)
         self.gradients = weights.views(self.gradient)
         self.rngs = {name: np.random.default_rng([seed, zlib.crc32(name.encode())]) for name in graph.nodes}
         self.context = Context(graph, weights, self.gradients, training, self.rngs, input_gradients)
@@ -52,17 +52,14 @@ class Executor:
         self._current = None  # until this pass is through, there is nothing to go back from
         program = self._forward_program({name: array.shape for name, array in arrays.items()})
         for name, array in arrays.items():
-            np.copyto(program.values[name], array, casting="same_kind" if array.dtype.kind != "u" else "unsafe")
-        self._begin(program)
-        for _, call in program.calls:
-            call()
-        self._end(program)
+            program.values[name][...] = array
+        self._run(program)
         self._current, self._computed_at = program, self.weights.version
-        return {name: program.values[node] for name, node in self._result_names.items() if node in program.values}
+        return dict(program.results)
 
     def backward(self, seeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """Gradients of Σ seed · result for every parameter (into `gradients`) and float input (returned)."""
-        program = self._backward_program(tuple(sorted(self._seeded_nodes(seeds))))
+        program = self._backward_program(tuple(seeds))
         for seed in program.seeds.values():
             seed[...] = 0
         for name, value in seeds.items():
@@ -71,17 +68,13 @@ class Executor:
             grad[...] = 0
         for _, call in program.calls:
             call()
-        return {name: program.gradient(name) for name in program.input_gradients()}
+        return dict(program.results)
 
     def again(self) -> None:
         """The last forward pass once more, on what its inputs hold now, and without a look at them."""
-        program = self._current
-        if program is None:
+        if self._current is None:
             raise UsageError("again repeats a forward pass: call model.forward(...) first")
-        self._begin(program)
-        for _, call in program.calls:
-            call()
-        self._end(program)
+        self._run(self._current)
 
     def input(self, name: str) -> Array:
         """Where the last forward pass has put one of its inputs."""
@@ -133,26 +126,30 @@ class Executor:
             self.rngs[name].bit_generator.state = generator
 
     def _forward_program(self, shapes: Mapping[str, tuple[int, ...]]) -> Forward:
-        key = (self._arenas[0].generation, *shapes.items())
-        if key not in self._forwards:
+        program = self._forwards.get((self._arenas[0].generation, *shapes.items()))
+        if program is None:
             if len(self._forwards) >= PROGRAMS_KEPT:
                 self._forget()
             program = Forward(self.context, shapes, self._arenas[0])
             self._forwards[(self._arenas[0].generation, *shapes.items())] = program
-            return program
-        return self._forwards[key]
+        return program
 
-    def _backward_program(self, seeded: tuple[str, ...]) -> Backward:
+    def _backward_program(self, results: tuple[str, ...]) -> Backward:
         if self._current is None:
             raise UsageError("backward needs a forward pass before it: call model.forward(...) first")
         if self._computed_at != self.weights.version:
             raise UsageError("the weights have changed since the last forward pass: call model.forward(...) again")
-        key = (self._arenas[1].generation, id(self._current), seeded)
-        if key not in self._backwards:
-            program = Backward(self._current, seeded, self._arenas[1])
-            self._backwards[self._arenas[1].generation, id(self._current), seeded] = program
-            return program
-        return self._backwards[key]
+        program = self._backwards.get((self._arenas[1].generation, id(self._current), results))
+        if program is None:
+            program = Backward(self._current, self._seeded_nodes(results), self._arenas[1])
+            self._backwards[self._arenas[1].generation, id(self._current), results] = program
+        return program
+
+    def _run(self, program: Forward) -> None:
+        self._begin(program)
+        for _, call in program.calls:
+            call()
+        self._end(program)
 
     def _forget(self) -> None:
         self._forwards.clear()
@@ -171,8 +168,8 @@ class Executor:
             last = array[-1] if lengths is None else array[lengths, np.arange(array.shape[1])]
             self.state[key][...] = last
 
-    def _seeded_nodes(self, seeds: Mapping[str, ArrayLike]) -> set[str]:
-        for name in seeds:
+    def _seeded_nodes(self, results: tuple[str, ...]) -> list[str]:
+        for name in results:
             if name not in self._result_names:
                 known = ", ".join(self._result_names)
                 raise UsageError(
@@ -181,7 +178,7 @@ class Executor:
             if self._current is not None and self._result_names[name] not in self._current.values:
                 missing = ", ".join(name for name in self.graph.inputs if name not in self._current.shapes)
                 raise UsageError(f"{name!r} was not computed: the last forward pass was given no {missing}")
-        return {self._result_names[name] for name in seeds}
+        return sorted({self._result_names[name] for name in results})
 
     def _set_seed(self, program: Backward, name: str, value: ArrayLike) -> None:
         node = self._result_names[name]

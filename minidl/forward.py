@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from minidl.binding import Call, Context, asked_for, bind
+from minidl.binding import Context, asked_for, bind
 from minidl.graph import Graph
+from minidl.kernels import Call
 from minidl.layer import Cache, Carried, Declaration, Out, Param, Scratch, Shape, Tied
 from minidl.memory import Arena, Request, Ruler
 from minidl.ops import OneHotRows
@@ -31,6 +32,8 @@ class Forward:
         for name in self.declared:
             self._bind(name, memory)
         self.carried = list(self._carried())
+        ends = {result: context.graph.names[node] for result, node in context.graph.results.items()}
+        self.results = {result: self.values[name] for result, name in ends.items() if name in self.values}
 
     def _carried(self) -> Iterable[tuple[str, Array, Array | None]]:
         """Each carried array by "node/array", with the lengths of its sequences where they are given."""

@@ -17,6 +17,19 @@ Array = NDArray[Any]
 ALIGNMENT = 64  # bytes: a cache line, and the width of the widest vector registers
 
 
+def aligned(size: int) -> NDArray[np.uint8]:
+    """So many bytes of zeros that begin with a cache line, so that no vector of a row lies across two."""
+    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    skip = -raw.ctypes.data % ALIGNMENT
+    return raw[skip : skip + size]
+
+
+def zeros(size: int, dtype: DTypeLike) -> Array:
+    """An aligned vector of zeros."""
+    vector: Array = aligned(size * np.dtype(dtype).itemsize).view(dtype)
+    return vector
+
+
 @dataclass(frozen=True)
 class Request:
     """An array that is wanted from call `first` to call `last` of a program."""
@@ -93,9 +106,7 @@ class Arena:
         return {key: self._view(offsets[key], wanted) for key, wanted in requests.items()}
 
     def _grow(self, total: int) -> None:
-        raw = np.empty(total + ALIGNMENT, np.uint8)
-        skip = -raw.ctypes.data % ALIGNMENT
-        self.block = raw[skip : skip + total]
+        self.block = aligned(total)
         self.generation += 1
 
     def _view(self, offset: int, wanted: Request) -> Array:

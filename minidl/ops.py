@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+SUMMED = 1 << 13  # numbers summed at a time: fewer than those for which a BLAS would change the order with its threads
 
 
 def rows(x: Array) -> Array:
@@ -107,3 +109,17 @@ def tanh_slope(y: Array, out: Array) -> Array:
     """dtanh(x)/dx = 1 - y², from the output y = tanh(x)."""
     np.multiply(y, y, out=out)
     return np.subtract(1, out, out=out)
+
+
+def norm(gradient: Array) -> float:
+    """The Euclidean length of a vector; of one whose squares overflow, by way of float64.
+
+    >>> norm(np.array([3.0, 4.0]))
+    5.0
+    """
+    blocks = [gradient[start : start + SUMMED] for start in range(0, gradient.size, SUMMED)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = sum(float(np.dot(block, block)) for block in blocks)
+    if math.isfinite(square):
+        return math.sqrt(square)
+    return float(np.linalg.norm(gradient.astype(np.float64)))

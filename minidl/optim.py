@@ -7,7 +7,7 @@ An optimizer is its hyperparameters and a `rule` of a few lines. The vectors tha
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from minidl.declared import Declared
 from minidl.errors import NumericsError, UsageError
 from minidl.kernels import implementation
-from minidl.schedules import Clock, Decay, Hyper, PositiveHyper, at, current
+from minidl.ops import norm
+from minidl.schedules import Clock, Decay, Hyper, PositiveHyper, at, current, scheduled
 
 if TYPE_CHECKING:
     from minidl.model import Model
 
 Array = NDArray[Any]
 BLOCK = 1 << 15  # numbers updated at a time: a block of every vector fits into the second-level cache
-SUMMED = 1 << 13  # numbers summed at a time: fewer than those for which a BLAS would change the order with its threads
 
 
 @dataclass
@@ -74,15 +74,15 @@ class Optimizer(Declared, family="optimizer"):
     def update(self, weights: Array, gradient: Array, clock: Clock | None = None) -> None:
         """One update of a vector of weights; the gradient is clipped in place."""
         memory = self._memory_for(weights)
+        length, change = self._functions_for(weights)
         clock = clock or Clock(memory.steps)
-        now = at(self, clock)
-        memory.grad_norm = implementation(self, "length", gradient.dtype)(gradient)
+        now = at(self, clock) if self._is_scheduled else self
+        memory.grad_norm = length(self, gradient)
         if not math.isfinite(memory.grad_norm):
             raise NumericsError("the gradient holds NaN or infinity; the weights have not been changed")
         memory.clipped_by = max(1.0, memory.grad_norm / current(now.clip_norm or math.inf, clock))
         memory.steps += 1
-        change = implementation(now, "change", weights.dtype)
-        change(weights, gradient, memory.grad_norm, memory.steps, clock, **memory.slots)
+        change(now, weights, gradient, memory.grad_norm, memory.steps, clock, **memory.slots)
 
     def length(self, gradient: Array) -> float:
         """The Euclidean length of a gradient, as it is measured for clipping."""
@@ -100,6 +100,21 @@ class Optimizer(Declared, family="optimizer"):
     def rule(self, w: Array, g: Array, t: int, clock: Clock, r: Array, **slots: Array) -> None:
         """Change w, a block of weights, by its gradient g at update t = 1, 2, …; r is room of the same size."""
         raise NotImplementedError
+
+    @cached_property
+    def _is_scheduled(self) -> bool:
+        return bool(scheduled(self))
+
+    @cached_property
+    def _functions(self) -> dict[np.dtype[Any], tuple[Callable[..., float], Callable[..., None]]]:
+        """`length` and `change`, or their compiled twins, by the type of the weights."""
+        return {}
+
+    def _functions_for(self, weights: Array) -> tuple[Callable[..., float], Callable[..., None]]:
+        if weights.dtype not in self._functions:
+            length, change = (implementation(type(self), name, weights.dtype) for name in ("length", "change"))
+            self._functions[weights.dtype] = length, change
+        return self._functions[weights.dtype]
 
     def _memory_for(self, weights: Array) -> Memory:
         memory = self.memory
@@ -128,20 +143,6 @@ class Optimizer(Declared, family="optimizer"):
         """Go on from what `memory` held."""
         self.memory.steps = steps
         self.memory.slots = {name: np.array(slot) for name, slot in slots.items()}
-
-
-def norm(gradient: Array) -> float:
-    """The Euclidean length of a vector; of one whose squares overflow, by way of float64.
-
-    >>> norm(np.array([3.0, 4.0]))
-    5.0
-    """
-    blocks = [gradient[start : start + SUMMED] for start in range(0, gradient.size, SUMMED)]
-    with np.errstate(over="ignore", invalid="ignore"):
-        square = sum(float(np.dot(block, block)) for block in blocks)
-    if math.isfinite(square):
-        return math.sqrt(square)
-    return float(np.linalg.norm(gradient.astype(np.float64)))
 
 
 @dataclass(frozen=True)

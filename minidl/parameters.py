@@ -17,6 +17,7 @@ from minidl.capacity import fitting
 from minidl.errors import UnknownName, suggest
 from minidl.initializers import initialize
 from minidl.layer import Param
+from minidl.memory import zeros
 
 Array = NDArray[Any]
 
@@ -58,7 +59,7 @@ class Parameters:
         each = np.dtype(dtype).itemsize
         with_gradients = 2 * each * sum(sizes.values())
         with fitting(with_gradients, ((name, declared[name].shape, each * size) for name, size in sizes.items())):
-            self.flat: Array = np.zeros(sum(sizes.values()), dtype)
+            self.flat: Array = zeros(sum(sizes.values()), dtype)
         self.arrays = self.views(self.flat)
         self.version = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def generate(
     if len(prime) == 0:
         raise UsageError("sampling starts from at least one symbol: give a prime text")
     model.reset_state()
-    draw = implementation(choice, "draw", model.weights.flat.dtype)
+    draw = partial(implementation(type(choice), "draw", model.weights.flat.dtype), choice)
     symbol = draw(model.forward(**{ids: np.asarray(prime, dtype=np.int64)[:, None]})[logits][-1, 0], rng)
     yield symbol
     scores = model.forward(**{ids: np.array([[symbol]])})[logits][0, 0]

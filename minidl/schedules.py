@@ -59,11 +59,11 @@ def at(declared: D, clock: Clock) -> D:
     def now(value: Any) -> Any:
         return tuple(map(now, value)) if isinstance(value, tuple) else current(value, clock)
 
-    numbers = {name: now(value) for name, value in _scheduled(declared).items()}
+    numbers = {name: now(value) for name, value in scheduled(declared).items()}
     return dataclasses.replace(declared, **numbers) if numbers else declared  # type: ignore[type-var]
 
 
-def _scheduled(declared: Any) -> dict[str, Any]:
+def scheduled(declared: Any) -> dict[str, Any]:
     """The fields that are schedules, or tuples with one."""
     return {
         name: value

@@ -434,7 +434,7 @@ BUGS = [
         (
             "inputs with several readers are not summed",
             "gradient",
-            "for name in self.input_gradients()]\n        self.calls",
+            "for name in self._input_gradients()]\n        self.calls",
             "for name in ()]\n        self.calls",
         ),
         ("a result that is read again is not summed", "gradient", "return seed + [", "return seed or ["),

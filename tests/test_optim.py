@@ -11,7 +11,8 @@ import pytest
 
 from minidl.declared import ConfigError
 from minidl.errors import NumericsError, UsageError
-from minidl.optim import SGD, Adam, Optimizer, RMSprop, norm
+from minidl.ops import norm
+from minidl.optim import SGD, Adam, Optimizer, RMSprop
 from minidl.schedules import Clock, Constant, Cosine, Step
 
 OPTIMIZERS = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from minidl.callbacks.base import Callback
-from minidl.optim import norm
+from minidl.ops import norm
 
 if TYPE_CHECKING:
     from minidl.trainer import Trainer

@@ -10,7 +10,7 @@ import importlib.util
 import inspect
 import os
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike
 
 from minidl.errors import UsageError, suggest
 
+Call = Callable[[], Any]  # of a layer whose arrays are in place
 KINDS = ("numpy", "numba")
 COMPILED = (np.dtype("float32"), np.dtype("float64"))
 VARIABLE = "MINIDL_KERNELS"
@@ -41,26 +42,27 @@ def select(name: str | None) -> None:
 
 def in_use() -> str:
     """The kernels that a layer bound now would get."""
-    name = os.environ.get(VARIABLE) or _selected
-    if name is None:
-        return "numba" if _installed() else "numpy"
-    _check(name, f"{VARIABLE}: " if os.environ.get(VARIABLE) else "")
-    return name
+    named = os.environ.get(VARIABLE)
+    if named:
+        _check(named, f"{VARIABLE}: ")
+        return named
+    return _selected or ("numba" if _installed() else "numpy")
 
 
-def implementation(owner: Any, function: str, dtype: DTypeLike) -> Callable[..., Any]:
-    """What computes a function of a layer, an optimizer or a choice: its own method, or its compiled twin."""
-    if in_use() == "numba" and np.dtype(dtype) in COMPILED:
-        twin = _twins().get((type(owner), function))
-        if twin is not None:
-            return partial(twin, owner)
-    own: Callable[..., Any] = getattr(owner, function)
-    return own
+def implementation(kind: type[Any], function: str, dtype: DTypeLike) -> Callable[..., Any]:
+    """What computes a function of a kind of layer, optimizer or choice: its own method, or its compiled twin.
+
+    The method computes; the twin of a layer's method is given its arrays once, and returns what each pass calls.
+    """
+    own: Callable[..., Any] = getattr(kind, function)
+    if in_use() != "numba" or np.dtype(dtype) not in COMPILED:
+        return own
+    return _twins().get((kind, function), own)
 
 
-def arguments(function: Callable[..., None]) -> list[str]:
-    """The names of the arrays that an implementation asks for."""
-    return list(inspect.signature(function).parameters)
+def arguments(function: Callable[..., Any]) -> list[str]:
+    """The names of the arrays that an implementation asks for, after the layer."""
+    return list(inspect.signature(function).parameters)[1:]
 
 
 def _check(name: str, where: str) -> None:

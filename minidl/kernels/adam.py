@@ -1,4 +1,4 @@
-"""Adam, compiled: moments and the change of the weights in one pass over the vectors."""
+"""Adam, compiled: clipping, moments and the change of the weights in one pass over the vectors."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl import threads
-from minidl.kernels.compiler import kernel
+from minidl.kernels.compiler import kernel, part
 from minidl.optim import Adam
 from minidl.schedules import Clock, current
 
 Array = NDArray[Any]
+BLOCK = 2048  # numbers of each vector that stay in the first-level cache
 PER_WEIGHT = 20  # multiplications that moving a weight is worth: it waits for memory
 
 
@@ -23,26 +24,52 @@ def change(optimizer: Adam, w: Array, g: Array, length: float, t: int, clock: Cl
     lr, beta1, beta2, eps = (current(value, clock) for value in (optimizer.lr, *optimizer.betas, optimizer.eps))
     kept = 1 - lr * current(optimizer.weight_decay, clock)
     mean, root = lr / (1 - beta1**t), (1 - beta2**t) ** -0.5
-    if length > bound or scale < 1:  # no entry is larger than the whole
-        clip(g, bound, scale)
-    numbers = (1 - beta1, 1 - beta2, mean, root, eps, kept)
+    clips = length > bound or scale < 1  # no entry is larger than the whole
+    numbers = (float(bound), float(scale), clips, 1 - beta1, 1 - beta2, mean, root, eps, float(kept))
 
     def share(lo: int, hi: int) -> None:
-        move(w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], *numbers)
+        move(w, g, m, v, *numbers, lo, hi)
 
     threads.in_shares(len(w), PER_WEIGHT * len(w), share)
 
 
 @kernel
+def move(
+    w: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    bound: float,
+    scale: float,
+    clips: bool,
+    new1: float,
+    new2: float,
+    mean: float,
+    root: float,
+    eps: float,
+    kept: float,
+    lo: int,
+    hi: int,
+) -> None:
+    """Move m and v towards g by the shares new1 and new2, and w by them; mean, root: factors of m and of √v."""
+    real = w.dtype.type
+    a, b, mean_, root_, eps_, kept_ = real(new1), real(new2), real(mean), real(root), real(eps), real(kept)
+    for start in range(lo, hi, BLOCK):
+        some = slice(start, min(start + BLOCK, hi))
+        if clips:
+            clip(g[some], real(bound), real(scale))
+        move_block(w[some], g[some], m[some], v[some], a, b, mean_, root_, eps_, kept_)
+
+
+@part
 def clip(g: Array, bound: float, scale: float) -> None:
     """Entries of g within ±bound, then all of it scaled."""
-    largest, factor = g.dtype.type(bound), g.dtype.type(scale)
     for j in range(len(g)):
-        g[j] = min(max(g[j], -largest), largest) * factor
+        g[j] = min(max(g[j], -bound), bound) * scale
 
 
-@kernel
-def move(
+@part
+def move_block(
     w: Array,
     g: Array,
     m: Array,
@@ -54,10 +81,8 @@ def move(
     eps: float,
     kept: float,
 ) -> None:
-    """Move m and v towards g by the shares new1 and new2, and w by them; mean, root: factors of m and of √v."""
-    real = w.dtype.type
-    a, b, mean_, root_, eps_, kept_ = real(new1), real(new2), real(mean), real(root), real(eps), real(kept)
+    """As `move`, with numbers of the type of the weights."""
     for j in range(len(w)):
-        m[j] += a * (g[j] - m[j])
-        v[j] += b * (g[j] * g[j] - v[j])
-        w[j] = kept_ * w[j] - mean_ * m[j] / (np.sqrt(v[j]) * root_ + eps_)
+        m[j] += new1 * (g[j] - m[j])
+        v[j] += new2 * (g[j] * g[j] - v[j])
+        w[j] = kept * w[j] - mean * m[j] / (np.sqrt(v[j]) * root + eps)

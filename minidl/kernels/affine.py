@@ -12,7 +12,8 @@ from numba import types
 from numpy.typing import NDArray
 
 from minidl.kernels.compiler import by_type, part
-from minidl.kernels.product import WIDTH, add_vector_times, multiply
+from minidl.kernels.product import WIDTH, multiply
+from minidl.kernels.vector_product import add_vector_times
 from minidl.ops import OneHotRows
 
 Array = NDArray[Any]

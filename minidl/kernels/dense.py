@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from minidl import threads
+from minidl.kernels import Call
 from minidl.kernels.affine import add_rows, affine, or_empty, scatter
 from minidl.kernels.compiler import kernel
 from minidl.kernels.product import WIDTH, multiply, transposed_multiply
@@ -17,21 +18,21 @@ from minidl.ops import OneHotRows, rows
 Array = NDArray[Any]
 
 
-def forward(layer: Dense, x: Array, W: Array, b: Array, y: Array) -> None:
+def forward(layer: Dense, x: Array, W: Array, b: Array, y: Array) -> Call:
     """As Dense.forward."""
     y = rows(y)
     compute = partial(map_rows, flat_input(x), W, b, y)
-    threads.in_shares(len(y), len(y) * W.size, compute, least=2)  # a single row is computed another way
+    # A single row is computed another way than several.
+    return partial(threads.in_shares, len(y), len(y) * W.size, compute, least=2)
 
 
-def backward(layer: Dense, x: Array, W: Array, dy: Array, dW: Array, db: Array, dx: Array | None) -> None:
+def backward(layer: Dense, x: Array, W: Array, dy: Array, dW: Array, db: Array, dx: Array | None) -> Call:
     """As Dense.backward."""
     dy = rows(dy)
     if isinstance(x, OneHotRows):
-        look_up_back(flat_input(x), dy, dW, db)
-    else:
-        compute = partial(map_rows_back, flat_input(x), W, dy, dW, db, rows(or_empty(dx, dy)))
-        threads.in_shares(len(W), 2 * len(dy) * W.size, compute)
+        return partial(look_up_back, flat_input(x), dy, dW, db)
+    compute = partial(map_rows_back, flat_input(x), W, dy, dW, db, rows(or_empty(dx, dy)))
+    return partial(threads.in_shares, len(W), 2 * len(dy) * W.size, compute)
 
 
 def flat_input(x: Array | OneHotRows) -> Array:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
 
+from minidl.kernels import Call
 from minidl.kernels.affine import scatter
 from minidl.kernels.compiler import kernel
 from minidl.layers.embedding import Embedding
@@ -14,9 +16,9 @@ from minidl.ops import rows
 Array = NDArray[Any]
 
 
-def backward(layer: Embedding, ids: Array, dy: Array, dtable: Array) -> None:
+def backward(layer: Embedding, ids: Array, dy: Array, dtable: Array) -> Call:
     """As Embedding.backward."""
-    scatter_rows(ids.reshape(-1), rows(dy), dtable)
+    return partial(scatter_rows, ids.reshape(-1), rows(dy), dtable)
 
 
 @kernel

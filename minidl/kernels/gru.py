@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl import threads
+from minidl.kernels import Call
 from minidl.kernels.affine import as_kernels_take_it, or_empty
 from minidl.kernels.compiler import kernel, part
 from minidl.kernels.functions import sigmoid, tanh
@@ -16,6 +17,7 @@ from minidl.kernels.recurrent import (
     add_product,
     bias_gradient,
     input_share,
+    one_by_one,
     pack_shares,
     packed_input,
     prepared,
@@ -45,12 +47,14 @@ def forward(
     Wu: Array,
     training: bool,
     rng: np.random.Generator,
-) -> None:
+) -> Call:
     """As GRU.forward."""
-    layer.draw_mask(kept, training, rng)
-    Wu = layer.recurrent_weights(Wh, kept, Wu, training)
-    compute = partial(sequence, as_kernels_take_it(x), Wx, Wu, b, bh, h, gates, s, a)
-    threads.in_shares(h.shape[1], gates.size * layer.units, compute)
+    compute = partial(sequence, as_kernels_take_it(x), Wx, Wu if layer.drops(training) else Wh, b, bh, h, gates, s, a)
+    share = partial(threads.in_shares, h.shape[1], gates.size * layer.units, compute)
+    if not layer.drops(training):
+        return share
+    draw, drop = layer.draw_mask, layer.recurrent_weights
+    return one_by_one(partial(draw, kept, training, rng), partial(drop, Wh, kept, Wu, training), share)
 
 
 def backward(
@@ -71,13 +75,12 @@ def backward(
     db: Array,
     dbh: Array,
     training: bool,
-) -> None:
+) -> Call:
     """As GRU.backward."""
-    Wu = layer.recurrent_weights(Wh, kept, Wu, training)
     x, dx = as_kernels_take_it(x), or_empty(dx, dy)
-    compute = partial(sequence_back, x, Wx, Wu, h, gates, s, dy, dh, dx)
-    sum_over_shares((dWx, dWh, db, dbh), h.shape[1], 2 * gates.size * layer.units, compute)
-    layer.mask_gradient(dWh, kept, training)
+    compute = partial(sequence_back, x, Wx, Wu if layer.drops(training) else Wh, h, gates, s, dy, dh, dx)
+    total = sum_over_shares((dWx, dWh, db, dbh), h.shape[1], 2 * gates.size * layer.units, compute)
+    return one_by_one(total, partial(layer.mask_gradient, dWh, kept, training)) if layer.drops(training) else total
 
 
 @kernel

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.kernels.compiler import by_type, part, variant
-from minidl.kernels.tile import ROWS, VECTOR, tile
+from minidl.kernels.tile import ROWS, tile
+from minidl.kernels.vectors import VECTOR
 
 Array = NDArray[Any]
 DEPTH, WIDTH = 256, 256  # of the block of B that is packed at a time: it stays in the second-level cache
@@ -156,38 +157,3 @@ def _multiplication(panels: Callable[..., None], *, by_columns: bool) -> Callabl
 
 multiply = _multiplication(_along_rows, by_columns=False)  # C = A B, or C += A B where the last argument is true
 transposed_multiply = _multiplication(_along_columns, by_columns=True)  # C = Aᵀ B, or C += Aᵀ B
-
-
-@part
-def add_vector_times(h: Array, W: Array, y: Array) -> None:
-    """y += h W for a single row h: four rows of W at a time, so that y is read and written seldom."""
-    whole = len(h) // 4 * 4
-    for k in range(0, whole, 4):
-        h0, h1, h2, h3 = h[k], h[k + 1], h[k + 2], h[k + 3]
-        w0, w1, w2, w3 = W[k], W[k + 1], W[k + 2], W[k + 3]
-        for j in range(len(y)):
-            y[j] += h0 * w0[j] + h1 * w1[j] + h2 * w2[j] + h3 * w3[j]
-    for k in range(whole, len(h)):
-        h0, w0 = h[k], W[k]
-        for j in range(len(y)):
-            y[j] += h0 * w0[j]
-
-
-@part
-def vector_times_transposed(d: Array, W: Array, y: Array) -> None:
-    """y = d Wᵀ for a single row d: four rows of W at a time, so that d is read seldom."""
-    zero, whole = y.dtype.type(0), len(y) // 4 * 4
-    for k in range(0, whole, 4):
-        w0, w1, w2, w3 = W[k], W[k + 1], W[k + 2], W[k + 3]
-        y0, y1, y2, y3 = zero, zero, zero, zero
-        for j in range(len(d)):
-            y0 += w0[j] * d[j]
-            y1 += w1[j] * d[j]
-            y2 += w2[j] * d[j]
-            y3 += w3[j] * d[j]
-        y[k], y[k + 1], y[k + 2], y[k + 3] = y0, y1, y2, y3
-    for k in range(whole, len(y)):
-        w0, y0 = W[k], zero
-        for j in range(len(d)):
-            y0 += w0[j] * d[j]
-        y[k] = y0

@@ -8,6 +8,7 @@ do not depend on how many threads there are, and so are their bits.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,23 +16,18 @@ from numba import types
 from numpy.typing import NDArray
 
 from minidl import threads
+from minidl.kernels import Call
 from minidl.kernels.affine import add_rows, affine, flat, scatter
 from minidl.kernels.compiler import by_type, part
-from minidl.kernels.product import (
-    add_vector_times,
-    pack,
-    packed_size,
-    times,
-    transposed_times,
-    vector_times_transposed,
-)
+from minidl.kernels.product import pack, packed_size, times, transposed_times
+from minidl.kernels.vector_product import add_vector_times, vector_times_transposed
 
 Array = NDArray[Any]
 RUN = 128  # rows of gradients of a share that stay in the cache until all products with them are done
 
 
-def sum_over_shares(gradients: Sequence[Array], batch: int, work: float, compute: Callable[..., None]) -> None:
-    """Let `compute(*gradients, bounds, run)` fill gradients (S, ...) of shares of a batch, and add these up.
+def sum_over_shares(gradients: Sequence[Array], batch: int, work: float, compute: Callable[..., None]) -> Call:
+    """What lets `compute(*gradients, bounds, run)` fill gradients (S, ...) of shares of a batch, and adds these up.
 
     bounds: the first sequence of each share, and the end of the last. run: steps to take at a time.
     """
@@ -39,16 +35,29 @@ def sum_over_shares(gradients: Sequence[Array], batch: int, work: float, compute
     count = len(bounds) - 1
     run = max(1, RUN * count // batch)
     if count == 1:
-        compute(*(gradient[None] for gradient in gradients), bounds, run)
-        return
-    stacks = [np.empty((count, *gradient.shape), gradient.dtype) for gradient in gradients]
+        return partial(compute, *(gradient[None] for gradient in gradients), bounds, run)
 
-    def some(first: int, last: int) -> None:
-        compute(*(stack[first:last] for stack in stacks), bounds[first : last + 1], run)
+    def call() -> None:
+        stacks = [np.empty((count, *gradient.shape), gradient.dtype) for gradient in gradients]
 
-    threads.in_shares(count, work, some)
-    for gradient, stack in zip(gradients, stacks, strict=True):
-        np.sum(stack, axis=0, out=gradient)
+        def some(first: int, last: int) -> None:
+            compute(*(stack[first:last] for stack in stacks), bounds[first : last + 1], run)
+
+        threads.in_shares(count, work, some)
+        for gradient, stack in zip(gradients, stacks, strict=True):
+            np.sum(stack, axis=0, out=gradient)
+
+    return call
+
+
+def one_by_one(*calls: Call) -> Call:
+    """All calls, in this order."""
+
+    def call() -> None:
+        for each in calls:
+            each()
+
+    return call
 
 
 @part

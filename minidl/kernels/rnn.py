@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl import threads
+from minidl.kernels import Call
 from minidl.kernels.affine import as_kernels_take_it, or_empty
 from minidl.kernels.compiler import kernel, part
 from minidl.kernels.functions import tanh
@@ -16,6 +17,7 @@ from minidl.kernels.recurrent import (
     add_product,
     bias_gradient,
     input_share,
+    one_by_one,
     pack_shares,
     packed_input,
     prepared,
@@ -42,12 +44,16 @@ def forward(
     Wu: Array,
     training: bool,
     rng: np.random.Generator,
-) -> None:
+) -> Call:
     """As RNN.forward."""
-    layer.draw_mask(kept, training, rng)
-    Wu = layer.recurrent_weights(Wh, kept, Wu, training)
-    compute = partial(sequence, as_kernels_take_it(x), Wx, Wu, b, h, layer.activation == "tanh")
-    threads.in_shares(h.shape[1], h.size * layer.units, compute)
+    compute = partial(
+        sequence, as_kernels_take_it(x), Wx, Wu if layer.drops(training) else Wh, b, h, layer.activation == "tanh"
+    )
+    share = partial(threads.in_shares, h.shape[1], h.size * layer.units, compute)
+    if not layer.drops(training):
+        return share
+    draw, drop = layer.draw_mask, layer.recurrent_weights
+    return one_by_one(partial(draw, kept, training, rng), partial(drop, Wh, kept, Wu, training), share)
 
 
 def backward(
@@ -65,13 +71,14 @@ def backward(
     dWh: Array,
     db: Array,
     training: bool,
-) -> None:
+) -> Call:
     """As RNN.backward."""
-    Wu = layer.recurrent_weights(Wh, kept, Wu, training)
     x, dx = as_kernels_take_it(x), or_empty(dx, dy)
-    compute = partial(sequence_back, x, Wx, Wu, h, dy, dh, dx, layer.activation == "tanh")
-    sum_over_shares((dWx, dWh, db), h.shape[1], 2 * h.size * layer.units, compute)
-    layer.mask_gradient(dWh, kept, training)
+    compute = partial(
+        sequence_back, x, Wx, Wu if layer.drops(training) else Wh, h, dy, dh, dx, layer.activation == "tanh"
+    )
+    total = sum_over_shares((dWx, dWh, db), h.shape[1], 2 * h.size * layer.units, compute)
+    return one_by_one(total, partial(layer.mask_gradient, dWh, kept, training)) if layer.drops(training) else total
 
 
 @kernel

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl import threads
+from minidl.kernels import Call
+from minidl.kernels.affine import or_empty
 from minidl.kernels.compiler import kernel, part
 from minidl.kernels.functions import exp
 from minidl.layers.softmax_ce import SoftmaxCE
@@ -19,7 +21,7 @@ Array = NDArray[Any]
 PER_NUMBER = 50  # multiplications that an exponential function and what is around it are worth
 
 
-def forward(layer: SoftmaxCE, logits: Array, targets: Array, p: Array, weight: Array, y: Array) -> None:
+def forward(layer: SoftmaxCE, logits: Array, targets: Array, p: Array, weight: Array, y: Array) -> Call:
     """As SoftmaxCE.forward."""
     mean, smoothing = layer.reduction == "mean", layer.label_smoothing
     compute = partial(loss, rows(logits), targets.reshape(-1), rows(p), weight.reshape(-1), mean, smoothing)
@@ -28,16 +30,20 @@ def forward(layer: SoftmaxCE, logits: Array, targets: Array, p: Array, weight: A
     def some(first: int, last: int) -> list[float]:
         return [compute(start, stop) for start, stop in pairwise(bounds[first : last + 1])]
 
-    losses = threads.in_shares(len(bounds) - 1, PER_NUMBER * p.size, some)
-    y[...] = sum(chain.from_iterable(losses))
+    def call() -> None:
+        losses = threads.in_shares(len(bounds) - 1, PER_NUMBER * p.size, some)
+        y[...] = sum(chain.from_iterable(losses))
+
+    return call
 
 
-def backward(layer: SoftmaxCE, targets: Array, p: Array, weight: Array, dy: Array, dlogits: Array | None) -> None:
+def backward(layer: SoftmaxCE, targets: Array, p: Array, weight: Array, dy: Array, dlogits: Array | None) -> Call:
     """As SoftmaxCE.backward."""
-    if dlogits is not None:
-        scale, smoothing = float(dy), layer.label_smoothing
-        compute = partial(loss_back, targets.reshape(-1), rows(p), weight.reshape(-1), scale, rows(dlogits), smoothing)
-        threads.in_shares(targets.size, PER_NUMBER * p.size, compute)
+    scale, dlogits = dy.reshape(1), or_empty(dlogits, p)
+    compute = partial(
+        loss_back, targets.reshape(-1), rows(p), weight.reshape(-1), scale, rows(dlogits), layer.label_smoothing
+    )
+    return partial(threads.in_shares, len(rows(dlogits)), PER_NUMBER * p.size, compute)
 
 
 @kernel
@@ -85,12 +91,12 @@ def softmax_row(v: Array, p: Array) -> float:
 
 @kernel
 def loss_back(
-    targets: Array, p: Array, weight: Array, dy: float, dlogits: Array, smoothing: float, lo: int, hi: int
+    targets: Array, p: Array, weight: Array, dy: Array, dlogits: Array, smoothing: float, lo: int, hi: int
 ) -> None:
     """dv = dy (p - q) / n, for some rows."""
     real = p.dtype.type
     for n in range(lo, hi):
-        row, source, scale = dlogits[n], p[n], dy * weight[n]
+        row, source, scale = dlogits[n], p[n], np.float64(dy[0]) * weight[n]
         factor, lowered = real(scale), real(scale * smoothing / len(source))
         for k in range(len(row)):
             row[k] = factor * source[k] - lowered

@@ -57,21 +57,25 @@ class Recurrent(Layer, abstract=True):
             "WuT": Scratch((kH, H)),
         }
 
+    def drops(self, training: bool) -> bool:
+        """Whether recurrent weights are left out."""
+        return training and self.recurrent_dropout > 0
+
     def recurrent_weights(self, Wh: Array, kept: Array, Wu: Array, training: bool) -> Array:
         """The weights in use: Wh, or what dropout has left of it."""
-        if not (self.recurrent_dropout and training):
+        if not self.drops(training):
             return Wh
         return np.multiply(Wh, kept, out=Wu)
 
     def draw_mask(self, kept: Array, training: bool, rng: np.random.Generator) -> None:
         """Which recurrent weights this window uses, scaled by how many are left."""
-        if self.recurrent_dropout and training:
+        if self.drops(training):
             kept[...] = rng.random(kept.shape) >= self.recurrent_dropout
             kept *= 1 / (1 - self.recurrent_dropout)
 
     def mask_gradient(self, dWh: Array, kept: Array, training: bool) -> None:
         """A weight that was not used has no gradient."""
-        if self.recurrent_dropout and training:
+        if self.drops(training):
             dWh *= kept
 
 
