@@ -18,8 +18,8 @@ ALIGNMENT = 64  # bytes: a cache line, and the width of the widest vector regist
 
 
 def aligned(size: int) -> NDArray[np.uint8]:
-    """So many bytes of zeros that begin with a cache line, so that no vector of a row lies across two."""
-    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    """So many bytes that begin with a cache line, so that no vector of a row lies across two."""
+    raw = np.empty(size + ALIGNMENT, np.uint8)  # unlike np.zeros, asks for huge pages
     skip = -raw.ctypes.data % ALIGNMENT
     return raw[skip : skip + size]
 
@@ -27,6 +27,7 @@ def aligned(size: int) -> NDArray[np.uint8]:
 def zeros(size: int, dtype: DTypeLike) -> Array:
     """An aligned vector of zeros."""
     vector: Array = aligned(size * np.dtype(dtype).itemsize).view(dtype)
+    vector[...] = 0
     return vector
 
 
