@@ -16,7 +16,7 @@ from minidl.backward import Backward
 from minidl.binding import Context
 from minidl.capacity import require
 from minidl.errors import DataError, UsageError, suggest
-from minidl.feeds import Feeds
+from minidl.feeds import Feeds, Shapes
 from minidl.forward import Forward
 from minidl.graph import Graph
 from minidl.memory import Arena, Ruler, zeros
@@ -38,7 +38,7 @@ class Executor:
         self.rngs = {name: np.random.default_rng([seed, zlib.crc32(name.encode())]) for name in graph.nodes}
         self.context = Context(graph, weights, self.gradients, training, self.rngs, input_gradients)
         self.state: dict[str, Array] = {}
-        self._feeds = Feeds(graph, "fiub" if np.isrealobj(weights.flat) else "fciub")
+        self._feeds = Feeds(graph, weights.flat.dtype)
         self._result_names = {name: graph.names[node] for name, node in graph.results.items()}
         self._arenas = Arena(), Arena()
         self._forwards: dict[Any, Forward] = {}
@@ -48,9 +48,9 @@ class Executor:
 
     def forward(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """All results that can be computed from these inputs: views of the executor's own buffers."""
-        arrays = self._feeds.check(feeds)
+        arrays, shapes = self._feeds.check(feeds)
         self._current = None  # until this pass is through, there is nothing to go back from
-        program = self._forward_program({name: array.shape for name, array in arrays.items()})
+        program = self._forward_program(shapes)
         for name, array in arrays.items():
             program.values[name][...] = array
         self._run(program)
@@ -125,13 +125,13 @@ class Executor:
         for name, generator in generators.items():
             self.rngs[name].bit_generator.state = generator
 
-    def _forward_program(self, shapes: Mapping[str, tuple[int, ...]]) -> Forward:
-        program = self._forwards.get((self._arenas[0].generation, *shapes.items()))
+    def _forward_program(self, shapes: Shapes) -> Forward:
+        program = self._forwards.get((self._arenas[0].generation, shapes))
         if program is None:
             if len(self._forwards) >= PROGRAMS_KEPT:
                 self._forget()
-            program = Forward(self.context, shapes, self._arenas[0])
-            self._forwards[(self._arenas[0].generation, *shapes.items())] = program
+            program = Forward(self.context, dict(shapes), self._arenas[0])
+            self._forwards[self._arenas[0].generation, shapes] = program
         return program
 
     def _backward_program(self, results: tuple[str, ...]) -> Backward:

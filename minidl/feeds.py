@@ -6,29 +6,33 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from minidl.errors import DataError, suggest
 from minidl.graph import Graph
-from minidl.layer import Port
+from minidl.kernels import implementation
+from minidl.layer import Port, Shape
 from minidl.node import Axis, Input, port_names, show
 
 Array = NDArray[Any]
+Shapes = tuple[tuple[str, Shape], ...]
 LARGEST = int(np.iinfo(np.int64).max)
 
 
 class Feeds:
-    """The inputs of a graph, and what they may hold. numbers: kinds of dtype that a float input takes."""
+    """The inputs of a graph, and what they may hold. dtype: what the graph computes in."""
 
-    def __init__(self, graph: Graph, numbers: str) -> None:
-        self.inputs, self.numbers = graph.inputs, numbers
+    def __init__(self, graph: Graph, dtype: DTypeLike) -> None:
+        self.inputs = graph.inputs
+        self.numbers = "fciub" if np.dtype(dtype).kind == "c" else "fiub"  # kinds of dtype that a float input takes
+        self._compiled_within = implementation(Feeds, "within", dtype)
         ports = {name: [port for source, port in _connections(graph) if source == name] for name in graph.inputs}
         # -1 is allowed where every reader ignores it; lengths end with the steps.
         self.lowest = {name: max((port.lowest for port in ports[name]), default=0) for name in graph.inputs}
-        self._highest: dict[Any, dict[str, int]] = {}
+        self._highest: dict[Shapes, dict[str, int]] = {}
         self.within_steps = {name for name in graph.inputs if any(port.within_steps for port in ports[name])}
 
-    def check(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    def check(self, feeds: Mapping[str, ArrayLike]) -> tuple[dict[str, Array], Shapes]:
         """The feeds as arrays of integers or numbers with the right axes; DataError with the name and the remedy."""
         for name in feeds:
             if name not in self.inputs:
@@ -41,7 +45,11 @@ class Feeds:
             self._highest[shapes] = self._check_axes(arrays)
         for name, highest in self._highest[shapes].items():
             self._check_range(name, arrays[name], highest)
-        return arrays
+        return arrays, shapes
+
+    def within(self, ids: Array, lowest: int, highest: int) -> bool:
+        """Whether all ids lie in [lowest, highest]."""
+        return bool(ids.min() >= lowest and ids.max() <= highest)
 
     def _check_axes(self, arrays: Mapping[str, Array]) -> dict[str, int]:
         """The largest integer that each integer input may hold, once the axes of all inputs agree."""
@@ -74,10 +82,10 @@ class Feeds:
 
     def _check_range(self, name: str, array: Array, highest: int) -> None:
         lowest = self.lowest[name]
-        above = np.subtract(array, lowest, dtype=np.int64).view(np.uint64)  # what is below wraps around to the top
-        if int(above.max()) <= highest - lowest:
+        within = self._compiled_within if array.dtype == np.int64 else Feeds.within
+        if within(self, array, lowest, highest):
             return
-        where = tuple(int(i) for i in np.argwhere(above > highest - lowest)[0])
+        where = tuple(int(i) for i in np.argwhere((array < lowest) | (array > highest))[0])
         what, remedy = "id", "encode the data with the model's own vocabulary"
         if name in self.within_steps:
             what, remedy = "length", "count the steps of each sequence"

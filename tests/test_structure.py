@@ -37,7 +37,7 @@ LEVELS = {
     "parameters": 2,
     "memory": 2,
     "table": 2,
-    "feeds": 2,
+    "feeds": 3,
     "binding": 3,
     "forward": 3,
     "backward": 3,
@@ -45,7 +45,7 @@ LEVELS = {
     "model": 3,
     "optim": 3,
     "choice": 3,
-    "kernels": 3,  # compiled twins of layers and of an optimizer
+    "kernels": 3,  # compiled twins of layers, of an optimizer and the like
     "data": 3,
     "gradcheck": 4,
     "checkpoint": 4,

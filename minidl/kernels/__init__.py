@@ -50,7 +50,7 @@ def in_use() -> str:
 
 
 def implementation(kind: type[Any], function: str, dtype: DTypeLike) -> Callable[..., Any]:
-    """What computes a function of a kind of layer, optimizer or choice: its own method, or its compiled twin.
+    """What computes a function of a kind of layer, optimizer and the like: its own method, or its compiled twin.
 
     The method computes; the twin of a layer's method is given its arrays once, and returns what each pass calls.
     """
@@ -81,8 +81,8 @@ def _installed() -> bool:
 def _twins() -> dict[tuple[type[Any], str], Callable[..., Any]]:
     """The compiled functions by layer; numba is imported here, when the first layer is bound."""
     from minidl import choice as choices
-    from minidl import layers, optim
-    from minidl.kernels import adam, choice, dense, embedding, gru, lstm, norm, rnn, softmax_ce
+    from minidl import feeds, layers, optim
+    from minidl.kernels import adam, choice, dense, embedding, gru, ids, lstm, norm, rnn, softmax_ce
 
     return {
         (layers.RNN, "forward"): rnn.forward,
@@ -99,4 +99,5 @@ def _twins() -> dict[tuple[type[Any], str], Callable[..., Any]]:
         (optim.Adam, "change"): adam.change,
         **{(kind, "length"): norm.length for kind in (optim.SGD, optim.RMSprop, optim.Adam)},
         (choices.Choice, "draw"): choice.draw,
+        (feeds.Feeds, "within"): ids.within,
     }

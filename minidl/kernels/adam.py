@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from minidl import threads
 from minidl.kernels.compiler import kernel, part
 from minidl.optim import Adam
-from minidl.schedules import Clock, current
+from minidl.schedules import Clock
 
 Array = NDArray[Any]
 BLOCK = 2048  # numbers of each vector that stay in the first-level cache
@@ -19,18 +21,16 @@ PER_WEIGHT = 20  # multiplications that moving a weight is worth: it waits for m
 
 def change(optimizer: Adam, w: Array, g: Array, length: float, t: int, clock: Clock, m: Array, v: Array) -> None:
     """As Optimizer.change, by the equations of Adam."""
-    bound, longest = (current(limit or np.inf, clock) for limit in (optimizer.clip_value, optimizer.clip_norm))
-    scale = min(1, longest / length) if length else 1
-    lr, beta1, beta2, eps = (current(value, clock) for value in (optimizer.lr, *optimizer.betas, optimizer.eps))
-    kept = 1 - lr * current(optimizer.weight_decay, clock)
-    mean, root = lr / (1 - beta1**t), (1 - beta2**t) ** -0.5
+    now: Any = optimizer  # what was a schedule is a number by now
+    bound, longest, (beta1, beta2) = now.clip_value or math.inf, now.clip_norm or math.inf, now.betas
+    scale = min(1.0, longest / length) if length else 1.0
     clips = length > bound or scale < 1  # no entry is larger than the whole
-    numbers = (float(bound), float(scale), clips, 1 - beta1, 1 - beta2, mean, root, eps, float(kept))
-
-    def share(lo: int, hi: int) -> None:
-        move(w, g, m, v, *numbers, lo, hi)
-
-    threads.in_shares(len(w), PER_WEIGHT * len(w), share)
+    mean, root = now.lr / (1 - beta1**t), (1 - beta2**t) ** -0.5
+    kept = 1.0 - now.lr * now.weight_decay
+    compute = partial(
+        move, w, g, m, v, float(bound), scale, clips, 1.0 - beta1, 1.0 - beta2, mean, root, float(now.eps), kept
+    )
+    threads.in_shares(len(w), PER_WEIGHT * len(w), compute)
 
 
 @kernel

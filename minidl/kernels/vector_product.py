@@ -1,7 +1,6 @@
 """Products of a single row and a matrix, as one stream needs them: the matrix is read once, from end to end.
 
-They take as long as reading the matrix does, so that the other vector stays in registers: a block of sums, or the
-block of the row that they are sums of.
+They take as long as reading the matrix does. The other vector, or its first part, stays in registers meanwhile.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -18,74 +16,84 @@ from minidl.kernels.compiler import by_type, part
 from minidl.kernels.vectors import VECTOR, WIDE, Vectors, constant, start
 
 Array = NDArray[Any]
-BLOCKS = (24, 8, 1) if WIDE else (12, 4, 1)  # vectors that are kept in registers at a time: as many as fit
+MANY, SOME, FEW = (24, 12, 4) if WIDE else (12, 6, 2)  # vectors that are kept in registers: as many as fit, or less
 CHAINS = 2  # sums that do not wait for each other
 
 
-def _sums_of_columns(vectors: int) -> Callable[..., None]:
-    """An intrinsic  y[n:n + width] += h W[:, n:n + width]  for a width of so many vectors."""
+def _sums_of_columns(held: int) -> Callable[..., None]:
+    """An intrinsic  y[:n] += h W[:, :n]  for n numbers in `count` vectors, the first of them held in registers."""
 
     @intrinsic
-    def add_block(typing: Any, h: Any, W: Any, stride: Any, y: Any, n: Any, depth: Any) -> Any:
-        signature = types.void(h, W, types.intp, y, types.intp, types.intp)
+    def add_rows(typing: Any, h: Any, W: Any, stride: Any, y: Any, count: Any) -> Any:
+        signature = types.void(h, W, types.intp, y, types.intp)
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             code = Vectors(builder, context.get_value_type(y.dtype))
-            kinds, (h_, W_, stride_, y_, n_, depth_) = signature.args, args
-            numbers = start(context, builder, kinds[0], h_, constant(0))
-            first = start(context, builder, kinds[1], W_, n_)
-            sums = code.row(start(context, builder, kinds[3], y_, n_), vectors)
+            numbers, first, sums = (start(context, builder, signature.args[i], args[i], constant(0)) for i in (0, 1, 3))
+            rest = builder.sub(args[4], constant(held))
 
-            def multiply(k: Any, totals: list[Any]) -> list[Any]:
+            def add_row(k: Any, totals: list[Any]) -> list[Any]:
                 number = code.splat(builder.load(builder.gep(numbers, [k])))
-                row = code.row(builder.gep(first, [builder.mul(k, stride_)]), vectors)
-                return [code.fma(number, code.load(w), total) for w, total in zip(row, totals, strict=True)]
+                row = builder.gep(first, [builder.mul(k, args[2])])
 
-            totals = code.repeat(depth_, [code.load(place) for place in sums], multiply)
-            for total, place in zip(totals, sums, strict=True):
+                def add_vector(v: Any, _: list[Any]) -> list[Any]:
+                    w, place = (code.vector_at(array, builder.add(v, constant(held))) for array in (row, sums))
+                    code.store(code.fma(number, code.load(w), code.load(place)), place)
+                    return []
+
+                code.repeat(rest, [], add_vector)
+                return [code.fma(number, code.load(w), t) for w, t in zip(code.row(row, held), totals, strict=True)]
+
+            places = code.row(sums, held)
+            depth = context.make_array(h)(context, builder, args[0]).nitems
+            totals = code.repeat(depth, [code.load(place) for place in places], add_row)
+            for total, place in zip(totals, places, strict=True):
                 code.store(total, place)
             return context.get_dummy_value()
 
         return signature, generate
 
-    return add_block
+    return add_rows
 
 
-def _products_of_rows(vectors: int) -> Callable[..., None]:
-    """An intrinsic  y += d[n:n + width] (W[:, n:n + width])ᵀ  for a width of so many vectors, or y = … for n = 0."""
+def _products_of_rows(held: int) -> Callable[..., None]:
+    """An intrinsic  y = d[:n] (W[:, :n])ᵀ  for n numbers in `count` vectors, the first of them held in registers."""
 
     @intrinsic
-    def add_block(typing: Any, d: Any, W: Any, stride: Any, y: Any, n: Any, depth: Any) -> Any:
-        signature = types.void(d, W, types.intp, y, types.intp, types.intp)
+    def multiply_rows(typing: Any, d: Any, W: Any, stride: Any, y: Any, count: Any) -> Any:
+        signature = types.void(d, W, types.intp, y, types.intp)
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             code = Vectors(builder, context.get_value_type(y.dtype))
-            kinds, (d_, W_, stride_, y_, n_, depth_) = signature.args, args
-            factors = [code.load(place) for place in code.row(start(context, builder, kinds[0], d_, n_), vectors)]
-            first = start(context, builder, kinds[1], W_, n_)
-            results = start(context, builder, kinds[3], y_, constant(0))
-            zero, begins = ir.Constant(code.real, 0.0), builder.icmp_signed("==", n_, constant(0))
+            factors, first, results = (
+                start(context, builder, signature.args[i], args[i], constant(0)) for i in (0, 1, 3)
+            )
+            kept = [code.load(place) for place in code.row(factors, held)]
+            rest = builder.sub(args[4], constant(held))
 
-            def multiply(k: Any, _: list[Any]) -> list[Any]:
-                row = code.row(builder.gep(first, [builder.mul(k, stride_)]), vectors)
-                chains = [code.zero] * min(CHAINS, vectors)
-                for v, (w, factor) in enumerate(zip(row, factors, strict=True)):
+            def multiply_row(k: Any, _: list[Any]) -> list[Any]:
+                row, chains = builder.gep(first, [builder.mul(k, args[2])]), [code.zero] * CHAINS
+                for v, (w, factor) in enumerate(zip(code.row(row, held), kept, strict=True)):
                     chains[v % CHAINS] = code.fma(code.load(w), factor, chains[v % CHAINS])
-                place = builder.gep(results, [k])
-                before = builder.select(begins, zero, builder.load(place))
-                builder.store(builder.fadd(before, code.sum(chains)), place)
+
+                def add_vector(v: Any, totals: list[Any]) -> list[Any]:
+                    w, d = (code.vector_at(array, builder.add(v, constant(held))) for array in (row, factors))
+                    return [code.fma(code.load(w), code.load(d), totals[0])]
+
+                chains[:1] = code.repeat(rest, chains[:1], add_vector)
+                builder.store(code.sum(chains), builder.gep(results, [k]))
                 return []
 
-            code.repeat(depth_, [], multiply)
+            code.repeat(context.make_array(y)(context, builder, args[3]).nitems, [], multiply_row)
             return context.get_dummy_value()
 
         return signature, generate
 
-    return add_block
+    return multiply_rows
 
 
-_add_many, _add_some, _add_one = map(_sums_of_columns, BLOCKS)
-_dot_many, _dot_some, _dot_one = map(_products_of_rows, BLOCKS)
+_add_many, _add_some, _add_few = map(_sums_of_columns, (MANY, SOME, FEW))
+_multiply_many, _multiply_some, _multiply_few = map(_products_of_rows, (MANY, SOME, FEW))
 
 
 def add_vector_times(h: Array, W: Array, y: Array) -> None:
@@ -95,7 +103,7 @@ def add_vector_times(h: Array, W: Array, y: Array) -> None:
 
 @by_type(add_vector_times)
 def _add_vector_times(h: Any, W: Any, y: Any) -> Any:
-    return _add_products_with_columns if W.layout == "F" else _add_blocks
+    return _add_products_with_columns if W.layout == "F" else _add_rows
 
 
 def _add_products_with_columns(h: Array, W: Array, y: Array) -> None:
@@ -106,38 +114,36 @@ def _add_products_with_columns(h: Array, W: Array, y: Array) -> None:
         y[j] = total
 
 
-def _add_blocks(h: Array, W: Array, y: Array) -> None:
-    lanes, stride, n = VECTOR // W.itemsize, W.strides[0] // W.itemsize, 0
-    while n + BLOCKS[0] * lanes <= len(y):
-        _add_many(h, W, stride, y, n, len(h))
-        n += BLOCKS[0] * lanes
-    while n + BLOCKS[1] * lanes <= len(y):
-        _add_some(h, W, stride, y, n, len(h))
-        n += BLOCKS[1] * lanes
-    while n + lanes <= len(y):
-        _add_one(h, W, stride, y, n, len(h))
-        n += lanes
-    for k in range(len(h) if n < len(y) else 0):
-        h0, w0 = h[k], W[k]
-        for j in range(n, len(y)):
-            y[j] += h0 * w0[j]
+def _add_rows(h: Array, W: Array, y: Array) -> None:
+    lanes, stride = VECTOR // W.itemsize, W.strides[0] // W.itemsize
+    count = len(y) // lanes
+    if count >= MANY:
+        _add_many(h, W, stride, y, count)
+    elif count >= SOME:
+        _add_some(h, W, stride, y, count)
+    elif count >= FEW:
+        _add_few(h, W, stride, y, count)
+    done = count * lanes if count >= FEW else 0
+    for k in range(len(h) if done < len(y) else 0):
+        h0, w = h[k], W[k]
+        for j in range(done, len(y)):
+            y[j] += h0 * w[j]
 
 
 @part
 def vector_times_transposed(d: Array, W: Array, y: Array) -> None:
     """y = d Wᵀ for a single row d."""
-    lanes, stride, n = VECTOR // W.itemsize, W.strides[0] // W.itemsize, 0
-    while n + BLOCKS[0] * lanes <= len(d):
-        _dot_many(d, W, stride, y, n, len(y))
-        n += BLOCKS[0] * lanes
-    while n + BLOCKS[1] * lanes <= len(d):
-        _dot_some(d, W, stride, y, n, len(y))
-        n += BLOCKS[1] * lanes
-    while n + lanes <= len(d):
-        _dot_one(d, W, stride, y, n, len(y))
-        n += lanes
-    for k in range(len(y) if n < len(d) else 0):
-        total, w = y[k] if n else y.dtype.type(0), W[k]
-        for j in range(n, len(d)):
+    lanes, stride = VECTOR // W.itemsize, W.strides[0] // W.itemsize
+    count = len(d) // lanes
+    if count >= MANY:
+        _multiply_many(d, W, stride, y, count)
+    elif count >= SOME:
+        _multiply_some(d, W, stride, y, count)
+    elif count >= FEW:
+        _multiply_few(d, W, stride, y, count)
+    done = count * lanes if count >= FEW else 0
+    for k in range(len(y) if done < len(d) else 0):
+        total, w = y[k] if done else y.dtype.type(0), W[k]
+        for j in range(done, len(d)):
             total += d[j] * w[j]
         y[k] = total

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from llvmlite import binding, ir  # type: ignore[import-untyped]
@@ -34,24 +34,36 @@ class Vectors:
         self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
 
     def repeat(self, count: Any, firsts: Sequence[Any], body: Callable[[Any, list[Any]], list[Any]]) -> list[Any]:
-        """A loop over k = 0, ..., count - 1, at least once; `body(k, values)` gives the next values."""
+        """A loop over k = 0, ..., count - 1; `body(k, values)` gives the next values. The last ones come back."""
         builder = self.builder
         before, loop, after = builder.block, builder.append_basic_block("k"), builder.append_basic_block("after")
-        builder.branch(loop)
+        builder.cbranch(builder.icmp_signed("<", constant(0), count), loop, after)
         builder.position_at_end(loop)
         k, values = builder.phi(INT), [builder.phi(first.type) for first in firsts]
         more = body(k, values)
-        following = builder.add(k, constant(1))
-        for phi, first, again in zip([k, *values], [constant(0), *firsts], [following, *more], strict=True):
-            phi.add_incoming(first, before)
-            phi.add_incoming(again, builder.block)
+        following, end = builder.add(k, constant(1)), builder.block
         builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
         builder.position_at_end(after)
-        return more
+        last = [builder.phi(first.type) for first in firsts]
+        self._join(
+            zip([k, *values, *last], [constant(0), *firsts, *firsts], [following, *more, *more], strict=True),
+            before,
+            end,
+        )
+        return last
+
+    def _join(self, phis: Iterable[tuple[Any, Any, Any]], before: Any, end: Any) -> None:
+        for phi, first, again in phis:
+            phi.add_incoming(first, before)
+            phi.add_incoming(again, end)
 
     def row(self, start: Any, count: int) -> list[Any]:
         """Where so many vectors in a row stand."""
         return [self.builder.gep(start, [constant(v * self.lanes)]) for v in range(count)]
+
+    def vector_at(self, start: Any, v: Any) -> Any:
+        """Where vector v from there stands."""
+        return self.builder.gep(start, [self.builder.mul(v, constant(self.lanes))])
 
     def fma(self, a: Any, b: Any, c: Any) -> Any:
         """a b + c, rounded once."""
