@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from os.path import splitext
 
 
 class MinidlError(Exception):
@@ -73,3 +74,13 @@ def suggest(word: str, known: Iterable[str]) -> str:
     folded = {name.lower(): name for name in known}
     near = get_close_matches(word.lower(), folded, n=1, cutoff=0.6 if len(word) > SHORT else 0.5)
     return f"; did you mean {folded[near[0]]!r}?" if near else ""
+
+
+def suggest_file(name: str, known: Iterable[str]) -> str:
+    """As `suggest`, but a name is not near because it ends like the other.
+
+    >>> suggest_file("lstn.yaml", ["lstm.yaml"]), suggest_file("nothing.yaml", ["tag.yaml"])
+    ("; did you mean 'lstm.yaml'?", '')
+    """
+    stem = splitext(name)[0]
+    return suggest(name, [other for other in known if suggest(stem, [splitext(other)[0]])])

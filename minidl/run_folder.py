@@ -179,8 +179,9 @@ def model_file(run: str, runs: Path) -> Path:
                 return folder / "checkpoints" / name
     if folders[1:] or (home / "run.json").is_file():
         raise CheckpointError(f"{home} holds no checkpoint that could be loaded: name another run")
-    known = sorted(place.name for place in runs.iterdir()) if runs.is_dir() else []
+    names = sorted(place.name for place in runs.iterdir()) if runs.is_dir() else []
+    known = [*names, *(f"{name}/{folder.path.name}" for name in names for folder in list_runs(runs / name))]
     raise CheckpointError(
         f"{run!r} is no model file, no run folder with checkpoints, and no experiment in {runs.absolute()}"
-        f"{suggest(run, known)}{' (there are: ' + ', '.join(known) + ')' if known else ''}"
+        f"{suggest(run, known)}{' (there are: ' + ', '.join(known[:20]) + ')' if known else ''}"
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from minidl.errors import StorageError, suggest
+from minidl.errors import StorageError, suggest_file
 
 FilePath: TypeAlias = str | os.PathLike[str]
 
@@ -135,5 +135,5 @@ def reason_of(path: Path, error: OSError | ValueError) -> str:
     while not os.path.isdir(path.parent):
         path = path.parent
     with contextlib.suppress(OSError):
-        reason += suggest(path.name, set(os.listdir(path.parent)) - {path.name})
+        reason += suggest_file(path.name, set(os.listdir(path.parent)) - {path.name})
     return reason

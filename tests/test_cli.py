@@ -129,6 +129,7 @@ def test_version(minidl: Command) -> None:
         ([], "usage: minidl VERB"),
         (["smaple"], "no verb 'smaple'; did you mean 'sample'?"),
         (["chekc"], "did you mean 'check'?"),
+        (["--hlep"], "no option '--hlep'; did you mean '--help'?"),
         (["tiny.yaml"], "did you mean 'minidl run tiny.yaml'?"),
         (["run"], "required: EXPERIMENT.yaml\n"),
         (["run", "tiny.yaml", "--dryrun"], "no option '--dryrun'; did you mean '--dry-run'?"),
@@ -151,6 +152,7 @@ def test_version(minidl: Command) -> None:
         (["run", "tiny.yml"], "did you mean 'tiny.yaml'?"),
         (["run", "tiny.yaml", "optimzer.lr=3"], "command line:1:1: unknown section 'optimzer'; did you mean"),
         (["new", "runs"], "exists and is not an empty folder"),
+        (["sample", "tiny/1"], "'tiny/1' is no model file"),
         (["evaluate", "tiny", "--data", "book.txt", "--runs=other/"], "'tiny' is no model file"),
     ],
 )

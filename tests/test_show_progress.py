@@ -116,6 +116,7 @@ def test_a_terminal_keeps_a_line_for_each_evaluation_above_the_bar(
     bars = [line for line in shown if line.startswith("classify/001 ")]
     assert re.search(r"20/20 loss [\d.]+  val [\d.]+  [\d.]+k tokens/s 0:00:00", bars[-1])
     assert not any("train/loss" in line for line in shown)
+    assert not any("[" in line for line in shown), "a mark of rich's is shown as it is written"
 
 
 def test_time_left_is_told_also_where_minutes_decide(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:

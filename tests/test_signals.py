@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -36,6 +37,20 @@ def test_an_interrupt_finishes_the_step_and_saves(tmp_path: Path) -> None:
     assert (folder.state, folder.facts["step"]) == ("interrupted", 5)
     path, archive = folder.checkpoints.newest()
     assert (path.name, archive.meta["progress"]["step"]) == ("step-00000005.npz", 5)
+
+
+def test_the_command_that_is_told_goes_on_with_the_run(tmp_path: Path) -> None:
+    """With the changes that the run was begun with, and from where its folder lies."""
+    write_experiment(tmp_path)
+    changes = ["name=other", "optimizer={type: SGD, lr: 0.1}", "--runs", "my runs"]
+    ended = interrupted_at(tmp_path, 5, signal.SIGINT, "tiny.yaml", *changes)
+    told = [line.partition("go on with: ")[2] for line in ended.out.splitlines() if "go on with: " in line]
+    words = shlex.split(told[0])
+    assert words[:4] == ["python", "-m", "minidl.run", "tiny.yaml"]
+    resumed = run(tmp_path, *words[3:])
+    assert resumed.code == 0, resumed.err
+    assert "done: the run lies in my runs/other/001" in resumed.out
+    assert "tensorboard --logdir 'my runs'" in resumed.out
 
 
 def test_a_termination_finishes_the_step_and_saves(tmp_path: Path) -> None:

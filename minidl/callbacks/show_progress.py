@@ -72,8 +72,10 @@ class ShowProgress(Callback):
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        title, left = TextColumn("{task.description}", style="bold", markup=False), "[cyan]{task.fields[left]}"
-        columns = title, BarColumn(), MofNCompleteColumn(), "{task.fields[numbers]}", left
+        title = TextColumn("{task.description}", style="bold", markup=False)
+        numbers = TextColumn("{task.fields[numbers]}", markup=False)
+        left = TextColumn("{task.fields[left]}", style="cyan", markup=False)
+        columns = title, BarColumn(), MofNCompleteColumn(), numbers, left
         self._bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=False)
         self._task = self._bar.add_task(self.title, total=trainer.total_steps, numbers="", left="")
         self._bar.start()

@@ -25,6 +25,7 @@ VERBS = {
     "schema": "write the JSON Schema by which editors complete experiment files",
     "new": "begin a project: experiments, a model, a README",
 }
+FLAGS = ("--help", "--version")  # without a verb
 EXAMPLES = """examples:
   minidl new shakespeare                           a project that runs at once
   minidl run experiments/char_lstm.yaml            train; watch it with tensorboard --logdir runs
@@ -114,7 +115,8 @@ def _no_verb(word: str) -> str:
         return "usage: minidl VERB ...\n"
     if word.endswith((".yaml", ".yml")):
         return f"minidl: {word} is no verb; did you mean 'minidl run {word}'?"
-    return f"minidl: there is no verb {word!r}{suggest(word, VERBS)}"
+    kind, known = ("option", FLAGS) if word.startswith("-") else ("verb", tuple(VERBS))
+    return f"minidl: there is no {kind} {word!r}{suggest(word, known)}"
 
 
 def _module(verb: str) -> ModuleType:

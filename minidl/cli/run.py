@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,9 +72,19 @@ def _show(outcome: Outcome, arguments: argparse.Namespace) -> None:
         return
     lines = [f"\n{outcome.state}: the run lies in {outcome.run}"]
     if outcome.exit_code and RunFolder(outcome.run).checkpoints.files():
-        lines.append(f"go on with: python -m minidl.run {arguments.experiment} --resume")
-    lines.append(f"view it with: tensorboard --logdir {arguments.runs}")
+        lines.append(f"go on with: {_command_to_resume(arguments)}")
+    lines.append(f"view it with: {shlex.join(['tensorboard', '--logdir', str(arguments.runs)])}")
     show("\n".join(lines), {**STATE, r"(?<=with: ).*": "bold"})
+
+
+def _command_to_resume(arguments: argparse.Namespace) -> str:
+    """With the same changes: another experiment would be refused."""
+    words = ["python", "-m", "minidl.run", arguments.experiment, *arguments.changes, "--resume"]
+    if arguments.resume not in (None, NEWEST):
+        words.append(str(arguments.resume))
+    if arguments.runs != Path("runs"):
+        words += ["--runs", str(arguments.runs)]
+    return shlex.join(words)
 
 
 def _run_number(text: str) -> int | str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from minidl.data import examples
-from minidl.errors import DataError, suggest
+from minidl.errors import DataError, suggest_file
 
 Source = str | Mapping[str, str]
 
@@ -117,7 +117,7 @@ def _no_file(name: str, path: Path) -> str:
     if not path.parent.is_dir():
         return f"no file at {path}: there is no folder {path.parent} (it was given as {name!r})"
     known = [*_entries(path.parent), *_BUILT_IN]
-    return f"no file at {path} (it was given as {name!r}){suggest(path.name, known)}"
+    return f"no file at {path} (it was given as {name!r}){suggest_file(path.name, known)}"
 
 
 def _entries(folder: Path) -> list[str]:

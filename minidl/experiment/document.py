@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from minidl.errors import suggest
+from minidl.errors import suggest_file
 from minidl.experiment import scalars
 from minidl.experiment.marks import Document, Mark, Mistake, locator, refuse, report
 from minidl.experiment.merge import merge
@@ -129,7 +129,7 @@ def _near(path: Path) -> str:
         names = sorted(os.listdir(path.parent))
     except OSError:
         return ""
-    return suggest(path.name, [name for name in names if name != path.name])
+    return suggest_file(path.name, [name for name in names if name != path.name])
 
 
 def _decoded(content: bytes, source: str) -> str:
