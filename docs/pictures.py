@@ -201,7 +201,7 @@ def gates(browser: Browser, url: str) -> None:
 def settings(browser: Browser, url: str) -> None:
     """Runs side by side, by the settings in which they differ."""
     browser.open(f"{url}/#hparams")
-    for column in ("optimizer.lr.warmup_steps", "data.batch_size"):  # to have room for metrics
+    for column in ("optimizer.lr.warmup_steps", "optimizer.weight_decay"):  # to have room for metrics
         browser.click(text(column))
     browser.photograph("hparams", 460)
 
