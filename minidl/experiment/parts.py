@@ -17,7 +17,7 @@ from minidl.experiment.wiring import Plan, plan_layers, plan_node
 from minidl.layer import Layer
 from minidl.optim import Optimizer
 from minidl.validation import Finding, revive
-from minidl.validation.findings import is_misspelt, shown, unknown_name
+from minidl.validation.findings import is_misspelt, shown, suggest_key, unknown_name
 
 SECTIONS: dict[str, type[Declared]] = {
     "data": Data,
@@ -66,7 +66,7 @@ class Parts:
     def _check_names(self) -> None:
         unknown = [name for name in self.tree if name not in KNOWN]
         for name in unknown:
-            message = f"unknown section {name!r}{suggest(name, KNOWN)} (known: {', '.join(KNOWN)})"
+            message = f"unknown section {name!r}{suggest_key(name, KNOWN)} (known: {', '.join(KNOWN)})"
             self._mistakes.append(Finding((name,), message, unknown=True))
         for name in REQUIRED:
             absence = "empty" if name in self.tree else "missing"

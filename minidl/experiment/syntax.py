@@ -55,6 +55,8 @@ def _stray_colon(text: str, at: int, opening: int) -> tuple[int, str]:
 def _misplaced_line(text: str, at: int, opening: int) -> tuple[int, str]:
     """A line that does not go on from those above, unless the one above lacks its ':'."""
     start = _line_start(text, at)
+    if re.match(r"-[^-\s]", text[at:]):
+        return at, "a space belongs behind the '-' of a list"
     above = _content_above(text, start)
     if above is not None:
         line = text[above : _line_end(text, above)].rstrip()

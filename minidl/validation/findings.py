@@ -54,13 +54,23 @@ class Finding:
 def unknown_name(path: Path, known: Sequence[str]) -> Finding:
     """A name that nothing here goes by."""
     name = str(path[-1])
-    message = f"unknown name {name!r}{suggest(name, known)} (known: {', '.join(sorted(known))})"
+    message = f"unknown name {name!r}{suggest_key(name, known)} (known: {', '.join(sorted(known))})"
     return Finding(path, message, unknown=True)
+
+
+def suggest_key(name: str, known: Sequence[str]) -> str:
+    """As `suggest`; in YAML 'steps:100' is a name as a whole.
+
+    >>> suggest_key("steps:100", ["steps"])
+    "; did you mean 'steps: 100'?"
+    """
+    key, colon, value = name.partition(":")
+    return f"; did you mean {f'{key}: {value}'!r}?" if colon and key in known else suggest(name, known)
 
 
 def is_misspelt(missing: str, unknown: Sequence[str], known: Sequence[str]) -> bool:
     """Whether a name is missing only because it was misspelt, and so has its message already."""
-    return any(repr(missing) in suggest(name, known) for name in unknown)
+    return any(name.startswith(f"{missing}:") or repr(missing) in suggest(name, known) for name in unknown)
 
 
 def explain(
