@@ -118,7 +118,8 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path, first: int, second: int,
     assert "Traceback" not in ended.err
     folder = the_run(tmp_path)
     assert folder.checkpoints.newest()[0].name == "step-00000006.npz"
-    assert [json.loads(line)["step"] for line in (folder.path / "metrics.jsonl").read_text().splitlines()] == [3, 4, 6]
+    records = map(json.loads, (folder.path / "metrics.jsonl").read_text().splitlines())
+    assert [record["step"] for record in records] == [0, 3, 4, 6]
     assert run(tmp_path, "tiny.yaml", "--resume").code == 0
 
 

@@ -144,7 +144,7 @@ WRONG = [
         # no space
         ("every: {steps: 5}", "every: {¤steps:5}", "did you mean 'steps: 5'?"),
         ("{type: GRU, units: 3}", "{type: GRU, ¤units:3}", "did you mean 'units: 3'?"),
-        ("- type: Bidirectional", "¤-{type: LSTM, units: 3}\n    - type: Bidirectional", "a space belongs behind the '-'"),
+        ("- type: Add", "¤-{type: Last}\n    - type: Add", "a space belongs behind the '-'"),
         ("name: text", "¤name: [a]", "should be a text, got ['a']"),
         ("name: text", "¤name: 12", "should be a text, got 12"),
         ("seed: 1", "¤seed: one", "should be a whole number, got 'one'"),

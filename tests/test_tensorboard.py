@@ -24,7 +24,17 @@ from numpy.typing import NDArray
 
 from minidl import Input, Model
 from minidl.archive import read_archive, write_archive
-from minidl.callbacks import Baselines, Callback, Evaluate, Every, LayerMetrics, Sample, TensorBoard, TrainMetrics
+from minidl.callbacks import (
+    Baselines,
+    Callback,
+    Evaluate,
+    Every,
+    LayerMetrics,
+    RunLog,
+    Sample,
+    TensorBoard,
+    TrainMetrics,
+)
 from minidl.callbacks.tensorboard.boxes import boxes
 from minidl.callbacks.tensorboard.callback import wrapped
 from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
@@ -110,6 +120,18 @@ def test_curves_are_those_that_were_measured(tmp_path: Path, data: Dataset) -> N
         assert len(measured) >= 3
         np.testing.assert_allclose(curve(tmp_path / "run", tag), measured, rtol=1e-6)
     assert [step for step, _ in curve(tmp_path / "run", "test/loss")] == [12]
+
+
+def test_every_point_of_every_curve_is_in_the_record_of_the_run_and_the_other_way_round(
+    tmp_path: Path, data: Dataset
+) -> None:
+    trainer(tmp_path, data, RunLog(folder=tmp_path)).run()
+    records = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    kept = {(tag, record["step"]): value for record in records for tag, value in record.items() if "/" in tag}
+    events = read(tmp_path)
+    shown = {(tag, event.step): event.value for tag in events.Tags()["scalars"] for event in events.Scalars(tag)}
+    assert shown == pytest.approx(kept, rel=1e-6)
+    assert {step for _, step in kept} == {0, 2, 4, 6, 8, 10, 12}
 
 
 def test_baselines_are_flat_lines_from_the_first_step_to_the_last(tmp_path: Path, data: Dataset) -> None:

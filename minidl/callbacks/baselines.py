@@ -35,11 +35,11 @@ class Baselines(Callback):
         self._values: dict[str, float] | None = None
 
     def start(self, trainer: Trainer) -> None:
-        """Compute them."""
+        """Compute them, unless the run was begun before."""
         if self._values is None:
             self._values = {f"val_baseline/{name}": value for name, value in _measured(trainer.data).items()}
-        if trainer.progress.step == 0:
-            self.act(trainer)
+            if trainer.progress.step == 0:
+                self.act(trainer)
 
     def step(self, trainer: Trainer) -> None:
         """Go on with the lines as far as the curves of validation."""

@@ -86,6 +86,10 @@ class RunLog(Callback):
         self._metrics = AppendOnly(self.folder / "metrics.jsonl")
         self._samples = AppendOnly(self.folder / "samples.txt")
 
+    def start(self, trainer: Trainer) -> None:
+        """Write what is known before the first step."""
+        self.step(trainer)
+
     def step(self, trainer: Trainer) -> None:
         """Write what the callbacks before have found, if anything."""
         if trainer.record:

@@ -40,6 +40,7 @@ class ShowProgress(Callback):
     def start(self, trainer: Trainer) -> None:
         """Open the bar, and say what guessing achieves."""
         if self.as_json:
+            self._say_json(trainer)
             return
         if sys.stderr.isatty():
             self._open(trainer)
