@@ -366,7 +366,7 @@ def test_a_timed_run_counts_the_time_before_it_was_cut(tmp_path: Path) -> None:
     write_experiment(tmp_path, train={"minutes": 1 / 60, "checkpoint_every": {"steps": 1}})
     child = launch(tmp_path, lambda: minidl_run("tiny.yaml"))
     metrics = tmp_path / "runs" / "tiny" / "001" / "metrics.jsonl"
-    while not metrics.exists():
+    while not metrics.exists() or "train/loss" not in metrics.read_text():
         time.sleep(0.01)
     child.send(signal.SIGINT)
     assert child.wait().code == 130
