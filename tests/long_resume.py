@@ -70,9 +70,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cuts", type=int, default=100)
     parser.add_argument("--shipped", type=int, default=5, help="runs of each shipped experiment")
+    there = ["numpy", "numba"] if importlib.util.find_spec("numba") else ["numpy"]
+    parser.add_argument("--kernels", nargs="+", choices=there, default=there)
     given = parser.parse_args()
     failed = 0
-    for kernels in ("numpy", "numba") if importlib.util.find_spec("numba") else ("numpy",):
+    for kernels in given.kernels:
         os.environ["MINIDL_KERNELS"] = kernels
         importlib.import_module(kernels)  # which each of the forked runs would do otherwise
         for times, case in cases(given.cuts, given.shipped):
