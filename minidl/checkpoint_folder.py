@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from minidl.archive import Archive, read_archive, write_archive
 from minidl.errors import CheckpointError
-from minidl.storage import link_whole, refusing, sweep
+from minidl.storage import link_whole, make_folder, refusing, sweep
 
 logger = logging.getLogger("minidl")
 STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
@@ -30,7 +30,7 @@ class CheckpointFolder:
         """Write a file, then let the links point to it; StorageError where the disk refuses."""
         path = self._file(step)
         with refusing(path):
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
         write_archive(path, arrays, meta)
         self._link("last", path)
         if best:

@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import re
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 from minidl.checkpoint_folder import CheckpointFolder
 from minidl.errors import CheckpointError, StorageError, suggest
-from minidl.storage import refuse_special, refusing, sweep, write_whole
+from minidl.storage import make_folder, refuse_special, refusing, sweep, sync_folder, write_whole
 
 logger = logging.getLogger("minidl")
 NUMBER = re.compile(r"\d{3,}")
@@ -41,13 +40,14 @@ class RunFolder:
         """The next free number, locked; two processes that ask at once get two numbers."""
         home = runs / name
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            make_folder(home)
             number = max((run.number for run in list_runs(home)), default=0)
             while True:
                 number += 1
                 folder = cls(home / f"{number:03d}")
                 with contextlib.suppress(FileExistsError):
                     folder.path.mkdir()
+                    sync_folder(home)
                     return folder.lock()
         except OSError as error:
             reason = error.strerror or str(error)
@@ -106,8 +106,8 @@ class RunFolder:
     def copy(self, file: Path, subfolder: str) -> None:
         """A copy of a file, in a folder of the run."""
         with refusing(self.path / subfolder):
-            (self.path / subfolder).mkdir(exist_ok=True)
-            shutil.copy(file, self.path / subfolder)
+            make_folder(self.path / subfolder)
+            write_whole(self.path / subfolder / file.name, file.read_bytes())
 
     def describe(self, facts: Mapping[str, Any]) -> None:
         """Add facts to run.json."""

@@ -44,7 +44,7 @@ def write_whole(path: FilePath, data: bytes | memoryview) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
 
 def link_whole(path: FilePath, name: str) -> None:
@@ -62,7 +62,16 @@ def link_whole(path: FilePath, name: str) -> None:
                     raise
                 shutil.copyfile(target.with_name(name), temporary)
             os.replace(temporary, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it that are missing, to last through a power cut."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_folder(path.parent)
 
 
 def sweep(folder: Path) -> None:
@@ -101,8 +110,8 @@ def _temporary(target: Path) -> Iterator[Path]:
         raise
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut."""
+def sync_folder(folder: Path) -> None:
+    """Make what was named, renamed or made in a folder last through a power cut."""
     if not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -156,7 +156,9 @@ class Trial:
         self.said()
         with no_longer_than(PATIENCE):
             code = self._go(runs.name, fault := Faults(nth, number))
-        for problem in (*_wrong(code, self.said(), number), *_lost(runs, code, whole, self.said)):
+        text = self.said()
+        told = bool(code) or os.strerror(number) in text
+        for problem in (*_wrong(code, text, number), *_lost(runs, code, whole, self.said, told)):
             yield f"call {nth}, {fault.failed}, {errno.errorcode[number]}: {problem}"
         shutil.rmtree(runs, ignore_errors=True)
 
@@ -176,8 +178,11 @@ def _wrong(code: int, said: str, number: int) -> Iterator[str]:
         yield f"exit code {code} without a reason: {said}"
 
 
-def _lost(runs: Path, code: int, whole: Left, said: Callable[[], str]) -> Iterator[str]:
-    """The last good checkpoint loads, and the run that goes on from it ends as if nothing had been."""
+def _lost(runs: Path, code: int, whole: Left, said: Callable[[], str], told: bool) -> Iterator[str]:
+    """The last good checkpoint loads, and the run that goes on from it ends as if nothing had been.
+
+    told: whether the error was spoken of.
+    """
     found = list_runs(runs / "tiny")
     if not found or not found[-1].checkpoints.files():
         if code == 0:
@@ -190,8 +195,8 @@ def _lost(runs: Path, code: int, whole: Left, said: Callable[[], str]) -> Iterat
     now = left(found[-1])
     if now.arrays != whole.arrays or now.state != "done":
         yield f"state {now.state}, other weights"
-    # Where training went on, entries that the disk refused are missing.
-    if code and (now.metrics, now.samples, now.links) != (whole.metrics, whole.samples, whole.links):
+    # Where training went on and said so, entries that the disk refused are missing.
+    if (code or not told) and (now.metrics, now.samples, now.links) != (whole.metrics, whole.samples, whole.links):
         yield f"{now.differences(whole)}"[:300]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from minidl.callbacks.base import Callback
 from minidl.callbacks.entry import entry
-from minidl.storage import refusing
+from minidl.storage import refusing, sync_folder
 
 if TYPE_CHECKING:
     from minidl.trainer import Trainer
@@ -46,9 +46,10 @@ class AppendOnly:
             self.size = before + len(data)
 
     def sync(self) -> None:
-        """Let what was written survive a power cut, if the disk can do that."""
+        """Let what was written, and the file itself, survive a power cut, if the disk can do that."""
         with contextlib.suppress(OSError), self._opened(os.O_RDONLY) as descriptor:
             os.fsync(descriptor)
+            sync_folder(self.path.parent)
 
     def cut(self, size: int) -> None:
         """Forget what was written after the file had this size; and half an entry, where the file is shorter."""
