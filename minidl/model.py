@@ -15,7 +15,7 @@ from minidl.executor import Executor
 from minidl.graph import Graph
 from minidl.layer import Layer
 from minidl.node import Input, Node, Symbol, show
-from minidl.parameters import NamedArrays, Parameters
+from minidl.parameters import NamedArrays, Parameters, fitting_weights
 from minidl.table import model_table
 
 if TYPE_CHECKING:
@@ -152,18 +152,19 @@ class Model:
         from minidl.archive import read_archive
 
         archive = read_archive(path)
-        model = cls.from_config(archive.meta.get("model"), str(path))
-        model.set_parameters(archive.arrays, str(path))
-        return model
+        return cls.from_config(archive.meta.get("model"), archive.arrays, str(path))
 
     @classmethod
-    def from_config(cls, config: Any, source: str) -> Model:
-        """A model with the wiring that `config()` described; its weights are zero."""
+    def from_config(cls, config: Any, arrays: Mapping[str, Array], source: str) -> Model:
+        """A model with the wiring that `config()` described; no memory is taken for weights that do not fit it."""
         from minidl.data.vocabulary import Vocabulary
 
         try:
             graph = Graph.from_config(config["graph"])
-            weights = Parameters(graph.parameters(), config["dtype"])
+            declared = graph.parameters()
+            given = fitting_weights(arrays, declared, source)
+            weights = Parameters(declared, config["dtype"])
+            weights.take_over(given)
             model = cls.__new__(cls)
             model._assemble(graph, weights, seed=config["seed"], training=True)
             if config["vocabulary"] is not None:
@@ -174,21 +175,7 @@ class Model:
 
     def set_parameters(self, arrays: Mapping[str, Array], source: str) -> None:
         """Take over weights named "parameters/node/array"; all of them are checked before any is changed."""
-        prefix = "parameters/"
-        given = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-        own = self.weights.arrays
-        problems = [f"missing {name} {own[name].shape}" for name in own if name not in given]
-        problems += [f"unexpected {name} {given[name].shape}" for name in given if name not in own]
-        for name in own:
-            if name in given and own[name].shape != given[name].shape:
-                problems.append(f"{name}: shape {given[name].shape}, the model has {own[name].shape}")
-            elif name in given and not np.isfinite(given[name]).all():
-                problems.append(f"{name}: holds NaN or infinity")
-        if problems:
-            raise CheckpointError(f"{source} does not fit this model: {'; '.join(problems)}")
-        for name, array in own.items():
-            array[...] = given[name]
-        self.weights.version += 1
+        self.weights.take_over(fitting_weights(arrays, self.weights.declared, source))
 
     def __str__(self) -> str:
         return model_table(self.graph)

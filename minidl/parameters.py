@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from minidl.capacity import fitting
-from minidl.errors import UnknownName, suggest
+from minidl.errors import CheckpointError, UnknownName, suggest
 from minidl.initializers import initialize
 from minidl.layer import Param
 from minidl.memory import zeros
@@ -80,8 +80,30 @@ class Parameters:
             start = stop
         return views
 
+    def take_over(self, given: Mapping[str, Array]) -> None:
+        """Copy weights that `fitting_weights` has found to fit."""
+        for name, array in self.arrays.items():
+            array[...] = given[name]
+        self.version += 1
+
     def astype(self, dtype: DTypeLike) -> Parameters:
         """A copy in another precision."""
         other = Parameters(self.declared, dtype)
         other.flat[...] = self.flat
         return other
+
+
+def fitting_weights(arrays: Mapping[str, Array], declared: Mapping[str, Param], source: str) -> dict[str, Array]:
+    """Of the arrays of a file those named "parameters/node/array"; CheckpointError where others are declared."""
+    prefix = "parameters/"
+    given = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    problems = [f"missing {name} {declared[name].shape}" for name in declared if name not in given]
+    problems += [f"unexpected {name} {given[name].shape}" for name in given if name not in declared]
+    for name in [name for name in declared if name in given]:
+        if declared[name].shape != given[name].shape:
+            problems.append(f"{name}: shape {given[name].shape}, the model has {declared[name].shape}")
+        elif not np.isfinite(given[name]).all():
+            problems.append(f"{name}: holds NaN or infinity")
+    if problems:
+        raise CheckpointError(f"{source} does not fit this model: {'; '.join(problems)}")
+    return given

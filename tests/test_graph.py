@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from minidl import Input, Layer, Model
+from minidl.archive import read_archive, write_archive
 from minidl.errors import CheckpointError, DataError, GraphError, UsageError
 from minidl.gradcheck import gradcheck
 from minidl.graph import Graph
@@ -827,7 +829,22 @@ class TestSaving:
     @pytest.mark.parametrize("config", [None, [], {}, {"graph": {}}, {"graph": {"inputs": [], "nodes": 3}}])
     def test_what_describes_no_model(self, config: Any) -> None:
         with pytest.raises(CheckpointError, match=r"some\.npz: describes no model"):
-            Model.from_config(config, "some.npz")
+            Model.from_config(config, {}, "some.npz")
+
+    def test_a_small_file_that_describes_a_large_model_takes_no_memory(self, char_model: Model, tmp_path: Path) -> None:
+        """Fault 8: what a file says of its model is compared with the arrays that it holds before any is made."""
+        char_model.save(tmp_path / "model.npz")
+        archive = read_archive(tmp_path / "model.npz")
+        (lstm,) = (node for node in archive.meta["model"]["graph"]["nodes"] if node["type"] == "LSTM")
+        lstm["units"] = 3000
+        write_archive(tmp_path / "model.npz", archive.arrays, archive.meta)
+        tracemalloc.start()
+        try:
+            with pytest.raises(CheckpointError, match=r"lstm/Wh: shape \(4, 16\), the model has \(3000, 12000\)"):
+                Model.load(tmp_path / "model.npz")
+            assert tracemalloc.get_traced_memory()[1] < 4 << 20
+        finally:
+            tracemalloc.stop()
 
     def test_loading_makes_an_earlier_forward_pass_stale(self, char_model: Model, batch: Feeds) -> None:
         char_model.forward(**batch)

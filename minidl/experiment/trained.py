@@ -37,8 +37,7 @@ def load_trained(path: Path) -> Trained:
     if not all(name in known and known[name].__module__.startswith("minidl.") for name in _types(archive.meta)):
         for file in sorted((path.parent.parent / "models").glob("*.py")):
             load_builder(file)
-    model = Model.from_config(archive.meta.get("model"), str(path))
-    model.set_parameters(archive.arrays, str(path))
+    model = Model.from_config(archive.meta.get("model"), archive.arrays, str(path))
     return Trained(path, archive, model)
 
 
