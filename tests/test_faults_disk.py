@@ -70,14 +70,14 @@ def test_a_full_disk_stops_a_run_before_it_trains(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_fills_up_costs_the_last_checkpoint_and_no_older_one(tmp_path: Path) -> None:
-    write_experiment(tmp_path)
+    write_experiment(tmp_path, log={"every": {"steps": 3}, "tensorboard": True, "histograms_every": None})
     assert run(tmp_path, "tiny.yaml").code == 0
     expected = left(the_run(tmp_path))
     with disk(tmp_path / "disk"):
         ended = _filling(tmp_path, at=20)
         assert ended.code == 74
         assert ended.err.count("training goes on, the checkpoints before are intact") >= 3
-        assert ended.err.count("RunLog: ") == 1
+        assert ended.err.count("RunLog: ") == ended.err.count("TensorBoard: ") == 1
         assert "No space left on device" in ended.err
         (folder,) = [RunFolder(path) for path in (tmp_path / "disk" / "runs" / "tiny").iterdir()]
         assert folder.checkpoints.newest()[1].meta["progress"]["step"] == 18
@@ -161,8 +161,8 @@ def test_a_run_whose_disk_turns_read_only_can_be_resumed_elsewhere(tmp_path: Pat
 
 
 def test_a_run_folder_that_is_deleted_while_it_trains(tmp_path: Path) -> None:
-    """What is trained afterwards is saved in a folder of the same name."""
-    write_experiment(tmp_path)
+    """What is trained afterwards is saved in a folder of the same name; of what is lost each log warns once."""
+    write_experiment(tmp_path, log={"every": {"steps": 3}, "tensorboard": True})
     assert run(tmp_path, "tiny.yaml").code == 0
     expected = left(the_run(tmp_path))
     os.rename(tmp_path / "runs", tmp_path / "whole")
@@ -180,10 +180,13 @@ def test_a_run_folder_that_is_deleted_while_it_trains(tmp_path: Path) -> None:
 
     ended = launch(tmp_path, work).wait()
     assert ended.code == 0, ended.err
-    assert ended.err.count("RunLog: ") == 1
+    assert ended.err.count("RunLog: ") == ended.err.count("TensorBoard: ") == 1
+    assert "events cannot be written (it was deleted while it was written)" in ended.err
+    assert ended.err.count("training goes on without it") == 2
     assert "Traceback" not in ended.err
     now = left(the_run(tmp_path))
     assert (now.arrays, now.state) == (expected.arrays, "done")
+    assert [record["step"] for record in losses(the_run(tmp_path))][-1] == 40
 
 
 def test_sixty_four_file_handles_are_enough(tmp_path: Path) -> None:
@@ -199,33 +202,43 @@ def test_sixty_four_file_handles_are_enough(tmp_path: Path) -> None:
 
 
 def test_a_run_keeps_at_most_three_files_open(tmp_path: Path) -> None:
-    write_experiment(tmp_path, log={"every": {"steps": 1}, "tensorboard": True})
+    """At each moment: looked at whenever one more is opened, a name is changed, or a file is synced."""
+    write_experiment(tmp_path, train__steps=12, log={"every": {"steps": 1}, "tensorboard": True})
 
     def work() -> int:
-        before, most = _open_files(), list[str]()
-        step = RunLog.step
+        most, looking, sync = list[str](), [False], os.fsync
 
-        def step_and_look(self: RunLog, trainer: Trainer) -> None:
-            step(self, trainer)
-            most[:] = max(most, sorted(_open_files() - before), key=len)
+        def look(event: str, _arguments: object = ()) -> None:
+            if not looking[0] and event in ("open", "os.rename", "os.fsync"):
+                looking[0] = True  # what it opens itself does not count
+                most[:] = max(most, sorted(_open_files()), key=len)
+                looking[0] = False
 
-        RunLog.step = step_and_look  # type: ignore[method-assign]  # in the child only
+        def look_and_sync(descriptor: int) -> None:
+            look("os.fsync")
+            sync(descriptor)
+
+        os.fsync = look_and_sync
+        sys.addaudithook(look)
         code = minidl_run("tiny.yaml")
         Path("opened").write_text("\n".join(most))
         return code
 
-    assert launch(tmp_path, work).wait().code == 0
+    ended = launch(tmp_path, work).wait()
+    assert ended.code == 0, ended.err
     opened = [Path(line).name for line in (tmp_path / "opened").read_text().splitlines()]
-    assert len(opened) <= 3
+    assert len(opened) == 3
     assert ".lock" in opened
+    assert any("tfevents" in name for name in opened)
 
 
-def _open_files() -> set[str]:
-    found = set()
+def _open_files() -> list[str]:
+    """Those of runs, one that is open twice counted twice."""
+    found = []
     for number in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):
-            found.add(os.readlink(f"/proc/self/fd/{number}"))
-    return {path for path in found if "/runs/" in path}
+            found.append(os.readlink(f"/proc/self/fd/{number}"))
+    return [path for path in found if "/runs" in path]
 
 
 def test_what_was_written_before_a_kill_is_there(tmp_path: Path) -> None:

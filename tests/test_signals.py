@@ -18,6 +18,7 @@ import pytest
 from runs import Child, Cut, interrupted_at, launch, left, minidl_run, run, the_run, write_experiment
 
 from minidl.callbacks import Baselines
+from minidl.cli.main import main
 from minidl.data import Dataset, Text
 from minidl.data.batches import Batch
 from minidl.trainer import Trainer
@@ -51,6 +52,21 @@ def test_the_command_that_is_told_goes_on_with_the_run(tmp_path: Path) -> None:
     assert resumed.code == 0, resumed.err
     assert "done: the run lies in my runs/other/001" in resumed.out
     assert "tensorboard --logdir 'my runs'" in resumed.out
+
+
+def test_the_list_of_runs_shows_the_state_of_each(tmp_path: Path) -> None:
+    write_experiment(tmp_path, **QUICK)
+    assert run(tmp_path, "tiny.yaml").code == 0
+    assert interrupted_at(tmp_path, 3, signal.SIGTERM, "tiny.yaml").code == 143
+    assert interrupted_at(tmp_path, 3, signal.SIGKILL, "tiny.yaml").code == -signal.SIGKILL
+    assert run(tmp_path, "tiny.yaml", "optimizer={type: SGD, lr: 3e38}").code == 5
+    child = launch_stuck(tmp_path, at=3)
+    listed = launch(tmp_path, lambda: main(["runs"])).wait()
+    child.send(signal.SIGKILL)
+    child.wait()
+    rows = [line.split()[:2] for line in listed.out.splitlines()[1:]]
+    states = ["done", "interrupted", "interrupted", "failed", "running"]
+    assert rows == [[f"tiny/00{number}", state] for number, state in enumerate(states, 1)]
 
 
 def test_a_termination_finishes_the_step_and_saves(tmp_path: Path) -> None:

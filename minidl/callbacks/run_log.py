@@ -47,8 +47,9 @@ class AppendOnly:
 
     def sync(self) -> None:
         """Let what was written, and the file itself, survive a power cut, if the disk can do that."""
-        with contextlib.suppress(OSError), self._opened(os.O_RDONLY) as descriptor:
-            os.fsync(descriptor)
+        with contextlib.suppress(OSError):
+            with self._opened(os.O_RDONLY) as descriptor:
+                os.fsync(descriptor)
             sync_folder(self.path.parent)
 
     def cut(self, size: int) -> None:

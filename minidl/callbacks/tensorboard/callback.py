@@ -103,6 +103,8 @@ class TensorBoard(Callback):
             self._writer.scalars(trainer.record, trainer.progress.step)
         for tag, text in trainer.texts.items():
             self._writer.text(tag, wrapped(text), trainer.progress.step)
+        if trainer.record or trainer.texts:
+            self._writer.flush()  # into a file that was deleted one can write without an error
 
     def _write_failure(self) -> None:
         """A file of its own, so that it can be taken away when the run goes on."""
