@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import math
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any, BinaryIO, TypeAlias
@@ -24,16 +23,15 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from minidl.archive_meta import FOREIGN, META, OLDER, format_meta, parse_meta
 from minidl.capacity import fitting
-from minidl.errors import CheckpointError, UsageError
+from minidl.errors import CheckpointError, MinidlError, UsageError
 from minidl.storage import FilePath, reason_of, refuse_special, write_whole
 
-FORMAT_VERSION = 1
-
 Array: TypeAlias = NDArray[Any]
+# May refuse plain data and the shapes of arrays before these are read.
+Check: TypeAlias = Callable[[dict[str, Any], dict[str, tuple[int, ...]]], None]
 
-_META = "meta.json"
-_MAX_DEPTH = 100
 _DTYPE = r"\|b1|\|[iu]1|<[iu][248]|<f[248]|<c8|<c16"
 # numpy's reader evaluates this header as a Python literal, which hostile text can make fail in
 # a dozen ways; this is how it writes the header of an array that we accept.
@@ -42,11 +40,10 @@ _NPY_HEADER = re.compile(
     r"'fortran_order': False, 'shape': \((?P<shape>[\d, ]{0,2000})\), } *\n".encode(),
     re.DOTALL,
 )
+_HEAD_SIZE = 4096  # bytes, more than such a header has
 _SEAL_SIZE, _END_RECORD_SIZE = 64, 22
 _ROOM = 512  # bytes that a member takes beside its data, roughly
 _ZIP_FAULTS = (zipfile.BadZipFile, RuntimeError, EOFError, ValueError)
-_OLDER = "take an older checkpoint"
-_FOREIGN = "name a file that minidl wrote"
 _NAME = "check the name and its permissions"
 
 
@@ -77,8 +74,10 @@ def write_archive(path: FilePath, arrays: Mapping[str, Array], meta: Mapping[str
     write_whole(path, _pack(arrays, meta))
 
 
-def read_archive(path: FilePath) -> Archive:
+def read_archive(path: FilePath, check: Check | None = None) -> Archive:
     """Read a file that `write_archive` wrote; CheckpointError, and no memory taken, for any other.
+
+    check: raises CheckpointError, before an array is read, for what its caller has no use for.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -91,22 +90,24 @@ def read_archive(path: FilePath) -> Archive:
         path = path.absolute()
         refuse_special(path)
         with open(path, "rb") as file:
-            return _unpack(file)
+            return _unpack(file, check)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
+    except MinidlError:
+        raise
     except (OSError, ValueError) as error:
         reason = reason_of(path, error)
         raise CheckpointError(f"{path}: cannot be read ({reason}); {_NAME}") from error
 
 
 def _pack(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> memoryview:
-    document = _format_meta(meta)
+    document = format_meta(meta)
     sizes = [(name, array.shape, array.nbytes) for name, array in arrays.items()]
     room = sum(size + _ROOM for _, _, size in sizes) + len(document) + _ROOM
     with fitting(room, sizes):  # all at once: a buffer that cannot grow is lost, and zipfile with it
         buffer = io.BytesIO(bytes(room))
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as members:
-        members.writestr(_member(_META), document)
+        members.writestr(_member(META), document)
         for name, array in arrays.items():
             plain = _plain(name, array)
             with members.open(_member(f"{name}.npy", plain.nbytes), "w") as member:
@@ -150,43 +151,27 @@ def _plain(name: str, array: Array) -> Array:
     return np.asarray(array, dtype=np.dtype(descr), order="C")
 
 
-def _format_meta(meta: Mapping[str, Any]) -> bytes:
-    document = {"format": "minidl", "version": FORMAT_VERSION, "meta": dict(meta)}
-    try:
-        text = json.dumps(document, sort_keys=True, allow_nan=False)
-        _check_depth(document)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise UsageError(f"meta cannot be saved: {error}; use what JSON can hold") from error
-    return text.encode()
-
-
-def _check_depth(document: Any) -> None:
-    """Refuse data so deep that walking through it could exhaust the stack."""
-    level = [document]
-    for _ in range(_MAX_DEPTH):
-        nested = (value for value in level if isinstance(value, (dict, list, tuple)))
-        lists = (value.values() if isinstance(value, dict) else value for value in nested)
-        level = [child for children in lists for child in children]
-    if level:
-        raise ValueError(f"nested more than {_MAX_DEPTH} deep")
-
-
-def _unpack(file: BinaryIO) -> Archive:
+def _unpack(file: BinaryIO, check: Check | None) -> Archive:
     size = os.fstat(file.fileno()).st_size
     _check_seal(file, size)
     try:
         with zipfile.ZipFile(file) as members:
             infos = {info.orig_filename: info for info in members.infolist()}
             if len(infos) != len(members.infolist()):
-                raise CheckpointError(f"holds two members of one name; {_OLDER}")
+                raise CheckpointError(f"holds two members of one name; {OLDER}")
             if sum(info.file_size for info in infos.values()) > size:
-                raise CheckpointError(f"its members claim more bytes than the file has; {_OLDER}")
-            if _META not in infos:
-                raise CheckpointError(f"has no {_META}; {_FOREIGN}")
-            version, meta = _parse_meta(_content(members, infos.pop(_META)))
-            arrays = {_name(key): _array(key, _content(members, infos[key])) for key in infos}
+                raise CheckpointError(f"its members claim more bytes than the file has; {OLDER}")
+            if META not in infos:
+                raise CheckpointError(f"has no {META}; {FOREIGN}")
+            version, meta = parse_meta(_content(members, infos.pop(META)))
+            heads = {_name(key): _head(members, info) for key, info in infos.items()}
+            if check is not None:
+                check(meta, {name: head.shape for name, head in heads.items()})
+            arrays = {name: head.read(members) for name, head in heads.items()}
+    except MinidlError:
+        raise
     except _ZIP_FAULTS as error:
-        raise CheckpointError(f"is no sound archive ({error}); {_OLDER}") from error
+        raise CheckpointError(f"is no sound archive ({error}); {OLDER}") from error
     return Archive(arrays, meta, version)
 
 
@@ -194,53 +179,56 @@ def _check_seal(file: BinaryIO, size: int) -> None:
     """Refuse a file that is not, byte for byte, what minidl wrote."""
     end = size - _SEAL_SIZE
     if end < _END_RECORD_SIZE or file.read(2) != b"PK":
-        raise CheckpointError(f"is no minidl file, or lost its start; {_FOREIGN}")
+        raise CheckpointError(f"is no minidl file, or lost its start; {FOREIGN}")
     file.seek(end - _END_RECORD_SIZE)
     record, seal = file.read(_END_RECORD_SIZE), file.read()
     if not record.startswith(b"PK\5\6"):
-        raise CheckpointError(f"has no checksum at its end: cut off, or not by minidl; {_OLDER}")
+        raise CheckpointError(f"has no checksum at its end: cut off, or not by minidl; {OLDER}")
     file.seek(0)
     chunk = 1 << 20
     if seal != _digest(file.read(min(chunk, end - start)) for start in range(0, end, chunk)):
-        raise CheckpointError(f"has a wrong checksum: its bytes changed on the way; {_OLDER}")
+        raise CheckpointError(f"has a wrong checksum: its bytes changed on the way; {OLDER}")
 
 
 def _content(members: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-        raise CheckpointError(f"{info.orig_filename!r} is compressed; {_OLDER}")
+    _check_stored(info)
     return members.read(info)
+
+
+def _check_stored(info: zipfile.ZipInfo) -> None:
+    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+        raise CheckpointError(f"{info.orig_filename!r} is compressed; {OLDER}")
 
 
 def _name(member: str) -> str:
     if not member.endswith(".npy") or not _is_sound(member):
-        raise CheckpointError(f"{member!r} is a name that minidl never gives; {_OLDER}")
+        raise CheckpointError(f"{member!r} is a name that minidl never gives; {OLDER}")
     return member.removesuffix(".npy")
 
 
-def _array(member: str, data: bytes) -> Array:
-    header = _NPY_HEADER.match(data)
+@dataclass(frozen=True)
+class _Head:
+    """What a member says of its array, in its first bytes."""
+
+    info: zipfile.ZipInfo
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    start: int  # of the numbers
+
+    def read(self, members: zipfile.ZipFile) -> Array:
+        return np.ndarray(self.shape, self.dtype, members.read(self.info), self.start).copy()
+
+
+def _head(members: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Head:
+    _check_stored(info)
+    with members.open(info) as file:
+        data = file.read(_HEAD_SIZE)
+    header, member = _NPY_HEADER.match(data), info.orig_filename
     if header is None or int.from_bytes(header["size"], "little") + 10 != header.end():
         found = f"its header begins with {data[10:70]!r}"
-        raise CheckpointError(f"{member!r} is no array of numbers in C order, {found}; {_OLDER}")
+        raise CheckpointError(f"{member!r} is no array of numbers in C order, {found}; {OLDER}")
     shape = tuple(int(size) for size in header["shape"].split(b",") if size.strip())
     dtype = np.dtype(header["dtype"].decode())
-    if math.prod(shape) * dtype.itemsize != len(data) - header.end():
-        raise CheckpointError(f"{member!r} has more or fewer bytes than {shape} needs; {_OLDER}")
-    return np.ndarray(shape, dtype, data, header.end()).copy()
-
-
-def _parse_meta(data: bytes) -> tuple[int, dict[str, Any]]:
-    try:
-        document = json.loads(data.decode())
-        _check_depth(document)
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"its {_META} cannot be read ({error}); {_OLDER}") from None
-    if not isinstance(document, dict) or document.get("format") != "minidl":
-        raise CheckpointError(f'its {_META} does not say "format": "minidl"; {_FOREIGN}')
-    version, meta = document.get("version"), document.get("meta")
-    if type(version) is int and version > FORMAT_VERSION:
-        own = f"this minidl reads up to version {FORMAT_VERSION}"
-        raise CheckpointError(f"is of format version {version}, {own}; upgrade minidl")
-    if type(version) is not int or version < 1 or not isinstance(meta, dict):
-        raise CheckpointError(f"its {_META} lacks a version or an object 'meta'; {_OLDER}")
-    return version, meta
+    if math.prod(shape) * dtype.itemsize != info.file_size - header.end():
+        raise CheckpointError(f"{member!r} has more or fewer bytes than {shape} needs; {OLDER}")
+    return _Head(info, shape, dtype, header.end())

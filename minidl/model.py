@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from numbers import Integral
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from minidl.executor import Executor
 from minidl.graph import Graph
 from minidl.layer import Layer
 from minidl.node import Input, Node, Symbol, show
-from minidl.parameters import NamedArrays, Parameters, fitting_weights
+from minidl.parameters import NamedArrays, Parameters, fitting_weights, misfits
 from minidl.table import model_table
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class Model:
         """The model in a file that `save` wrote, or in a checkpoint; its `replica()` predicts without dropout."""
         from minidl.archive import read_archive
 
-        archive = read_archive(path)
+        archive = read_archive(path, check_described)
         return cls.from_config(archive.meta.get("model"), archive.arrays, str(path))
 
     @classmethod
@@ -159,7 +160,7 @@ class Model:
         """A model with the wiring that `config()` described; no memory is taken for weights that do not fit it."""
         from minidl.data.vocabulary import Vocabulary
 
-        try:
+        with _describing(f"{source}: "):
             graph = Graph.from_config(config["graph"])
             declared = graph.parameters()
             given = fitting_weights(arrays, declared, source)
@@ -169,8 +170,6 @@ class Model:
             model._assemble(graph, weights, seed=config["seed"], training=True)
             if config["vocabulary"] is not None:
                 model.vocabulary = Vocabulary.from_json(config["vocabulary"])
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise CheckpointError(f"{source}: describes no model ({error}); is it a minidl checkpoint?") from None
         return model
 
     def set_parameters(self, arrays: Mapping[str, Array], source: str) -> None:
@@ -179,6 +178,23 @@ class Model:
 
     def __str__(self) -> str:
         return model_table(self.graph)
+
+
+def check_described(meta: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse a file whose weights are not those of the model that it describes, before they are read."""
+    with _describing():
+        problems = misfits(shapes, Graph.from_config(meta["model"]["graph"]).parameters())
+    if problems:
+        raise CheckpointError(f"does not fit the model that it describes: {'; '.join(problems)}")
+
+
+@contextlib.contextmanager
+def _describing(where: str = "") -> Iterator[None]:
+    """Whatever a file says of its model that `config` never wrote is a CheckpointError."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise CheckpointError(f"{where}describes no model ({error}); is it a minidl checkpoint?") from None
 
 
 def _check_settings(seed: Any, dtype: DTypeLike) -> None:

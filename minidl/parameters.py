@@ -94,16 +94,27 @@ class Parameters:
 
 
 def fitting_weights(arrays: Mapping[str, Array], declared: Mapping[str, Param], source: str) -> dict[str, Array]:
-    """Of the arrays of a file those named "parameters/node/array"; CheckpointError where others are declared."""
-    prefix = "parameters/"
-    given = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-    problems = [f"missing {name} {declared[name].shape}" for name in declared if name not in given]
-    problems += [f"unexpected {name} {given[name].shape}" for name in given if name not in declared]
-    for name in [name for name in declared if name in given]:
-        if declared[name].shape != given[name].shape:
-            problems.append(f"{name}: shape {given[name].shape}, the model has {declared[name].shape}")
-        elif not np.isfinite(given[name]).all():
-            problems.append(f"{name}: holds NaN or infinity")
+    """Of the arrays of a file those named "parameters/node/array"; CheckpointError where they do not fit."""
+    given = _weights_of(arrays)
+    problems = misfits({name: array.shape for name, array in arrays.items()}, declared)
+    problems += [f"{name}: holds NaN or infinity" for name, array in given.items() if not np.isfinite(array).all()]
     if problems:
         raise CheckpointError(f"{source} does not fit this model: {'; '.join(problems)}")
     return given
+
+
+def misfits(shapes: Mapping[str, tuple[int, ...]], declared: Mapping[str, Param]) -> list[str]:
+    """Which weights of a file are missing, unexpected, or of another shape."""
+    given = _weights_of(shapes)
+    problems = [f"missing {name} {declared[name].shape}" for name in declared if name not in given]
+    problems += [f"unexpected {name} {shape}" for name, shape in given.items() if name not in declared]
+    return problems + [
+        f"{name}: shape {given[name]}, the model has {param.shape}"
+        for name, param in declared.items()
+        if given.get(name, param.shape) != param.shape
+    ]
+
+
+def _weights_of(named: Mapping[str, Any]) -> dict[str, Any]:
+    prefix = "parameters/"
+    return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}

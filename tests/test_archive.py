@@ -34,7 +34,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from minidl.archive import FORMAT_VERSION, Archive, read_archive, write_archive, write_whole
+from minidl.archive import Archive, read_archive, write_archive, write_whole
+from minidl.archive_meta import FORMAT_VERSION
 from minidl.errors import CheckpointError, StorageError, UsageError
 
 Patch = pytest.MonkeyPatch

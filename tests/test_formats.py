@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from minidl import Input, Model
-from minidl.archive import FORMAT_VERSION, read_archive, write_archive
+from minidl.archive import read_archive, write_archive
+from minidl.archive_meta import FORMAT_VERSION
 from minidl.callbacks import Callback, Evaluate, Every, TrainMetrics
 from minidl.checkpoint import capture, restore
 from minidl.data import Data

@@ -24,6 +24,7 @@ LEVELS = {
     "initializers": 0,
     "events": 0,
     "archive": 0,
+    "archive_meta": 0,
     "storage": 0,
     "capacity": 0,
     "declared": 0,

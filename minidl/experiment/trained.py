@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from minidl.archive import Archive, read_archive
 from minidl.data import Vocabulary, split_words
 from minidl.experiment.builders import load_builder
 from minidl.layer import Layer
-from minidl.model import Model
+from minidl.model import Model, check_described
 
 NAMED = 8  # symbols that a warning names
 
@@ -32,13 +32,24 @@ def load_trained(path: Path) -> Trained:
     Where the model has layers that are not minidl's own, the model file that the run keeps beside its checkpoints is
     loaded first: it is the user's code, and defines them.
     """
-    archive = read_archive(path)
-    known = Layer.types()
-    if not all(name in known and known[name].__module__.startswith("minidl.") for name in _types(archive.meta)):
+    archive = read_archive(path, _check_own)
+    if not _is_own(archive.meta):
         for file in sorted((path.parent.parent / "models").glob("*.py")):
             load_builder(file)
     model = Model.from_config(archive.meta.get("model"), archive.arrays, str(path))
     return Trained(path, archive, model)
+
+
+def _is_own(meta: Mapping[str, Any]) -> bool:
+    """Whether all layers are minidl's."""
+    known = Layer.types()
+    return all(name in known and known[name].__module__.startswith("minidl.") for name in _types(meta))
+
+
+def _check_own(meta: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+    """Layers of the user's are not known before the rest of the file is."""
+    if _is_own(meta):
+        check_described(meta, shapes)
 
 
 def _types(meta: Any) -> Iterator[str]:
