@@ -7,14 +7,13 @@ import io
 import json
 import random
 import resource
-import signal
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from runs import TINY
+from runs import TINY, no_longer_than
 
 from minidl import Input, Model
 from minidl.archive import _SEAL_SIZE, _digest, read_archive, write_archive
@@ -170,29 +169,13 @@ def mutated(sound: bytes, others: list[bytes], rng: random.Random) -> bytes:
 def trouble(read: Callable[[bytes], None], data: bytes) -> str:
     """A traceback of what came out and is no error of minidl's; nothing where all is well."""
     try:
-        with _no_longer_than(SECONDS):
+        with no_longer_than(SECONDS):
             read(data)
     except MinidlError:
         return ""
     except Exception:
         return traceback.format_exc()
     return ""
-
-
-@contextlib.contextmanager
-def _no_longer_than(seconds: float) -> Iterator[None]:
-    halves = iter(range(1, 9))
-
-    def on_alarm(_number: int, _frame: Any) -> None:
-        if next(halves) > 1:  # the first half may have passed while the process was paused
-            raise TimeoutError(f"more than {seconds} s")
-
-    signal.signal(signal.SIGALRM, on_alarm)
-    signal.setitimer(signal.ITIMER_REAL, seconds / 2, seconds / 2)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def limit_memory() -> None:

@@ -136,6 +136,24 @@ def launch(folder: Path, work: Callable[[], int], redirect: Callable[[], None] =
     return Child(pid, folder)
 
 
+@contextlib.contextmanager
+def no_longer_than(seconds: float) -> Iterator[None]:
+    """AssertionError, which nobody takes for an error of the disk, where something takes longer."""
+    halves = iter(range(1, 9))
+
+    def on_alarm(_number: int, _frame: Any) -> None:
+        if next(halves) > 1:  # the first half may have passed while the process was paused
+            raise AssertionError(f"more than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, seconds / 2, seconds / 2)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def minidl_run(*arguments: str) -> int:
     """`python -m minidl.run ...` in this process."""
     return carry_out("run", list(arguments), "minidl.run")

@@ -12,7 +12,6 @@ import fcntl
 import io
 import os
 import shutil
-import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import Left, left, minidl_run, write_experiment
+from runs import Left, left, minidl_run, no_longer_than, write_experiment
 
 from minidl.run_folder import list_runs
 
@@ -98,20 +97,6 @@ class File:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._file)
-
-
-@contextlib.contextmanager
-def no_longer_than(seconds: float) -> Iterator[None]:
-    def on_alarm(_number: int, _frame: Any) -> None:
-        raise AssertionError("it hangs")
-
-    before = signal.signal(signal.SIGALRM, on_alarm)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def write_short(folder: Path) -> None:
