@@ -138,15 +138,18 @@ def launch(folder: Path, work: Callable[[], int], redirect: Callable[[], None] =
 
 @contextlib.contextmanager
 def no_longer_than(seconds: float) -> Iterator[None]:
-    """AssertionError, which nobody takes for an error of the disk, where something takes longer."""
-    halves = iter(range(1, 9))
+    """AssertionError, which nobody takes for an error of the disk, where something takes longer.
+
+    Counted in tenths, so that a pause of the whole process, however long, is one of them.
+    """
+    tenths = iter(range(1, 11))
 
     def on_alarm(_number: int, _frame: Any) -> None:
-        if next(halves) > 1:  # the first half may have passed while the process was paused
+        if next(tenths, 10) == 10:
             raise AssertionError(f"more than {seconds} s")
 
     before = signal.signal(signal.SIGALRM, on_alarm)
-    signal.setitimer(signal.ITIMER_REAL, seconds / 2, seconds / 2)
+    signal.setitimer(signal.ITIMER_REAL, seconds / 10, seconds / 10)
     try:
         yield
     finally:
