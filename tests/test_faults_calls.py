@@ -142,7 +142,7 @@ class Trial:
         with no_longer_than(PATIENCE):
             code = self._go(runs.name, fault := Faults(nth, number))
         text = self.said()
-        told = bool(code) or os.strerror(number) in text
+        told = os.strerror(number) in text or "falling back to the checkpoint before it" in text
         for problem in (*_wrong(code, text, number), *_lost(runs, code, whole, self.said, told)):
             yield f"call {nth}, {fault.failed}, {errno.errorcode[number]}: {problem}"
         shutil.rmtree(runs, ignore_errors=True)
@@ -166,7 +166,7 @@ def _wrong(code: int, said: str, number: int) -> Iterator[str]:
 def _lost(runs: Path, code: int, whole: Left, said: Callable[[], str], told: bool) -> Iterator[str]:
     """The last good checkpoint loads, and the run that goes on from it ends as if nothing had been.
 
-    told: whether the error was spoken of.
+    told: whether the error, or what came of it, was spoken of.
     """
     found = list_runs(runs / "tiny")
     if not found or not found[-1].checkpoints.files():
