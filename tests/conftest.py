@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from minidl.layers import LSTM, Dense, OneHot, SoftmaxCE
 
 # The layers' own code is what most tests are about; tests/test_kernels.py sets the compiled twins against it.
 os.environ.setdefault("MINIDL_KERNELS", "numpy")
+# A shell that starts the tests in the background ignores Ctrl-C on their behalf, and so would the runs that they stop.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
