@@ -11,8 +11,9 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from minidl.kernels.compiler import by_type, part
+from minidl.kernels.compiler import by_type
 from minidl.kernels.product import WIDTH, multiply
+from minidl.kernels.rows import put
 from minidl.kernels.vector_product import add_vector_times
 from minidl.ops import OneHotRows
 
@@ -60,29 +61,11 @@ def _affine_of_ids(x: Array, W: Array, b: Array, out: Array) -> None:
 
 def _affine_of_rows(x: Array, W: Array, b: Array, out: Array) -> None:
     if len(x) == 1:
-        out[0] = b
+        put(b, out[0])
         add_vector_times(x[0], W, out[0])
         return
     for start in range(0, len(b), WIDTH):  # a block of columns is finished while it is in the cache
         block = out[:, start : start + WIDTH]
         for n in range(len(x)):
-            block[n] = b[start : start + WIDTH]
+            put(b[start : start + WIDTH], block[n])
         multiply(x, W[:, start : start + WIDTH], block, True)
-
-
-@part
-def scatter(ids: Array, d: Array, out: Array) -> None:
-    """out[id] += the row of d, for each id."""
-    for n in range(len(ids)):
-        row, more = out[ids[n]], d[n]
-        for j in range(len(more)):
-            row[j] += more[j]
-
-
-@part
-def add_rows(d: Array, total: Array) -> None:
-    """total += Σ rows of d."""
-    for n in range(len(d)):
-        row = d[n]
-        for j in range(len(row)):
-            total[j] += row[j]

@@ -15,7 +15,7 @@ from minidl.kernels.disk_cache import DiskCache
 
 F = TypeVar("F", bound=Callable[..., Any])
 _names: set[tuple[str, str]] = set()
-SECONDS = 30  # that the kernels of a model take at first, roughly
+SECONDS = 40  # that the kernels of a model take at first, roughly
 
 # Sums may be reordered, which vectors need; NaN and infinity keep their meaning.
 OPTIONS: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}

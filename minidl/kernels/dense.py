@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from minidl import threads
 from minidl.kernels import Call
-from minidl.kernels.affine import add_rows, affine, or_empty, scatter
+from minidl.kernels.affine import affine, or_empty
 from minidl.kernels.compiler import kernel
 from minidl.kernels.product import WIDTH, multiply, transposed_multiply
+from minidl.kernels.rows import add_rows, clear, scatter
 from minidl.layers.dense import Dense
 from minidl.ops import OneHotRows, rows
 
@@ -56,13 +57,14 @@ def map_rows_back(x: Array, W: Array, dy: Array, dW: Array, db: Array, dx: Array
         if first < last:
             multiply(block[first:last], weights.T, dx[first:last], start > 0)
     if lo == 0:
-        db[...] = 0
+        clear(db)
         add_rows(dy, db)
 
 
 @kernel
 def look_up_back(ids: Array, dy: Array, dW: Array, db: Array) -> None:
     """dW[id] = Σ rows of dy,  db = Σ dy."""
-    dW[...], db[...] = 0, 0
+    clear(dW)
+    clear(db)
     scatter(ids, dy, dW)
     add_rows(dy, db)

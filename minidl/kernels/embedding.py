@@ -8,8 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from minidl.kernels import Call
-from minidl.kernels.affine import scatter
 from minidl.kernels.compiler import kernel
+from minidl.kernels.rows import clear, scatter
 from minidl.layers.embedding import Embedding
 from minidl.ops import rows
 
@@ -24,5 +24,5 @@ def backward(layer: Embedding, ids: Array, dy: Array, dtable: Array) -> Call:
 @kernel
 def scatter_rows(ids: Array, dy: Array, out: Array) -> None:
     """out[k] = sum of the rows of dy whose id is k."""
-    out[...] = 0
+    clear(out)
     scatter(ids, dy, out)

@@ -27,6 +27,7 @@ from minidl.kernels.recurrent import (
     step_gradient,
     sum_over_shares,
 )
+from minidl.kernels.rows import clear, put
 from minidl.layers.gru import GRU
 
 Array = NDArray[Any]
@@ -103,7 +104,7 @@ def sequence(
     for t in range(len(gates)):
         input_share(x[t, lo:hi], Wx, packed_x, b, gates[t, lo:hi])
         for n in range(lo, hi):
-            a[n] = bh
+            put(bh, a[n])
         add_product(h[t, lo:hi], Wh, packed, a[lo:hi])
         for n in range(lo, hi):
             step(gates[t, n], a[n], s[t, n], h[t, n], h[t + 1, n])
@@ -151,7 +152,9 @@ def sequence_back(
     to_input, to_past = np.empty((B, kH), dy.dtype), np.empty((B, kH), dy.dtype)
     packed_input_d, packed_past_d = room_for_shares(bounds, run, kH, dy), room_for_shares(bounds, run, kH, dy)
     direct = np.empty((B, h.shape[2]), dy.dtype)
-    dh[lo:hi], db[...], dbh[...] = 0, 0, 0
+    clear(dh[lo:hi])
+    clear(db)
+    clear(dbh)
     for stop in range(T, 0, -run):
         start = max(0, stop - run)
         for t in range(stop - 1, start - 1, -1):

@@ -27,6 +27,7 @@ from minidl.kernels.recurrent import (
     step_gradient,
     sum_over_shares,
 )
+from minidl.kernels.rows import clear
 from minidl.layers.lstm import LSTM
 
 Array = NDArray[Any]
@@ -150,7 +151,9 @@ def sequence_back(
     B, many = hi - lo, gates.shape[1] > 1
     packed, packed_x = prepared(Wh.T, many), prepared(Wx.T, len(dx) > 0 and many)
     d, packed_d = np.empty((B, kH), dy.dtype), room_for_shares(bounds, run, kH, dy)
-    dh[lo:hi], dc[lo:hi], db[...] = 0, 0, 0
+    clear(dh[lo:hi])
+    clear(dc[lo:hi])
+    clear(db)
     for stop in range(T, 0, -run):
         start = max(0, stop - run)
         for t in range(stop - 1, start - 1, -1):

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.kernels.compiler import by_type, part, variant
+from minidl.kernels.rows import clear
 from minidl.kernels.tile import ROWS, tile
 from minidl.kernels.vectors import VECTOR
 
 Array = NDArray[Any]
+NEAR = 128  # rows of a panel that stay in the first-level cache
 DEPTH, WIDTH = 256, 256  # of the block of B that is packed at a time: it stays in the second-level cache
 
 
@@ -52,15 +54,17 @@ def _panels(*, by_columns: bool) -> Callable[..., None]:
     @variant(by_columns)
     def panels(A: Array, k0: int, P: Array, C: Array, n0: int, n1: int, depth: int, add: bool) -> None:
         lanes = VECTOR // C.itemsize
-        a = k0 * (A.strides[0] // A.itemsize) if by_columns else k0
+        following = A.strides[0] // A.itemsize if by_columns else 1  # from one k to the next in A
         for n in range(n0, n1, 2 * lanes):
-            p, width = (n - n0) * depth, n1 - n
-            if width >= 2 * lanes:
-                full(A, a, P, p, C, n, depth, width, add)
-            elif width > lanes:
-                wide(A, a, P, p, C, n, depth, width, add)
-            else:
-                narrow(A, a, P, p, C, n, depth, width, add)
+            width = n1 - n
+            for k in range(0, depth, NEAR):
+                a, some, more = (k0 + k) * following, min(NEAR, depth - k), add or k > 0
+                if width >= 2 * lanes:
+                    full(A, a, P, (n - n0) * depth + k * 2 * lanes, C, n, some, width, more)
+                elif width > lanes:
+                    wide(A, a, P, (n - n0) * depth + k * 2 * lanes, C, n, some, width, more)
+                else:
+                    narrow(A, a, P, (n - n0) * depth + k * lanes, C, n, some, width, more)
 
     return panels
 
@@ -107,7 +111,7 @@ def _pack_rows(B: Array, P: Array, row: int, depth: int) -> None:
         if rest:
             start = whole * depth + (row + k) * width
             target, source = P[start : start + width], B[k, whole:]
-            target[rest:] = 0
+            clear(target[rest:])
             for j in range(rest):
                 target[j] = source[j]
 
@@ -120,7 +124,8 @@ def _pack_transposed(B: Array, P: Array, row: int, depth: int) -> None:
         width = packed_width(B.shape[1] - n, B.itemsize)
         start = n * depth + row * width
         target = P[start : start + len(B) * width].reshape((len(B), width))
-        target[:, source.shape[1] :] = 0
+        for k in range(len(B)):
+            clear(target[k, source.shape[1] :])
         for k in range(0, len(B), 16):
             some, goal = source[k : k + 16], target[k : k + 16]
             for j in range(some.shape[1]):

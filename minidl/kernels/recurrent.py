@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from minidl import threads
 from minidl.kernels import Call
-from minidl.kernels.affine import add_rows, affine, flat, scatter
+from minidl.kernels.affine import affine, flat
 from minidl.kernels.compiler import by_type, part
 from minidl.kernels.product import pack, packed_size, times, transposed_times
+from minidl.kernels.rows import add_rows, clear, put, scatter
 from minidl.kernels.vector_product import add_vector_times, vector_times_transposed
 
 Array = NDArray[Any]
@@ -113,7 +114,7 @@ def _input_share(x: Any, Wx: Any, packed: Any, b: Any, out: Any) -> Any:
 
 def _input_share_of_rows(x: Array, Wx: Array, packed: Array, b: Array, out: Array) -> None:
     for n in range(len(x)):
-        out[n] = b
+        put(b, out[n])
     add_product(x, Wx, packed, out)
 
 
@@ -161,7 +162,7 @@ def _step_gradient(x: Any, bounds: Any, d: Any, dW: Any, first: Any) -> Any:
 
 def _looked_up_gradient(x: Array, bounds: Array, d: Array, dW: Array, first: bool) -> None:
     if first:
-        dW[...] = 0
+        clear(dW)
     for s in range(len(dW)):
         lo, hi = bounds[s], bounds[s + 1]
         scatter(x[lo:hi], d[lo - bounds[0] : hi - bounds[0]], dW[s])

@@ -27,6 +27,7 @@ from minidl.kernels.recurrent import (
     step_gradient,
     sum_over_shares,
 )
+from minidl.kernels.rows import clear
 from minidl.layers.rnn import RNN
 
 Array = NDArray[Any]
@@ -117,7 +118,8 @@ def sequence_back(
     B, many = hi - lo, dy.shape[1] > 1
     packed, packed_x = prepared(Wh.T, many), prepared(Wx.T, len(dx) > 0 and many)
     da, packed_da = np.empty((B, H), dy.dtype), room_for_shares(bounds, run, H, dy)
-    dh[lo:hi], db[...] = 0, 0
+    clear(dh[lo:hi])
+    clear(db)
     for stop in range(T, 0, -run):
         start = max(0, stop - run)
         for t in range(stop - 1, start - 1, -1):
