@@ -247,7 +247,7 @@ def test_what_was_written_before_a_kill_is_there(tmp_path: Path) -> None:
     write_experiment(tmp_path, log={"every": {"steps": 1}, "tensorboard": True, "histograms_every": None})
     assert interrupted_at(tmp_path, 12, signal.SIGKILL, "tiny.yaml").code == -signal.SIGKILL
     folder = the_run(tmp_path)
-    assert [record["step"] for record in losses(folder)] == list(range(1, 12))
+    assert [record["step"] for record in losses(folder) if "train/loss" in record] == list(range(1, 12))
     (events,) = folder.path.glob("events.*")
     tags = {(value.tag, event.step) for event in EventFileLoader(str(events)).Load() for value in event.summary.value}
     assert {("train/loss", step) for step in range(1, 12)} <= tags

@@ -12,7 +12,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from minidl.kernels.compiler import by_type, part
+from minidl.kernels.compiler import by_type, part, variant
 from minidl.kernels.vectors import VECTOR, WIDE, Vectors, constant, start
 
 Array = NDArray[Any]
@@ -92,8 +92,28 @@ def _products_of_rows(held: int) -> Callable[..., None]:
     return multiply_rows
 
 
-_add_many, _add_some, _add_few = map(_sums_of_columns, (MANY, SOME, FEW))
-_multiply_many, _multiply_some, _multiply_few = map(_products_of_rows, (MANY, SOME, FEW))
+def _whole_vectors(product: Callable[[int], Callable[..., None]]) -> Callable[[Array, Array, Array, int], int]:
+    """The share of the columns, of which there are `width`, that fill vectors; returns how many they are."""
+    many, some, few = map(product, (MANY, SOME, FEW))
+
+    @variant(product.__name__)
+    def whole_vectors(row: Array, W: Array, y: Array, width: int) -> int:
+        lanes, stride = VECTOR // W.itemsize, W.strides[0] // W.itemsize
+        count = width // lanes
+        if count >= MANY:
+            many(row, W, stride, y, count)
+        elif count >= SOME:
+            some(row, W, stride, y, count)
+        elif count >= FEW:
+            few(row, W, stride, y, count)
+        else:
+            count = 0
+        return count * lanes
+
+    return whole_vectors
+
+
+_add_whole, _multiply_whole = _whole_vectors(_sums_of_columns), _whole_vectors(_products_of_rows)
 
 
 def add_vector_times(h: Array, W: Array, y: Array) -> None:
@@ -115,15 +135,7 @@ def _add_products_with_columns(h: Array, W: Array, y: Array) -> None:
 
 
 def _add_rows(h: Array, W: Array, y: Array) -> None:
-    lanes, stride = VECTOR // W.itemsize, W.strides[0] // W.itemsize
-    count = len(y) // lanes
-    if count >= MANY:
-        _add_many(h, W, stride, y, count)
-    elif count >= SOME:
-        _add_some(h, W, stride, y, count)
-    elif count >= FEW:
-        _add_few(h, W, stride, y, count)
-    done = count * lanes if count >= FEW else 0
+    done = _add_whole(h, W, y, len(y))
     for k in range(len(h) if done < len(y) else 0):
         h0, w = h[k], W[k]
         for j in range(done, len(y)):
@@ -133,15 +145,7 @@ def _add_rows(h: Array, W: Array, y: Array) -> None:
 @part
 def vector_times_transposed(d: Array, W: Array, y: Array) -> None:
     """y = d Wᵀ for a single row d."""
-    lanes, stride = VECTOR // W.itemsize, W.strides[0] // W.itemsize
-    count = len(d) // lanes
-    if count >= MANY:
-        _multiply_many(d, W, stride, y, count)
-    elif count >= SOME:
-        _multiply_some(d, W, stride, y, count)
-    elif count >= FEW:
-        _multiply_few(d, W, stride, y, count)
-    done = count * lanes if count >= FEW else 0
+    done = _multiply_whole(d, W, y, len(d))
     for k in range(len(y) if done < len(d) else 0):
         total, w = y[k] if done else y.dtype.type(0), W[k]
         for j in range(done, len(d)):
