@@ -19,7 +19,7 @@ from minidl.kernels.tile import ROWS, tile
 from minidl.kernels.vectors import VECTOR
 
 Array = NDArray[Any]
-NEAR = 128  # rows of a panel that stay in the first-level cache
+NEAR = 256  # rows of a panel at a time: as much of it as the first-level cache holds
 DEPTH, WIDTH = 256, 256  # of the block of B that is packed at a time: it stays in the second-level cache
 
 
