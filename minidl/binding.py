@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -37,16 +37,18 @@ class Context:
 
 def asked_for(node: Node, function: str, dtype: DTypeLike) -> list[str]:
     """The arrays that a layer's function, or its compiled twin, works on."""
-    run = implementation(type(node.layer), function, dtype)
-    is_own = run is getattr(type(node.layer), function)
-    return node.layer.arguments(function) if is_own else arguments(run)
+    twin = _twin(node, function, dtype)
+    return node.layer.arguments(function) if twin is None else arguments(twin)
 
 
 def bind(node: Node, function: str, arrays: Mapping[str, Any], dtype: DTypeLike) -> Call:
     """A layer's function, or its compiled twin, with its arguments in place."""
     given = {name: arrays[name] for name in asked_for(node, function, dtype)}
-    run = implementation(type(node.layer), function, dtype)
-    if run is getattr(type(node.layer), function):
-        return partial(getattr(node.layer, function), **given)
-    call: Call = run(node.layer, **given)
-    return call
+    twin = _twin(node, function, dtype)
+    return partial(getattr(node.layer, function), **given) if twin is None else twin(node.layer, **given)
+
+
+def _twin(node: Node, function: str, dtype: DTypeLike) -> Callable[..., Call] | None:
+    kind = type(node.layer)
+    run = implementation(kind, function, dtype)
+    return None if run is getattr(kind, function) else run
