@@ -39,7 +39,6 @@ class Executor:
         self.context = Context(graph, weights, self.gradients, training, self.rngs, input_gradients)
         self.state: dict[str, Array] = {}
         self._feeds = Feeds(graph, weights.flat.dtype)
-        self._result_names = {name: graph.names[node] for name, node in graph.results.items()}
         self._arenas = Arena(), Arena()
         self._forwards: dict[Any, Forward] = {}
         self._backwards: dict[Any, Backward] = {}
@@ -111,7 +110,7 @@ class Executor:
     def _measure(self, shapes: Mapping[str, tuple[int, ...]]) -> Ruler:
         ruler = Ruler()
         forward = Forward(self.context, shapes, ruler)
-        Backward(forward, [name for result, name in self._result_names.items() if result == "loss"], ruler)
+        Backward(forward, [name for result, name in self.graph.ends.items() if result == "loss"], ruler)
         return ruler
 
     def memory(self) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -170,18 +169,16 @@ class Executor:
 
     def _seeded_nodes(self, results: tuple[str, ...]) -> list[str]:
         for name in results:
-            if name not in self._result_names:
-                known = ", ".join(self._result_names)
-                raise UsageError(
-                    f"the model has no output {name!r}{suggest(name, self._result_names)} (it has: {known})"
-                )
-            if self._current is not None and self._result_names[name] not in self._current.values:
+            if name not in self.graph.ends:
+                known = ", ".join(self.graph.ends)
+                raise UsageError(f"the model has no output {name!r}{suggest(name, self.graph.ends)} (it has: {known})")
+            if self._current is not None and self.graph.ends[name] not in self._current.values:
                 missing = ", ".join(name for name in self.graph.inputs if name not in self._current.shapes)
                 raise UsageError(f"{name!r} was not computed: the last forward pass was given no {missing}")
-        return sorted({self._result_names[name] for name in results})
+        return sorted({self.graph.ends[name] for name in results})
 
     def _set_seed(self, program: Backward, name: str, value: ArrayLike) -> None:
-        node = self._result_names[name]
+        node = self.graph.ends[name]
         if node not in program.seeds:
             return  # nothing behind this result is trained
         seed = program.seeds[node]

@@ -32,7 +32,7 @@ class Forward:
         for name in self.declared:
             self._bind(name, memory)
         self.carried = list(self._carried())
-        ends = {result: context.graph.names[node] for result, node in context.graph.results.items()}
+        ends = context.graph.ends
         self.results = {result: self.values[name] for result, name in ends.items() if name in self.values}
 
     def _carried(self) -> Iterable[tuple[str, Array, Array | None]]:

@@ -33,6 +33,8 @@ class Graph:
             if isinstance(node, Node):
                 self._add_node(node)
         self.names: dict[Symbol, str] = {node: name for name, node in {**self.inputs, **self.nodes}.items()}
+        # The node or input that each result is.
+        self.ends = {result: self.names[node] for result, node in self.results.items()}
 
     def _add_input(self, node: Input) -> None:
         if node.name in self.inputs:
@@ -111,7 +113,7 @@ class Graph:
         return {
             "inputs": [node.config() for node in self.inputs.values()],
             "nodes": nodes,
-            "results": [[name, self.names[node]] for name, node in self.results.items()],
+            "results": [[*end] for end in self.ends.items()],
         }
 
     @classmethod

@@ -126,7 +126,7 @@ def _inside(model: Model, inputs: Mapping[str, Array], steps: int) -> Any:
 
 
 def _loss_node(model: Model) -> str:
-    return model.graph.names[model.graph.results["loss"]]
+    return model.graph.ends["loss"]
 
 
 def _loss_layer(model: Model) -> Layer:
