@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from minidl.callbacks.base import Callback
@@ -25,18 +26,20 @@ class LayerMetrics(Callback):
         train_layers/grad_norm/NODE      ‖g‖, before clipping by norm: their squares add up to that of train/grad_norm
         train_layers/update_norm/NODE    ‖w - w₋‖, the change of the weights in the last step
 
-    The weights before are kept only where the coming step will be recorded.
+    The weights before are copied only where the coming step will be recorded; their place is taken once, at the
+    start, where memory that lacks costs no step.
     """
 
     order = Callback.MEASURE
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._before: Array | None = None
+        self._before: Array = np.empty(0)
         self._before_step = -1
 
     def start(self, trainer: Trainer) -> None:
-        """Keep the weights, if the first step is recorded."""
+        """Take memory for the weights, and keep them if the first step is recorded."""
+        self._before = np.empty_like(trainer.model.weights.flat)
         self._look_ahead(trainer)
 
     def step(self, trainer: Trainer) -> None:
@@ -52,15 +55,16 @@ class LayerMetrics(Callback):
         unclipped = trainer.optimizer.memory.clipped_by
         for node, length in lengths(model.gradients).items():
             trainer.record[f"train_layers/grad_norm/{node}"] = length * unclipped
-        if self._before is not None and self._before_step == trainer.progress.step - 1:
-            update = model.weights.views(model.weights.flat - self._before)
-            for node, length in lengths(update).items():
+        if self._before_step == trainer.progress.step - 1:
+            change = np.subtract(model.weights.flat, self._before, out=self._before)
+            for node, length in lengths(model.weights.views(change)).items():
                 trainer.record[f"train_layers/update_norm/{node}"] = length
 
     def _look_ahead(self, trainer: Trainer) -> None:
-        self._before = None
+        self._before_step = -1
         if self.every is None or self.every.due_next(trainer):
-            self._before, self._before_step = trainer.model.weights.flat.copy(), trainer.progress.step
+            self._before[...] = trainer.model.weights.flat
+            self._before_step = trainer.progress.step
 
 
 def lengths(arrays: Mapping[str, Array]) -> dict[str, float]:
