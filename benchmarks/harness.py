@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -76,7 +77,10 @@ class PeerFailed(Exception):
 
 
 class Process:
-    """A contestant in a process of its own."""
+    """A contestant in a process of its own, which stands still unless it has been asked for something.
+
+    Threads of a BLAS or of OpenMP that wait for work would else take a core from the next one, for a tenth of a second.
+    """
 
     def __init__(self, contestant: Contestant, threads: int) -> None:
         self.contestant = contestant
@@ -94,6 +98,7 @@ class Process:
     def send(self, request: str, **arguments: Any) -> None:
         """Ask for something."""
         assert self.process.stdin is not None
+        self.process.send_signal(signal.SIGCONT)
         try:
             self.process.stdin.write(json.dumps([request, arguments]) + "\n")
         except BrokenPipeError:
@@ -104,6 +109,7 @@ class Process:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         answer = json.loads(line) if line else {"error": f"its process ended: {self.process.wait()}"}
+        self.process.send_signal(signal.SIGSTOP)
         if "error" in answer:
             raise PeerFailed(f"{self.contestant}: {answer['error']}")
         return answer["answer"]
@@ -133,10 +139,7 @@ def measure(
         write_weights(workload, weights)
         processes = {who: stack.enter_context(Process(who, threads)) for who in contestants}
         path = None if notebook is None else str(notebook.resolve())
-        for process in processes.values():
-            process.send("start", workload=asdict(workload), weights=str(weights), notebook=path)
-        for process in processes.values():
-            process.receive()
+        start(list(processes.values()), workload=asdict(workload), weights=str(weights), notebook=path)
         peers = {who: process for who, process in processes.items() if who.peer != GEMM}
         losses = {who: process.ask("losses", steps=agreement.STEPS) for who, process in peers.items()}
         difference = agreement.check(losses)
@@ -144,6 +147,18 @@ def measure(
         memory = {who: process.ask("memory") for who, process in processes.items()}
     results = [Result(who, memory[who], slices[who]) for who in contestants]
     return Measurement(workload, threads, difference, results)
+
+
+def start(processes: Sequence[Process], **arguments: Any) -> None:
+    """Let everybody build the model; minidl when nobody else is busy, since it measures then how many threads help."""
+    ours = [process for process in processes if process.contestant.peer.startswith("minidl")]
+    others = [process for process in processes if process not in ours]
+    for process in others:
+        process.send("start", **arguments)
+    for process in others:
+        process.receive()
+    for process in ours:
+        process.ask("start", **arguments)
 
 
 def interleave(processes: Mapping[Contestant, Process], seconds: float) -> dict[Contestant, list[Slice]]:
