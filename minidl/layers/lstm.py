@@ -52,6 +52,7 @@ class LSTM(Recurrent):
             "shift": Scratch((B, 4 * H)),
             "ig": Scratch((B, H)),
             "dgates": Scratch((T, B, 4 * H)),
+            "arriving": Scratch((B, 4 * H)),
             "dc_dh": Scratch((T, B, H)),
             "dc": Scratch((B, H)),
         }
@@ -106,6 +107,7 @@ class LSTM(Recurrent):
         WuT: Array,
         dy: Array,
         dgates: Array,
+        arriving: Array,
         dc_dh: Array,
         dh: Array,
         dc: Array,
@@ -118,18 +120,20 @@ class LSTM(Recurrent):
         WuT[...] = self.recurrent_weights(Wh, kept, Wu, training).T
         dh[...] = 0
         dc[...] = 0
+        to_i, to_f, to_g, to_o = split(arriving, 4)
         for block in blocks(len(dy), dc.size):
-            local_slopes(gates[block], c[block], tanh_c[block], dgates[block], dc_dh[block])
-            f = split(gates[block], 4)[1]
-            steps = backwards(dy[block], dc_dh[block], *split(dgates[block], 4), dgates[block], f)
-            for dy_t, dc_dh_t, di_t, df_t, dg_t, do_t, dgates_t, f_t in steps:
+            slopes(gates[block], tanh_c[block], dgates[block], dc_dh[block])
+            i, f, g, _ = split(gates[block], 4)
+            steps = backwards(dy[block], dc_dh[block], dgates[block], i, f, g, c[block], tanh_c[block])
+            for dy_t, dc_dh_t, dgates_t, i_t, f_t, g_t, c_before, tanh_t in steps:
                 dh += dy_t
                 dc_dh_t *= dh
                 dc += dc_dh_t
-                di_t *= dc
-                df_t *= dc
-                dg_t *= dc
-                do_t *= dh
+                np.multiply(dc, g_t, out=to_i)
+                np.multiply(dc, c_before, out=to_f)
+                np.multiply(dc, i_t, out=to_g)
+                np.multiply(dh, tanh_t, out=to_o)
+                dgates_t *= arriving
                 np.dot(dgates_t, WuT, out=dh)
                 dc *= f_t
         affine_gradients(x, dgates, dWx, db)
@@ -146,12 +150,9 @@ def one_tanh_for_all_gates(scale: Array, shift: Array) -> None:
     np.subtract(1, scale, out=shift)
 
 
-def local_slopes(gates: Array, c_before: Array, tanh_c: Array, dgates: Array, dc_dh: Array) -> None:
-    """What dc (for o and c itself: dh) is multiplied by on its way to each gate, for a block of steps at once."""
-    i, f, g, o = split(gates, 4)
-    di, df, dg, do = split(dgates, 4)
-    np.multiply(sigmoid_slope(i, out=di), g, out=di)
-    np.multiply(sigmoid_slope(f, out=df), c_before, out=df)
-    np.multiply(tanh_slope(g, out=dg), i, out=dg)
-    np.multiply(sigmoid_slope(o, out=do), tanh_c, out=do)
+def slopes(gates: Array, tanh_c: Array, dgates: Array, dc_dh: Array) -> None:
+    """The slope of each gate at its sum, and that of h at c, for a block of steps at once."""
+    sigmoid_slope(gates, out=dgates)  # of g too: all gates in a row are quicker than three of them apart
+    _, _, g, o = split(gates, 4)
+    tanh_slope(g, out=split(dgates, 4)[2])
     np.multiply(tanh_slope(tanh_c, out=dc_dh), o, out=dc_dh)
