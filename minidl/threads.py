@@ -18,7 +18,7 @@ from minidl.errors import UsageError
 
 T = TypeVar("T")
 WORTH_A_THREAD = 2_000_000  # multiplications: below that, waking a thread takes longer than the work
-ROWS_OF_A_SHARE, MOST_SHARES = 10, 8  # at the least, and at the most, in a sum
+ROWS_OF_A_SHARE, MOST_SHARES = 16, 8  # at the least, and at the most, in a sum
 
 
 class Team:
@@ -134,8 +134,8 @@ def in_shares(count: int, work: float, call: Callable[[int, int], T], *, least: 
 def fixed_bounds(rows: int, work: float) -> list[int]:
     """Where rows are cut into shares for sums: 0, ..., rows. A power of two of them, by the size of the work only.
 
-    >>> fixed_bounds(64, 1e9), fixed_bounds(21, 1e9), fixed_bounds(64, 1e3)
-    ([0, 16, 32, 48, 64], [0, 10, 21], [0, 64])
+    >>> fixed_bounds(64, 1e9), fixed_bounds(33, 1e9), fixed_bounds(64, 1e3)
+    ([0, 16, 32, 48, 64], [0, 16, 33], [0, 64])
     """
     count = 1
     while count < MOST_SHARES and rows >= 2 * count * ROWS_OF_A_SHARE and work >= 2 * count * WORTH_A_THREAD:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from minidl.kernels.compiler import by_type
 from minidl.kernels.product import WIDTH, multiply
-from minidl.kernels.rows import put
+from minidl.kernels.rows import fill_rows
 from minidl.kernels.vector_product import add_vector_times
 from minidl.ops import OneHotRows
 
@@ -54,18 +54,17 @@ def _affine(x: Any, W: Any, b: Any, out: Any) -> Any:
 
 def _affine_of_ids(x: Array, W: Array, b: Array, out: Array) -> None:
     for n in range(len(x)):
-        row, w = out[n], W[x[n]]
+        k = x[n]
         for j in range(len(b)):
-            row[j] = w[j] + b[j]
+            out[n, j] = W[k, j] + b[j]
 
 
 def _affine_of_rows(x: Array, W: Array, b: Array, out: Array) -> None:
     if len(x) == 1:
-        put(b, out[0])
+        fill_rows(b, out)
         add_vector_times(x[0], W, out[0])
         return
     for start in range(0, len(b), WIDTH):  # a block of columns is finished while it is in the cache
         block = out[:, start : start + WIDTH]
-        for n in range(len(x)):
-            put(b[start : start + WIDTH], block[n])
+        fill_rows(b[start : start + WIDTH], block)
         multiply(x, W[:, start : start + WIDTH], block, True)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
+from numba.extending import intrinsic
 
 from minidl.kernels.compiler import by_type
 
@@ -29,6 +31,18 @@ def sigmoid(x: Any) -> Any:
 def exp(x: Any) -> Any:
     """The exponential function of a scalar that is at most 0, inside of a kernel."""
     raise NotImplementedError
+
+
+@intrinsic
+def larger(typing: Any, a: Any, b: Any) -> Any:
+    """The larger of two reals, or NaN: LLVM makes vector code of a loop over it, as it does not over max()."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        real = args[0].type
+        function = builder.module.declare_intrinsic("llvm.maximum", [real], ir.FunctionType(real, [real, real]))
+        return builder.call(function, args)
+
+    return a(a, a), generate
 
 
 @by_type(tanh)
@@ -69,5 +83,5 @@ def _exp_polynomial(x: Any) -> Any:
     r = r + n * f4(2.12194440e-4)
     p = ((f4(1.9875691500e-4) * r + f4(1.3981999507e-3)) * r + f4(8.3334519073e-3)) * r + f4(4.1665795894e-2)
     p = (p * r + f4(1.6666665459e-1)) * r + f4(5.0000001201e-1)
-    bits = (np.int32(n) + np.int32(127)) << np.int32(23)
-    return (p * r * r + r + f4(1)) * np.int32(bits).view(np.float32)
+    bits = np.int32((n + f4(127)) * f4(2**23))
+    return (p * r * r + r + f4(1)) * bits.view(np.float32)

@@ -1,4 +1,7 @@
-"""GRU, compiled: the equations of `minidl.layers.gru`, a row of a step at a time while it is in the cache."""
+"""GRU, compiled: the equations of `minidl.layers.gru`, a row of a step at a time while it is in the cache.
+
+Within a step, gates are (B, 3, H). Loops go through whole arrays by index: a view of a row costs as much as its sums.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,11 @@ from minidl.kernels.recurrent import (
     step_gradient,
     sum_over_shares,
 )
-from minidl.kernels.rows import clear, put
+from minidl.kernels.rows import add_to, clear, fill_rows
 from minidl.layers.gru import GRU
 
 Array = NDArray[Any]
+RESET, UPDATE, NEW = range(3)  # where r, z and n stand among the gates
 
 
 def forward(
@@ -99,31 +103,32 @@ def sequence(
     hi: int,
 ) -> None:
     """All steps forward, for some sequences of a batch."""
-    many = gates.shape[1] > 1
+    T, B, _ = gates.shape
+    many, H = B > 1, h.shape[2]
+    each, each_a = gates.reshape((T, B, 3, H)), a.reshape((B, 3, H))
     packed, packed_x = prepared(Wh, many), packed_input(x, Wx, many)
-    for t in range(len(gates)):
+    for t in range(T):
         input_share(x[t, lo:hi], Wx, packed_x, b, gates[t, lo:hi])
-        for n in range(lo, hi):
-            put(bh, a[n])
+        fill_rows(bh, a[lo:hi])
         add_product(h[t, lo:hi], Wh, packed, a[lo:hi])
-        for n in range(lo, hi):
-            step(gates[t, n], a[n], s[t, n], h[t, n], h[t + 1, n])
+        step(each[t, lo:hi], each_a[lo:hi], s[t, lo:hi], h[t, lo:hi], h[t + 1, lo:hi])
 
 
 @part
 def step(gates: Array, a: Array, s: Array, h_before: Array, h: Array) -> None:
-    """One sequence, one step forward: gates and a hold the shares of input and past, and gates then the gates."""
-    H = len(h)
-    r, z, n = gates[:H], gates[H : 2 * H], gates[2 * H :]
-    past = a[2 * H :]
-    for j in range(2 * H):
-        gates[j] = sigmoid(gates[j] + a[j])
-    for j in range(H):
-        s[j] = past[j]
-    for j in range(H):
-        n[j] = tanh(n[j] + r[j] * s[j])
-    for j in range(H):
-        h[j] = n[j] + z[j] * (h_before[j] - n[j])
+    """One step forward: gates and a hold the shares of input and past, and gates then the gates."""
+    B, H = h.shape
+    for b in range(B):
+        for j in range(H):
+            gates[b, RESET, j] = sigmoid(gates[b, RESET, j] + a[b, RESET, j])
+        for j in range(H):
+            gates[b, UPDATE, j] = sigmoid(gates[b, UPDATE, j] + a[b, UPDATE, j])
+        for j in range(H):
+            s[b, j] = a[b, NEW, j]
+        for j in range(H):
+            gates[b, NEW, j] = tanh(gates[b, NEW, j] + gates[b, RESET, j] * s[b, j])
+        for j in range(H):
+            h[b, j] = gates[b, NEW, j] + gates[b, UPDATE, j] * (h_before[b, j] - gates[b, NEW, j])
 
 
 @kernel
@@ -145,25 +150,27 @@ def sequence_back(
     run: int,
 ) -> None:
     """All steps backward: run by run, so that weight gradients use rows that are still in the cache."""
-    T, _, kH = gates.shape
-    lo, hi, run = bounds[0], bounds[-1], min(run, T)
-    B, many = hi - lo, gates.shape[1] > 1
+    T, B, kH = gates.shape
+    H, lo, hi, run, many = h.shape[2], bounds[0], bounds[-1], min(run, T), B > 1
     packed, packed_x = prepared(Wh.T, many), prepared(Wx.T, len(dx) > 0 and many)
-    to_input, to_past = np.empty((B, kH), dy.dtype), np.empty((B, kH), dy.dtype)
+    to_input, to_past = np.empty((hi - lo, kH), dy.dtype), np.empty((hi - lo, kH), dy.dtype)
+    each, each_input, each_past = (
+        gates.reshape((T, B, 3, H)),
+        to_input.reshape((hi - lo, 3, H)),
+        to_past.reshape((hi - lo, 3, H)),
+    )
     packed_input_d, packed_past_d = room_for_shares(bounds, run, kH, dy), room_for_shares(bounds, run, kH, dy)
-    direct = np.empty((B, h.shape[2]), dy.dtype)
+    direct = np.empty((hi - lo, H), dy.dtype)
     clear(dh[lo:hi])
     clear(db)
     clear(dbh)
     for stop in range(T, 0, -run):
         start = max(0, stop - run)
         for t in range(stop - 1, start - 1, -1):
-            for n in range(B):
-                m = lo + n
-                step_back(gates[t, m], s[t, m], h[t, m], dy[t, m], dh[m], direct[n], to_input[n], to_past[n])
+            step_back(each[t, lo:hi], s[t, lo:hi], h[t, lo:hi], dy[t, lo:hi], dh[lo:hi], direct, each_input, each_past)
             if t > 0:
                 product_back(to_past, Wh, packed, dh[lo:hi])
-                dh[lo:hi] += direct
+                add_to(dh[lo:hi], direct)
             if len(dx):
                 product_back(to_input, Wx, packed_x, dx[t, lo:hi])
             bias_gradient(to_input, bounds, db)
@@ -177,24 +184,28 @@ def sequence_back(
 
 @part
 def step_back(
-    gates: Array, s: Array, h_before: Array, dy: Array, dh: Array, direct: Array, dinput: Array, drecurrent: Array
+    gates: Array, s: Array, h_before: Array, dy: Array, dh: Array, direct: Array, dinput: Array, dpast: Array
 ) -> None:
-    """One sequence, one step backward; direct: what of dh passes by the gates."""
-    H = len(dy)
-    r, z, n = gates[:H], gates[H : 2 * H], gates[2 * H :]
-    dr, dz, dn, ds = dinput[:H], dinput[H : 2 * H], dinput[2 * H :], drecurrent[2 * H :]
+    """One step backward; direct: what of dh passes by the gates."""
+    B, H = dy.shape
     one = dy.dtype.type(1)
-    for j in range(H):
-        dh[j] += dy[j]
-    for j in range(H):
-        dn[j] = dh[j] * (one - z[j]) * (one - n[j] * n[j])
-    for j in range(H):
-        dz[j] = dh[j] * (h_before[j] - n[j]) * z[j] * (one - z[j])
-    for j in range(H):
-        dr[j] = dn[j] * s[j] * r[j] * (one - r[j])
-    for j in range(H):
-        ds[j] = dn[j] * r[j]
-    for j in range(2 * H):
-        drecurrent[j] = dinput[j]
-    for j in range(H):
-        direct[j] = dh[j] * z[j]
+    for b in range(B):
+        for j in range(H):
+            dh[b, j] += dy[b, j]
+        for j in range(H):
+            z, n = gates[b, UPDATE, j], gates[b, NEW, j]
+            dinput[b, NEW, j] = dh[b, j] * (one - z) * (one - n * n)
+        for j in range(H):
+            z, n = gates[b, UPDATE, j], gates[b, NEW, j]
+            dinput[b, UPDATE, j] = dh[b, j] * (h_before[b, j] - n) * z * (one - z)
+        for j in range(H):
+            r = gates[b, RESET, j]
+            dinput[b, RESET, j] = dinput[b, NEW, j] * s[b, j] * r * (one - r)
+        for j in range(H):
+            dpast[b, NEW, j] = dinput[b, NEW, j] * gates[b, RESET, j]
+        for j in range(H):
+            dpast[b, RESET, j] = dinput[b, RESET, j]
+        for j in range(H):
+            dpast[b, UPDATE, j] = dinput[b, UPDATE, j]
+        for j in range(H):
+            direct[b, j] = dh[b, j] * gates[b, UPDATE, j]

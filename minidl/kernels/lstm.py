@@ -1,4 +1,7 @@
-"""LSTM, compiled: the equations of `minidl.layers.lstm`, a row of a step at a time while it is in the cache."""
+"""LSTM, compiled: the equations of `minidl.layers.lstm`, a row of a step at a time while it is in the cache.
+
+Within a step, gates are (B, 4, H). Loops go through whole arrays by index: a view of a row costs as much as its sums.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,7 @@ from minidl.kernels.rows import clear
 from minidl.layers.lstm import LSTM
 
 Array = NDArray[Any]
+INPUT, FORGET, CANDIDATE, OUTPUT = range(4)  # where i, f, g and o stand among the gates
 
 
 def forward(
@@ -98,32 +102,34 @@ def sequence(
     hi: int,
 ) -> None:
     """All steps forward, for some sequences of a batch."""
-    many = gates.shape[1] > 1
+    T, B, _ = gates.shape
+    each, many = gates.reshape((T, B, 4, h.shape[2])), B > 1
     packed, packed_x = prepared(Wh, many), packed_input(x, Wx, many)
-    for t in range(len(gates)):
+    for t in range(T):
         input_share(x[t, lo:hi], Wx, packed_x, b, gates[t, lo:hi])
         add_product(h[t, lo:hi], Wh, packed, gates[t, lo:hi])
-        for n in range(lo, hi):
-            step(gates[t, n], c[t, n], c[t + 1, n], tanh_c[t, n], h[t + 1, n])
+        step(each[t, lo:hi], c[t, lo:hi], c[t + 1, lo:hi], tanh_c[t, lo:hi], h[t + 1, lo:hi])
 
 
 @part
 def step(gates: Array, c_before: Array, c: Array, tanh_c: Array, h: Array) -> None:
-    """One sequence, one step forward: gates holds the sums, and then the gates."""
-    H = len(h)
-    i, f, g, o = gates[:H], gates[H : 2 * H], gates[2 * H : 3 * H], gates[3 * H :]
-    for j in range(2 * H):
-        gates[j] = sigmoid(gates[j])
-    for j in range(H):
-        g[j] = tanh(g[j])
-    for j in range(H):
-        o[j] = sigmoid(o[j])
-    for j in range(H):
-        c[j] = f[j] * c_before[j] + i[j] * g[j]
-    for j in range(H):
-        tanh_c[j] = tanh(c[j])
-    for j in range(H):
-        h[j] = o[j] * tanh_c[j]
+    """One step forward: gates holds the sums, and then the gates."""
+    B, H = h.shape
+    for n in range(B):
+        for j in range(H):
+            gates[n, INPUT, j] = sigmoid(gates[n, INPUT, j])
+        for j in range(H):
+            gates[n, FORGET, j] = sigmoid(gates[n, FORGET, j])
+        for j in range(H):
+            gates[n, CANDIDATE, j] = tanh(gates[n, CANDIDATE, j])
+        for j in range(H):
+            gates[n, OUTPUT, j] = sigmoid(gates[n, OUTPUT, j])
+        for j in range(H):
+            c[n, j] = gates[n, FORGET, j] * c_before[n, j] + gates[n, INPUT, j] * gates[n, CANDIDATE, j]
+        for j in range(H):
+            tanh_c[n, j] = tanh(c[n, j])
+        for j in range(H):
+            h[n, j] = gates[n, OUTPUT, j] * tanh_c[n, j]
 
 
 @kernel
@@ -146,20 +152,18 @@ def sequence_back(
     run: int,
 ) -> None:
     """All steps backward: run by run, so that weight gradients use rows that are still in the cache."""
-    T, _, kH = gates.shape
-    lo, hi, run = bounds[0], bounds[-1], min(run, T)
-    B, many = hi - lo, gates.shape[1] > 1
+    T, B, kH = gates.shape
+    lo, hi, run, many = bounds[0], bounds[-1], min(run, T), B > 1
     packed, packed_x = prepared(Wh.T, many), prepared(Wx.T, len(dx) > 0 and many)
-    d, packed_d = np.empty((B, kH), dy.dtype), room_for_shares(bounds, run, kH, dy)
+    d, packed_d = np.empty((hi - lo, kH), dy.dtype), room_for_shares(bounds, run, kH, dy)
+    each, each_d = gates.reshape((T, B, 4, dy.shape[2])), d.reshape((hi - lo, 4, dy.shape[2]))
     clear(dh[lo:hi])
     clear(dc[lo:hi])
     clear(db)
     for stop in range(T, 0, -run):
         start = max(0, stop - run)
         for t in range(stop - 1, start - 1, -1):
-            for n in range(B):
-                m = lo + n
-                step_back(gates[t, m], c[t, m], tanh_c[t, m], dy[t, m], dh[m], dc[m], d[n])
+            step_back(each[t, lo:hi], c[t, lo:hi], tanh_c[t, lo:hi], dy[t, lo:hi], dh[lo:hi], dc[lo:hi], each_d)
             if t > 0:
                 product_back(d, Wh, packed, dh[lo:hi])
             if len(dx):
@@ -173,22 +177,25 @@ def sequence_back(
 
 @part
 def step_back(gates: Array, c_before: Array, tanh_c: Array, dy: Array, dh: Array, dc: Array, dgates: Array) -> None:
-    """One sequence, one step backward."""
-    H = len(dy)
-    i, f, g, o = gates[:H], gates[H : 2 * H], gates[2 * H : 3 * H], gates[3 * H :]
-    di, df, dg, do = dgates[:H], dgates[H : 2 * H], dgates[2 * H : 3 * H], dgates[3 * H :]
+    """One step backward."""
+    B, H = dy.shape
     one = dy.dtype.type(1)
-    for j in range(H):
-        dh[j] += dy[j]
-    for j in range(H):
-        do[j] = dh[j] * tanh_c[j] * o[j] * (one - o[j])
-    for j in range(H):
-        dc[j] += dh[j] * o[j] * (one - tanh_c[j] * tanh_c[j])
-    for j in range(H):
-        di[j] = dc[j] * g[j] * i[j] * (one - i[j])
-    for j in range(H):
-        df[j] = dc[j] * c_before[j] * f[j] * (one - f[j])
-    for j in range(H):
-        dg[j] = dc[j] * i[j] * (one - g[j] * g[j])
-    for j in range(H):
-        dc[j] *= f[j]
+    for n in range(B):
+        for j in range(H):
+            dh[n, j] += dy[n, j]
+        for j in range(H):
+            o = gates[n, OUTPUT, j]
+            dgates[n, OUTPUT, j] = dh[n, j] * tanh_c[n, j] * o * (one - o)
+        for j in range(H):
+            dc[n, j] += dh[n, j] * gates[n, OUTPUT, j] * (one - tanh_c[n, j] * tanh_c[n, j])
+        for j in range(H):
+            i = gates[n, INPUT, j]
+            dgates[n, INPUT, j] = dc[n, j] * gates[n, CANDIDATE, j] * i * (one - i)
+        for j in range(H):
+            f = gates[n, FORGET, j]
+            dgates[n, FORGET, j] = dc[n, j] * c_before[n, j] * f * (one - f)
+        for j in range(H):
+            g = gates[n, CANDIDATE, j]
+            dgates[n, CANDIDATE, j] = dc[n, j] * gates[n, INPUT, j] * (one - g * g)
+        for j in range(H):
+            dc[n, j] *= gates[n, FORGET, j]

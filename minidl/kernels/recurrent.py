@@ -20,7 +20,7 @@ from minidl.kernels import Call
 from minidl.kernels.affine import affine, flat
 from minidl.kernels.compiler import by_type, part
 from minidl.kernels.product import pack, packed_size, times, transposed_times
-from minidl.kernels.rows import add_rows, clear, put, scatter
+from minidl.kernels.rows import add_rows, clear, fill_rows, scatter
 from minidl.kernels.vector_product import add_vector_times, vector_times_transposed
 
 Array = NDArray[Any]
@@ -113,16 +113,23 @@ def _input_share(x: Any, Wx: Any, packed: Any, b: Any, out: Any) -> Any:
 
 
 def _input_share_of_rows(x: Array, Wx: Array, packed: Array, b: Array, out: Array) -> None:
-    for n in range(len(x)):
-        put(b, out[n])
+    fill_rows(b, out)
     add_product(x, Wx, packed, out)
 
 
 @part
 def rows_of(x: Array, start: int, stop: int, lo: int, hi: int) -> Array:
     """The rows of some steps and sequences below each other: a copy, unless these are all sequences."""
-    rows: Array = flat(x[start:stop]) if hi - lo == x.shape[1] else flat(x[start:stop, lo:hi].copy())
-    return rows
+    if hi - lo == x.shape[1]:
+        whole: Array = flat(x[start:stop])
+        return whole
+    some, width = np.empty(((stop - start) * (hi - lo), x.shape[2]), x.dtype), x.shape[2]
+    for t in range(start, stop):
+        first = (t - start) * (hi - lo)
+        for n in range(hi - lo):
+            for j in range(width):
+                some[first + n, j] = x[t, lo + n, j]
+    return some
 
 
 @part

@@ -85,15 +85,22 @@ def backward(
 @kernel
 def sequence(x: Array, Wx: Array, Wh: Array, b: Array, h: Array, with_tanh: bool, lo: int, hi: int) -> None:
     """All steps forward, for some sequences of a batch: h holds the sums, and then the outputs."""
-    many, zero = h.shape[1] > 1, h.dtype.type(0)
+    many = h.shape[1] > 1
     packed, packed_x = prepared(Wh, many), packed_input(x, Wx, many)
     for t in range(len(h) - 1):
         input_share(x[t, lo:hi], Wx, packed_x, b, h[t + 1, lo:hi])
         add_product(h[t, lo:hi], Wh, packed, h[t + 1, lo:hi])
-        for n in range(lo, hi):
-            row = h[t + 1, n]
-            for j in range(len(row)):
-                row[j] = tanh(row[j]) if with_tanh else max(row[j], zero)
+        step(h[t + 1, lo:hi], with_tanh)
+
+
+@part
+def step(h: Array, with_tanh: bool) -> None:
+    """One step forward."""
+    B, H = h.shape
+    zero = h.dtype.type(0)
+    for n in range(B):
+        for j in range(H):
+            h[n, j] = tanh(h[n, j]) if with_tanh else max(h[n, j], zero)
 
 
 @kernel
@@ -123,8 +130,7 @@ def sequence_back(
     for stop in range(T, 0, -run):
         start = max(0, stop - run)
         for t in range(stop - 1, start - 1, -1):
-            for n in range(B):
-                step_back(h[t + 1, lo + n], dy[t, lo + n], dh[lo + n], da[n], with_tanh)
+            step_back(h[t + 1, lo:hi], dy[t, lo:hi], dh[lo:hi], da, with_tanh)
             if t > 0:
                 product_back(da, Wh, packed, dh[lo:hi])
             if len(dx):
@@ -138,8 +144,10 @@ def sequence_back(
 
 @part
 def step_back(h: Array, dy: Array, dh: Array, da: Array, with_tanh: bool) -> None:
-    """One sequence, one step backward."""
+    """One step backward."""
+    B, H = dy.shape
     zero, one = dy.dtype.type(0), dy.dtype.type(1)
-    for j in range(len(h)):
-        slope = one - h[j] * h[j] if with_tanh else (one if h[j] > zero else zero)
-        da[j] = (dh[j] + dy[j]) * slope
+    for n in range(B):
+        for j in range(H):
+            slope = one - h[n, j] * h[n, j] if with_tanh else (one if h[n, j] > zero else zero)
+            da[n, j] = (dh[n, j] + dy[n, j]) * slope

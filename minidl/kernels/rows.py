@@ -1,4 +1,7 @@
-"""What is done to rows in kernels, in plain loops: numba takes seconds to compile what assigns to a slice."""
+"""What is done to rows in kernels, in plain loops by index.
+
+Numba takes seconds to compile what assigns to a slice, and a view of each row costs as much as the sums of a short one.
+"""
 
 from __future__ import annotations
 
@@ -20,25 +23,37 @@ def clear(x: Array) -> None:
 
 
 @part
-def put(row: Array, target: Array) -> None:
-    """target = row."""
-    for j in range(len(target)):
-        target[j] = row[j]
+def fill_rows(row: Array, target: Array) -> None:
+    """Every row of target = row."""
+    N, width = target.shape
+    for n in range(N):
+        for j in range(width):
+            target[n, j] = row[j]
+
+
+@part
+def add_to(target: Array, more: Array) -> None:
+    """target += more, for rows."""
+    N, width = target.shape
+    for n in range(N):
+        for j in range(width):
+            target[n, j] += more[n, j]
 
 
 @part
 def add_rows(d: Array, total: Array) -> None:
     """total += Σ rows of d."""
-    for n in range(len(d)):
-        row = d[n]
-        for j in range(len(row)):
-            total[j] += row[j]
+    N, width = d.shape
+    for n in range(N):
+        for j in range(width):
+            total[j] += d[n, j]
 
 
 @part
 def scatter(ids: Array, d: Array, out: Array) -> None:
     """out[id] += the row of d, for each id."""
-    for n in range(len(ids)):
-        row, more = out[ids[n]], d[n]
-        for j in range(len(more)):
-            row[j] += more[j]
+    N, width = d.shape
+    for n in range(N):
+        k = ids[n]
+        for j in range(width):
+            out[k, j] += d[n, j]

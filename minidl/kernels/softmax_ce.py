@@ -13,7 +13,7 @@ from minidl import threads
 from minidl.kernels import Call
 from minidl.kernels.affine import or_empty
 from minidl.kernels.compiler import kernel, part
-from minidl.kernels.functions import exp
+from minidl.kernels.functions import exp, larger
 from minidl.layers.softmax_ce import SoftmaxCE
 from minidl.ops import rows
 
@@ -56,7 +56,7 @@ def loss(
     share, total = 1 / max(counted(targets), 1) if mean else 1.0, 0.0
     for n in range(lo, hi):
         weight[n] = share if targets[n] >= 0 else 0
-        log_sum = softmax_row(logits[n], p[n])
+        log_sum = softmax_row(logits, p, n)
         expected = (1 - smoothing) * logits[n, targets[n]]
         if smoothing > 0:
             expected += smoothing * logits[n].mean()
@@ -74,19 +74,20 @@ def counted(targets: Array) -> int:
 
 
 @part
-def softmax_row(v: Array, p: Array) -> float:
-    """p = softmax(v); returns log Σ exp(v)."""
-    largest = v[0]
-    for k in range(len(v)):
-        largest = max(largest, v[k])
-    for k in range(len(v)):
-        p[k] = exp(v[k] - largest)
+def softmax_row(v: Array, p: Array, n: int) -> float:
+    """p = softmax(v), in row n; returns log Σ exp(v)."""
+    V = v.shape[1]
+    largest = v[n, 0]
+    for k in range(V):
+        largest = larger(largest, v[n, k])
+    for k in range(V):
+        p[n, k] = exp(v[n, k] - largest)
     total = p.dtype.type(0)
-    for k in range(len(v)):
-        total += p[k]
+    for k in range(V):
+        total += p[n, k]
     scale = p.dtype.type(1) / total
-    for k in range(len(v)):
-        p[k] *= scale
+    for k in range(V):
+        p[n, k] *= scale
     log_sum: float = largest + np.log(total)
     return log_sum
 
@@ -96,10 +97,10 @@ def loss_back(
     targets: Array, p: Array, weight: Array, dy: Array, dlogits: Array, smoothing: float, lo: int, hi: int
 ) -> None:
     """dv = dy (p - q) / n, for some rows."""
-    real = p.dtype.type
+    real, V = p.dtype.type, p.shape[1]
     for n in range(lo, hi):
-        row, source, scale = dlogits[n], p[n], np.float64(dy[0]) * weight[n]
-        factor, lowered = real(scale), real(scale * smoothing / len(source))
-        for k in range(len(row)):
-            row[k] = factor * source[k] - lowered
-        row[targets[n]] -= real(scale * (1 - smoothing))
+        scale = np.float64(dy[0]) * weight[n]
+        factor, lowered = real(scale), real(scale * smoothing / V)
+        for k in range(V):
+            dlogits[n, k] = factor * p[n, k] - lowered
+        dlogits[n, targets[n]] -= real(scale * (1 - smoothing))
