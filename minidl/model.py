@@ -200,7 +200,7 @@ def _describing(where: str = "") -> Iterator[None]:
 def _check_settings(seed: Any, dtype: DTypeLike) -> None:
     try:
         known = str(np.dtype(dtype)) in FLOATS
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # NumPy parses text with commas
         known = False
     if not known:
         raise UsageError(f"a model computes in {' or '.join(FLOATS)}, got dtype {dtype!r}")

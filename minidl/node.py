@@ -120,7 +120,7 @@ class Node(Symbol):
 def _kind(name: str, dtype: DTypeLike) -> str:
     """Which of "int" and "float" a type is; layers tell no others apart."""
     kinds = {"i": "int", "u": "int", "f": "float"}
-    with contextlib.suppress(TypeError):
+    with contextlib.suppress(TypeError, ValueError, SyntaxError):  # NumPy parses text with commas
         if (kind := np.dtype(dtype).kind) in kinds:
             return kinds[kind]
     raise GraphError(f'input {name!r}: dtype is "int" or "float", got {dtype!r}')

@@ -134,8 +134,7 @@ class Optimizer(Declared, family="optimizer"):
             math.inf if limit is None else current(limit, clock) for limit in (self.clip_value, self.clip_norm)
         )
         if length > bound:  # else no entry is larger
-            np.minimum(gradient, bound, out=gradient)
-            np.maximum(gradient, -bound, out=gradient)
+            np.clip(gradient, -bound, bound, out=gradient)
         if length > longest:
             gradient *= longest / length
 

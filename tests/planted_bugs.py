@@ -144,7 +144,12 @@ BUGS = [
             "np.matmul(rows(dgates), Wx.T, out=rows(dx))",
             "dx = np.matmul(rows(dgates), Wx.T)",
         ),
-        ("a cached gate overwritten", "untouched", "sigmoid_slope(gates, out=dgates)", "dgates[...] = sigmoid_slope(gates, out=gates)"),
+        (
+            "a cached gate overwritten",
+            "untouched",
+            "sigmoid_slope(gates, out=dgates)",
+            "dgates[...] = sigmoid_slope(gates, out=gates)",
+        ),
         (
             "dy used up",
             "untouched",

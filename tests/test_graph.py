@@ -245,6 +245,7 @@ class TestShapes:
             (lambda: Input("x", depth=2.5), "depth is a whole number of 1 or more, got 2.5"),  # type: ignore[arg-type]
             (lambda: Input("x", shape=("T", "B", -3)), "axis 2 of shape is a whole number of 1 or more, got -3"),
             (lambda: Input("x", dtype="ids", depth=3), """dtype is "int" or "float", got 'ids'"""),
+            (lambda: Input("x", dtype="i,,nt", depth=3), """dtype is "int" or "float", got 'i,,nt'"""),
             (lambda: Input("x", dtype=bool, depth=3), 'dtype is "int" or "float", got <class \'bool\'>'),
             (lambda: Input("", depth=3), "an input has a name"),
         ],
@@ -868,7 +869,7 @@ class TestNotEvenClose:
         with pytest.raises(DataError, match=r"gradient of 'y' should be numbers of its shape \(3, 1, 2\)"):
             model.backward(y=gradient)
 
-    @pytest.mark.parametrize("dtype", ["int32", "complex128", "float16", "single precision"])
+    @pytest.mark.parametrize("dtype", ["int32", "complex128", "float16", "single precision", "f,,4", "2f,(,"])
     def test_a_dtype_that_models_do_not_compute_in(self, dtype: str) -> None:
         with pytest.raises(UsageError, match="computes in float32 or float64"):
             Model(outputs={"y": Dense(2)(x())}, dtype=dtype)

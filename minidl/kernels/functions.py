@@ -6,6 +6,7 @@ units in the last place. In float64 they are those of the C library.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,16 +34,17 @@ def exp(x: Any) -> Any:
     raise NotImplementedError
 
 
-@intrinsic
-def larger(typing: Any, a: Any, b: Any) -> Any:
-    """The larger of two reals, or NaN: LLVM makes vector code of a loop over it, as it does not over max()."""
-
+def _maximum(typing: Any, a: Any, b: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         real = args[0].type
         function = builder.module.declare_intrinsic("llvm.maximum", [real], ir.FunctionType(real, [real, real]))
         return builder.call(function, args)
 
     return a(a, a), generate
+
+
+# The larger of two reals, or NaN: LLVM makes vector code of a loop over it, as it does not over max().
+larger: Callable[..., Any] = intrinsic(_maximum)
 
 
 @by_type(tanh)

@@ -183,12 +183,10 @@ def step_back(gates: Array, c_before: Array, tanh_c: Array, dy: Array, dh: Array
     for n in range(B):
         for j in range(H):
             dh[n, j] += dy[n, j]
-        for j in range(H):
             o = gates[n, OUTPUT, j]
             dgates[n, OUTPUT, j] = dh[n, j] * tanh_c[n, j] * o * (one - o)
         for j in range(H):
             dc[n, j] += dh[n, j] * gates[n, OUTPUT, j] * (one - tanh_c[n, j] * tanh_c[n, j])
-        for j in range(H):
             i = gates[n, INPUT, j]
             dgates[n, INPUT, j] = dc[n, j] * gates[n, CANDIDATE, j] * i * (one - i)
         for j in range(H):
@@ -197,5 +195,4 @@ def step_back(gates: Array, c_before: Array, tanh_c: Array, dy: Array, dh: Array
         for j in range(H):
             g = gates[n, CANDIDATE, j]
             dgates[n, CANDIDATE, j] = dc[n, j] * gates[n, INPUT, j] * (one - g * g)
-        for j in range(H):
             dc[n, j] *= gates[n, FORGET, j]

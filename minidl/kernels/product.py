@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.kernels.compiler import by_type, part, variant
-from minidl.kernels.rows import clear
+from minidl.kernels.compiler import part, variant
+from minidl.kernels.copies import copy_transposed, copying
 from minidl.kernels.tile import ROWS, tile
 from minidl.kernels.vectors import VECTOR
 
 Array = NDArray[Any]
 NEAR = 256  # rows of a panel at a time: as much of it as the first-level cache holds
+copy_full, copy_wide, copy_narrow = copying(2, edge=False), copying(2, edge=True), copying(1, edge=True)
 DEPTH, WIDTH = 256, 256  # of the block of B that is packed at a time: it stays in the second-level cache
 
 
@@ -86,51 +87,41 @@ def packed_width(width: int, itemsize: int) -> int:
     return lanes if width <= lanes else 2 * lanes
 
 
+@part
 def pack(B: Array, P: Array, row: int, depth: int) -> None:
-    """Put B, rows `row` and following of an array of `depth` rows, where `times` and `add_times` expect it in P."""
-    raise NotImplementedError
+    """Put B, rows `row` and following of an array of `depth` rows, where `times` expects it in P."""
+    if B.strides[1] == B.itemsize:
+        _pack_rows(B, P, row, depth)
+    else:
+        _pack_columns(B, P, row, depth)
 
 
-@by_type(pack)
-def _pack(B: Any, P: Any, row: Any, depth: Any) -> Any:
-    return _pack_transposed if B.layout == "F" else _pack_rows
-
-
+@part
 def _pack_rows(B: Array, P: Array, row: int, depth: int) -> None:
-    """Row by row: reading is in order."""
+    """Row by row, each contiguous: reading is in order."""
     lanes = VECTOR // B.itemsize
     whole = B.shape[1] // (2 * lanes) * (2 * lanes)
-    rest = B.shape[1] - whole
-    width = packed_width(rest, B.itemsize)
+    rest, ldb = B.shape[1] - whole, B.strides[0] // B.itemsize
     for k in range(len(B)):
         for n in range(0, whole, 2 * lanes):
-            start = n * depth + (row + k) * 2 * lanes
-            target, source = P[start : start + 2 * lanes], B[k, n : n + 2 * lanes]
-            for j in range(2 * lanes):
-                target[j] = source[j]
-        if rest:
-            start = whole * depth + (row + k) * width
-            target, source = P[start : start + width], B[k, whole:]
-            clear(target[rest:])
-            for j in range(rest):
-                target[j] = source[j]
+            copy_full(B, k * ldb + n, P, n * depth + (row + k) * 2 * lanes, 2 * lanes)
+        if rest > lanes:
+            copy_wide(B, k * ldb + whole, P, whole * depth + (row + k) * 2 * lanes, rest)
+        elif rest:
+            copy_narrow(B, k * ldb + whole, P, whole * depth + (row + k) * lanes, rest)
 
 
-def _pack_transposed(B: Array, P: Array, row: int, depth: int) -> None:
-    """Column by column, a cache line at a time."""
-    lanes = VECTOR // B.itemsize
-    for n in range(0, B.shape[1], 2 * lanes):
-        source = B[:, n : n + 2 * lanes]
-        width = packed_width(B.shape[1] - n, B.itemsize)
-        start = n * depth + row * width
-        target = P[start : start + len(B) * width].reshape((len(B), width))
-        for k in range(len(B)):
-            clear(target[k, source.shape[1] :])
-        for k in range(0, len(B), 16):
-            some, goal = source[k : k + 16], target[k : k + 16]
-            for j in range(some.shape[1]):
-                for i in range(some.shape[0]):
-                    goal[i, j] = some[i, j]
+@part
+def _pack_columns(B: Array, P: Array, row: int, depth: int) -> None:
+    """Each column is contiguous: square blocks are transposed in registers."""
+    K, N = B.shape
+    lanes, ldb = VECTOR // B.itemsize, B.strides[1] // B.itemsize
+    for n in range(0, N, lanes):
+        panel = n // (2 * lanes) * (2 * lanes)
+        width = packed_width(N - panel, B.itemsize)
+        for k in range(0, K, lanes):
+            place = panel * depth + (row + k) * width + n - panel
+            copy_transposed(B, n * ldb + k, ldb, P, place, width, N - n, K - k)
 
 
 @part

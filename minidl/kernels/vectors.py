@@ -85,6 +85,19 @@ class Vectors:
         everywhere = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(single, nothing, everywhere)
 
+    def transposed(self, rows: Sequence[Any]) -> list[Any]:
+        """As many vectors as each has lanes, with rows for columns.
+
+        Interleaving the first half with the second moves the lowest bit of a lane's number to the highest of its
+        row's: after as many times as there are bits, rows and lanes have changed places.
+        """
+        half, lanes = self.lanes // 2, ir.VectorType(ir.IntType(32), self.lanes)
+        pairs = [lane for k in range(self.lanes) for lane in (k, self.lanes + k)]
+        masks = ir.Constant(lanes, pairs[: self.lanes]), ir.Constant(lanes, pairs[self.lanes :])
+        for _ in range(half.bit_length()):
+            rows = [self.builder.shuffle_vector(rows[i], rows[i + half], mask) for i in range(half) for mask in masks]
+        return list(rows)
+
     def within(self, width: Any, v: int) -> Any:
         """Which lanes of vector v lie within the width."""
         columns = range(v * self.lanes, (v + 1) * self.lanes)
