@@ -19,7 +19,14 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^    (minidl .*|python -m minidl\.run .*)$", re.MULTILINE)
 FENCED_YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:^    .*\n(?:^ *\n(?=    ))*)+", re.MULTILINE)
-SHORT = ["train.steps=4", "data.batch_size=4", "data.seq_len=8", "sample.length=5", "model.layers.1.units=4"]
+SHORT = [
+    "data.source=tinyshakespeare.txt",
+    "train.steps=4",
+    "data.batch_size=4",
+    "data.seq_len=8",
+    "sample.length=5",
+    "model.layers.1.units=4",
+]
 NEEDS = {"export": ("onnx", "safetensors"), "sweep": ("optuna",)}  # by verb, what is not installed with minidl
 BASE = parse((ROOT / "experiments" / "char_lstm.yaml").read_text(), "char_lstm.yaml").tree
 
@@ -61,7 +68,7 @@ def test_a_command_of_the_docs(words: list[str], trained: Path, capsys: pytest.C
     if "--resume" in words:  # of a run that was stopped half way
         assert main([*(word for word in words[1:] if word != "--resume"), "train.steps=2"]) == 0
     if words[1] == "check":
-        words += SHORT[1:]
+        words += SHORT[2:]
     assert main(words[1:]) == 0, capsys.readouterr().err
     assert capsys.readouterr().out
 
