@@ -6,7 +6,8 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ def surroundings() -> dict[str, Any]:
     versions = {"minidl": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
+            versions[package] = _version(package)
+        except metadata.PackageNotFoundError:
             continue
     return {
         "arguments": sys.argv[1:],
@@ -52,6 +53,12 @@ def changes_since(facts: Mapping[str, Any]) -> dict[str, str]:
 def _decisive(facts: Mapping[str, Any]) -> dict[str, Any]:
     versions = facts.get("versions") or {}
     return {name: versions.get(name) for name in COMPUTING} | {name: facts.get(name) for name in DECISIVE}
+
+
+@cache
+def _version(package: str) -> str:
+    """Read once: it takes as long as a step of training."""
+    return metadata.version(package)
 
 
 def _processor() -> str:

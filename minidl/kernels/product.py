@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from minidl.kernels.compiler import part, variant
 from minidl.kernels.copies import copy_transposed, copying
-from minidl.kernels.tile import ROWS, tile
+from minidl.kernels.tile import ROWS, TALLER, tile
 from minidl.kernels.vectors import VECTOR
 
 Array = NDArray[Any]
@@ -26,7 +26,7 @@ DEPTH, WIDTH = 256, 256  # of the block of B that is packed at a time: it stays 
 
 def _panel(vectors: int, *, by_columns: bool, edge: bool) -> Callable[..., None]:
     """C[:, n:n + width] from a panel of B, which begins at P[p]; A begins at its element a."""
-    tall, two, one = (tile(rows, vectors, by_columns=by_columns, edge=edge) for rows in (ROWS, 2, 1))
+    taller, tall, two, one = (tile(rows, vectors, by_columns=by_columns, edge=edge) for rows in (TALLER, ROWS, 2, 1))
 
     @variant(vectors, by_columns, edge)
     def panel(A: Array, a: int, P: Array, p: int, C: Array, n: int, depth: int, width: int, add: bool) -> None:
@@ -34,6 +34,9 @@ def _panel(vectors: int, *, by_columns: bool, edge: bool) -> Callable[..., None]
         lda = A.strides[0] // A.itemsize
         below = 1 if by_columns else lda  # from a row of A to the next
         m = 0
+        for _ in range(min(M % ROWS // 2, M // TALLER) if TALLER > ROWS else 0):
+            taller(A, a + m * below, lda, P, p, C, n + m * ldc, ldc, depth, width, add)
+            m += TALLER
         while m + ROWS <= M:
             tall(A, a + m * below, lda, P, p, C, n + m * ldc, ldc, depth, width, add)
             m += ROWS

@@ -20,7 +20,7 @@ from minidl.kernels import Call
 from minidl.kernels.affine import affine, flat
 from minidl.kernels.compiler import by_type, part
 from minidl.kernels.product import pack, packed_size, times, transposed_times
-from minidl.kernels.rows import add_rows, clear, fill_rows, scatter
+from minidl.kernels.rows import clear, fill_rows
 from minidl.kernels.vector_product import add_vector_times, vector_times_transposed
 
 Array = NDArray[Any]
@@ -153,8 +153,11 @@ def pack_shares(d: Array, bounds: Array, packed: Array, step: int, steps: int) -
 @part
 def bias_gradient(d: Array, bounds: Array, db: Array) -> None:
     """db += Σ rows of d, share by share."""
-    for s in range(len(db)):
-        add_rows(d[bounds[s] - bounds[0] : bounds[s + 1] - bounds[0]], db[s])
+    S, width = db.shape
+    for s in range(S):
+        for n in range(bounds[s] - bounds[0], bounds[s + 1] - bounds[0]):
+            for j in range(width):
+                db[s, j] += d[n, j]
 
 
 def step_gradient(x: Array, bounds: Array, d: Array, dW: Array, first: bool) -> None:
@@ -170,9 +173,12 @@ def _step_gradient(x: Any, bounds: Any, d: Any, dW: Any, first: Any) -> Any:
 def _looked_up_gradient(x: Array, bounds: Array, d: Array, dW: Array, first: bool) -> None:
     if first:
         clear(dW)
-    for s in range(len(dW)):
-        lo, hi = bounds[s], bounds[s + 1]
-        scatter(x[lo:hi], d[lo - bounds[0] : hi - bounds[0]], dW[s])
+    S, _, width = dW.shape
+    for s in range(S):
+        for n in range(bounds[s], bounds[s + 1]):
+            k, m = x[n], n - bounds[0]
+            for j in range(width):
+                dW[s, k, j] += d[m, j]
 
 
 def run_gradient(x: Array, start: int, stop: int, bounds: Array, packed: Array, dW: Array, add: bool) -> None:

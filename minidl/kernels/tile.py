@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 from minidl.kernels.vectors import WIDE, Vectors, constant, start
 
 ROWS = 8 if WIDE else 6
+TALLER = 10 if WIDE else 6  # where two rows would be left over: a small tile waits for its own sums
 
 
 def tile(rows: int, vectors: int, *, by_columns: bool, edge: bool) -> Callable[..., None]:

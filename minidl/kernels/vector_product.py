@@ -17,7 +17,7 @@ from minidl.kernels.vectors import VECTOR, WIDE, Vectors, constant, start
 
 Array = NDArray[Any]
 MANY, SOME, FEW = (24, 12, 4) if WIDE else (12, 6, 2)  # vectors that are kept in registers: as many as fit, or less
-CHAINS = 2  # sums that do not wait for each other
+CHAINS = 6 if WIDE else 3  # sums that do not wait for each other
 
 
 def _sums_of_columns(held: int) -> Callable[..., None]:
