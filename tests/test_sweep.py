@@ -415,6 +415,8 @@ def test_a_damaged_journal_is_said_to_be_one(
     said = capsys.readouterr().err
     assert "holds no sweep that could go on" in said
     assert "delete it to begin anew, the runs are kept" in said
+    open_files = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+    assert str(journal().resolve()) not in open_files
 
 
 # Usage

@@ -39,11 +39,15 @@ class Journal:
         with refusing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._presence = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
-        with self._shared():
-            if self._is_alone():
-                self._mend()
-            self._open()
-            self._put_back_orphans()
+        try:
+            with self._shared():
+                if self._is_alone():
+                    self._mend()
+                self._open()
+                self._put_back_orphans()
+        except BaseException:
+            os.close(self._presence)
+            raise
         return self
 
     def __exit__(self, *_exception: object) -> None:
