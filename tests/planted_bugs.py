@@ -251,8 +251,8 @@ BUGS = [
         (
             "backward forgets the dropped weights",
             "gradient",
-            "WuT[...] = self.recurrent_weights(Wh, kept, Wu, training).T",
-            "WuT[...] = Wh.T",
+            "transposed(self.recurrent_weights(Wh, kept, Wu, training), WuT",
+            "transposed(Wh, WuT",
         ),
     ),
     *bugs(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minidl.layer import Array, Cache, Declaration, Param, Scratch, Shape
-from minidl.layers.recurrent import Recurrent, backwards, blocks, forwards, split
+from minidl.layers.recurrent import Recurrent, backwards, blocks, forwards, split, transposed
 from minidl.ops import affine, affine_gradients, rows, sigmoid, sigmoid_slope, tanh_slope
 
 
@@ -106,7 +106,7 @@ class GRU(Recurrent):
         dbh: Array,
         training: bool,
     ) -> None:
-        WuT[...] = self.recurrent_weights(Wh, kept, Wu, training).T
+        WuT = transposed(self.recurrent_weights(Wh, kept, Wu, training), WuT, len(dh))
         dh[...] = 0
         dh_past = a[:, : self.units]
         for block in blocks(len(dy), dh.size):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minidl.layer import Array, Cache, Carried, Declaration, Scratch, Shape
-from minidl.layers.recurrent import Recurrent, backwards, blocks, forwards, split
+from minidl.layers.recurrent import Recurrent, backwards, blocks, forwards, split, transposed
 from minidl.ops import affine, affine_gradients, rows, sigmoid_slope, tanh_slope
 
 
@@ -117,7 +117,7 @@ class LSTM(Recurrent):
         db: Array,
         training: bool,
     ) -> None:
-        WuT[...] = self.recurrent_weights(Wh, kept, Wu, training).T
+        WuT = transposed(self.recurrent_weights(Wh, kept, Wu, training), WuT, len(dh))
         dh[...] = 0
         dc[...] = 0
         to_i, to_f, to_g, to_o = split(arriving, 4)

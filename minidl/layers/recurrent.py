@@ -79,6 +79,14 @@ class Recurrent(Layer, abstract=True):
             dWh *= kept
 
 
+def transposed(W: Array, room: Array, rows: int) -> Array:
+    """Wᵀ for products with so many rows: copied, with which a BLAS is quicker, but for a single row."""
+    if rows == 1:
+        return W.T
+    room[...] = W.T
+    return room
+
+
 def split(x: Array, parts: int) -> Sequence[Array]:
     """Views of the gates that stand side by side in the last axis."""
     width = x.shape[-1] // parts

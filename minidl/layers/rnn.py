@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from minidl.layer import Array, Declaration, Scratch, Shape
-from minidl.layers.recurrent import Recurrent, backwards, forwards
+from minidl.layers.recurrent import Recurrent, backwards, forwards, transposed
 from minidl.ops import affine, affine_gradients, rows, tanh_slope
 
 
@@ -85,7 +85,7 @@ class RNN(Recurrent):
             tanh_slope(h[1:], out=da)
         else:
             np.greater(h[1:], 0, out=da, casting="unsafe")
-        WuT[...] = self.recurrent_weights(Wh, kept, Wu, training).T
+        WuT = transposed(self.recurrent_weights(Wh, kept, Wu, training), WuT, len(dh))
         dh[...] = 0
         for dy_t, da_t in backwards(dy, da):
             dh += dy_t
