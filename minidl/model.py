@@ -16,6 +16,7 @@ from minidl.executor import Executor
 from minidl.graph import Graph
 from minidl.layer import Layer
 from minidl.node import Input, Node, Symbol, show
+from minidl.ops import as_dtype
 from minidl.parameters import NamedArrays, Parameters, fitting_weights, misfits
 from minidl.table import model_table
 
@@ -198,11 +199,7 @@ def _describing(where: str = "") -> Iterator[None]:
 
 
 def _check_settings(seed: Any, dtype: DTypeLike) -> None:
-    try:
-        known = str(np.dtype(dtype)) in FLOATS
-    except (TypeError, ValueError, SyntaxError):  # NumPy parses text with commas
-        known = False
-    if not known:
+    if str(as_dtype(dtype)) not in FLOATS:
         raise UsageError(f"a model computes in {' or '.join(FLOATS)}, got dtype {dtype!r}")
     if not isinstance(seed, Integral) or seed < 0:
         raise UsageError(f"a seed is a whole number of 0 or more, got {seed!r}")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
-import numpy as np
 from numpy.typing import DTypeLike
 
 from minidl.errors import GraphError, suggest
 from minidl.layer import Declaration, Ids, Layer, Out, Param, Port, Shape, Tied
+from minidl.ops import as_dtype
 
 
 class Axis(int):
@@ -120,9 +119,9 @@ class Node(Symbol):
 def _kind(name: str, dtype: DTypeLike) -> str:
     """Which of "int" and "float" a type is; layers tell no others apart."""
     kinds = {"i": "int", "u": "int", "f": "float"}
-    with contextlib.suppress(TypeError, ValueError, SyntaxError):  # NumPy parses text with commas
-        if (kind := np.dtype(dtype).kind) in kinds:
-            return kinds[kind]
+    found = as_dtype(dtype)
+    if found is not None and found.kind in kinds:
+        return kinds[found.kind]
     raise GraphError(f'input {name!r}: dtype is "int" or "float", got {dtype!r}')
 
 

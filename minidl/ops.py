@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
 SUMMED = 1 << 13  # numbers summed at a time: fewer than those for which a BLAS would change the order with its threads
@@ -22,6 +22,14 @@ def rows(x: Array) -> Array:
     view = x.view()
     view.shape = (-1 if x.size else int(np.prod(x.shape[:-1])), x.shape[-1])  # raises where reshape would copy
     return view
+
+
+def as_dtype(given: DTypeLike) -> np.dtype[Any] | None:
+    """What NumPy takes it for; None where that is nothing: text with commas ends in errors of a parser there."""
+    try:
+        return np.dtype(given)
+    except (TypeError, ValueError, SyntaxError):
+        return None
 
 
 @dataclass(frozen=True)
