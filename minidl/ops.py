@@ -72,7 +72,8 @@ def scatter_rows(ids: Array, dy: Array, out: Array) -> None:
     out[...] = 0
     if len(flat) < 4 * len(out):
         for k, row in zip(flat.tolist(), dy, strict=True):
-            out[k] += row
+            sum_of_k = out[k]
+            sum_of_k += row  # in a view: adding by index would copy the sum back
         return
     order = np.argsort(flat, kind="stable")
     ends = np.cumsum(np.bincount(flat, minlength=len(out)))
@@ -125,9 +126,10 @@ def norm(gradient: Array) -> float:
     >>> norm(np.array([3.0, 4.0]))
     5.0
     """
-    blocks = [gradient[start : start + SUMMED] for start in range(0, gradient.size, SUMMED)]
+    whole = gradient.size // SUMMED * SUMMED
+    blocks, rest = gradient[:whole].reshape(-1, SUMMED), gradient[whole:]
     with np.errstate(over="ignore", invalid="ignore"):
-        square = sum(float(np.dot(block, block)) for block in blocks)
+        square = float(np.vecdot(blocks, blocks).sum(dtype=np.float64)) + float(np.dot(rest, rest))
     if math.isfinite(square):
         return math.sqrt(square)
     return float(np.linalg.norm(gradient.astype(np.float64)))

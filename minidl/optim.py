@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from minidl.model import Model
 
 Array = NDArray[Any]
-BLOCK = 1 << 15  # numbers updated at a time: a block of every vector fits into the second-level cache
+BLOCK = 1 << 16  # numbers updated at a time, more or less: fewer lose time in calls, more do not stay in the cache
 
 
 @dataclass
@@ -91,9 +91,10 @@ class Optimizer(Declared, family="optimizer"):
     def change(self, w: Array, g: Array, length: float, t: int, clock: Clock, **slots: Array) -> None:
         """Clip the gradient g, whose length is known, and follow the rule, block by block."""
         self._clip(g, length, clock)
-        scratch = np.empty(min(BLOCK, w.size), w.dtype)
-        for start in range(0, w.size, BLOCK):
-            part = slice(start, start + BLOCK)
+        length = -(-w.size // max(1, round(w.size / BLOCK)))
+        scratch = np.empty(length, w.dtype)
+        for start in range(0, w.size, length):
+            part = slice(start, start + length)
             of_block = {name: slot[part] for name, slot in slots.items()}
             self.rule(w[part], g[part], t, clock, scratch[: w[part].size], **of_block)
 
@@ -133,7 +134,7 @@ class Optimizer(Declared, family="optimizer"):
         bound, longest = (
             math.inf if limit is None else current(limit, clock) for limit in (self.clip_value, self.clip_norm)
         )
-        if length > bound:  # else no entry is larger
+        if length > bound and max(gradient.max(), -gradient.min()) > bound:  # looking is quicker than clipping
             np.clip(gradient, -bound, bound, out=gradient)
         if length > longest:
             gradient *= longest / length

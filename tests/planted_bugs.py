@@ -296,7 +296,7 @@ BUGS = [
         "minidl.ops",
         "Embedding",
         ("rows scattered onto what was there", "poison", "    out[...] = 0\n    if len", "    if len"),
-        ("the last of equal ids wins", "gradient", "out[k] += row", "out[k] = row"),
+        ("the last of equal ids wins", "gradient", "sum_of_k += row", "sum_of_k[...] = row"),
         ("the last part of many equal ids wins", "gradient", "out[k] += np.dot", "out[k] = np.dot"),
     ),
     *bugs(

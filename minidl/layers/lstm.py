@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -48,8 +50,6 @@ class LSTM(Recurrent):
             "c": Carried((T + 1, B, H)),
             "tanh_c": Cache((T, B, H)),
             "gates": Cache((T, B, 4 * H)),
-            "scale": Scratch((B, 4 * H)),
-            "shift": Scratch((B, 4 * H)),
             "ig": Scratch((B, H)),
             "dgates": Scratch((T, B, 4 * H)),
             "arriving": Scratch((B, 4 * H)),
@@ -68,8 +68,6 @@ class LSTM(Recurrent):
         gates: Array,
         tanh_c: Array,
         a: Array,
-        scale: Array,
-        shift: Array,
         ig: Array,
         kept: Array,
         Wu: Array,
@@ -79,7 +77,7 @@ class LSTM(Recurrent):
         self.draw_mask(kept, training, rng)
         Wh = self.recurrent_weights(Wh, kept, Wu, training)
         affine(x, Wx, b, out=gates)  # the inputs' share of all steps at once
-        one_tanh_for_all_gates(scale, shift)
+        scale, shift = one_tanh_for_all_gates(a.shape, a.dtype)
         steps = forwards(gates, *split(gates, 4), c[:-1], c[1:], tanh_c, h[:-1], h[1:])
         for gates_t, i, f, g, o, c_before, c_t, tanh_t, h_before, h_t in steps:
             np.dot(h_before, Wh, out=a)
@@ -143,11 +141,12 @@ class LSTM(Recurrent):
             np.matmul(rows(dgates), Wx.T, out=rows(dx))
 
 
-def one_tanh_for_all_gates(scale: Array, shift: Array) -> None:
+@lru_cache(maxsize=8)
+def one_tanh_for_all_gates(shape: Shape, dtype: np.dtype[Any]) -> tuple[Array, Array]:
     """Factors (B, 4H) with which each gate is scale · tanh(scale · a) + shift: σ(a) = ½ tanh(½ a) + ½, but for g."""
-    scale[...] = 0.5
+    scale = np.full(shape, 0.5, dtype)
     split(scale, 4)[2][...] = 1
-    np.subtract(1, scale, out=shift)
+    return scale, 1 - scale
 
 
 def slopes(gates: Array, tanh_c: Array, dgates: Array, dc_dh: Array) -> None:

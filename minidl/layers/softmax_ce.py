@@ -46,13 +46,13 @@ class SoftmaxCE(Layer):
         v, p, target = rows(logits), rows(p), targets.reshape(-1)
         self._weigh(target, out=weight)
         np.subtract(v, v.max(axis=-1, keepdims=True), out=p)
-        expected = (1 - self.label_smoothing) * p[np.arange(len(p)), target]
+        expected = p[np.arange(len(p)), target]
         if self.label_smoothing:
-            expected += self.label_smoothing * p.mean(axis=-1)
+            expected += self.label_smoothing * (p.mean(axis=-1) - expected)
         np.exp(p, out=p)
         total = p.sum(axis=-1, keepdims=True)
         p /= total
-        y[...] = np.sum(weight.reshape(-1) * (np.log(total[:, 0]) - expected))
+        y[...] = (weight.reshape(-1) * (np.log(total[:, 0]) - expected)).sum()
 
     def _weigh(self, target: Array, out: Array) -> None:
         """What each target counts: 0 where it is ignored, else 1 / n."""
