@@ -50,8 +50,7 @@ class Executor:
         arrays, shapes = self._feeds.check(feeds)
         self._current = None  # until this pass is through, there is nothing to go back from
         program = self._forward_program(shapes)
-        for name, array in arrays.items():
-            program.values[name][...] = array
+        self._feeds.put(arrays, shapes, program.values)
         self._run(program)
         self._current, self._computed_at = program, self.weights.version
         return dict(program.results)
@@ -59,10 +58,7 @@ class Executor:
     def backward(self, seeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """Gradients of Σ seed · result for every parameter (into `gradients`) and float input (returned)."""
         program = self._backward_program(tuple(seeds))
-        for seed in program.seeds.values():
-            seed[...] = 0
-        for name, value in seeds.items():
-            self._set_seed(program, name, value)
+        self._set_seeds(program, seeds)
         for grad in program.untouched:
             grad[...] = 0
         for _, call in program.calls:
@@ -157,9 +153,10 @@ class Executor:
     def _begin(self, program: Forward) -> None:
         """Step 0 of each carried array is what the previous call left; a new batch size begins at zero."""
         for key, array, _ in program.carried:
-            if key not in self.state or self.state[key].shape != array.shape[1:]:
-                self.state[key] = np.zeros(array.shape[1:], array.dtype)
-            array[0] = self.state[key]
+            first, state = array[0], self.state.get(key)
+            if state is None or state.shape != first.shape:
+                state = self.state[key] = np.zeros_like(first)
+            first[...] = state
 
     def _end(self, program: Forward) -> None:
         """Each sequence leaves the value after its own last step."""
@@ -177,15 +174,23 @@ class Executor:
                 raise UsageError(f"{name!r} was not computed: the last forward pass was given no {missing}")
         return sorted({self.graph.ends[name] for name in results})
 
-    def _set_seed(self, program: Backward, name: str, value: ArrayLike) -> None:
-        node = self.graph.ends[name]
-        if node not in program.seeds:
-            return  # nothing behind this result is trained
-        seed = program.seeds[node]
-        try:
-            given = np.asarray(value, seed.dtype)
-        except (TypeError, ValueError):
-            raise DataError(f"the gradient of {name!r} should be numbers of its shape {seed.shape}") from None
-        if given.shape not in (seed.shape, ()):
-            raise DataError(f"the gradient of {name!r} should have its shape {seed.shape}, got {given.shape}")
-        seed += given  # one node may be several results
+    def _set_seeds(self, program: Backward, seeds: Mapping[str, ArrayLike]) -> None:
+        unset = dict(program.seeds)  # without nodes behind which nothing is trained
+        for name, value in seeds.items():
+            node = self.graph.ends[name]
+            if node in unset:
+                seed = unset.pop(node)
+                seed[...] = _as_gradient(name, value, seed)
+            elif node in program.seeds:  # one node may be several results
+                seed = program.seeds[node]
+                seed += _as_gradient(name, value, seed)
+
+
+def _as_gradient(name: str, value: ArrayLike, like: Array) -> Array:
+    try:
+        given = np.asarray(value, like.dtype)
+    except (TypeError, ValueError):
+        raise DataError(f"the gradient of {name!r} should be numbers of its shape {like.shape}") from None
+    if given.shape not in (like.shape, ()):
+        raise DataError(f"the gradient of {name!r} should have its shape {like.shape}, got {given.shape}")
+    return given

@@ -81,7 +81,7 @@ class Model:
         valid until the next call; copy them to keep them.
         """
         results: dict[str, Any] = self.executor.forward(inputs)
-        return {name: float(value.real) if value.shape == () else value for name, value in results.items()}
+        return {name: value if value.ndim else float(value.real) for name, value in results.items()}
 
     def backward(self, **gradients: ArrayLike) -> dict[str, Array]:
         """Fill `gradients` from the loss, or from given gradients of outputs; returns those of float inputs."""

@@ -112,17 +112,17 @@ class Optimizer(Declared, family="optimizer"):
         return {}
 
     def _functions_for(self, weights: Array) -> tuple[Callable[..., float], Callable[..., None]]:
-        if weights.dtype not in self._functions:
+        if (functions := self._functions.get(weights.dtype)) is None:
             length, change = (implementation(type(self), name, weights.dtype) for name in ("length", "change"))
-            self._functions[weights.dtype] = length, change
-        return self._functions[weights.dtype]
+            functions = self._functions[weights.dtype] = length, change
+        return functions
 
     def _memory_for(self, weights: Array) -> Memory:
         memory = self.memory
         for name in self.slots:
-            if name not in memory.slots:
-                memory.slots[name] = np.zeros_like(weights)
-            slot = memory.slots[name]
+            slot = memory.slots.get(name)
+            if slot is None:
+                slot = memory.slots[name] = np.zeros_like(weights)
             if slot.shape != weights.shape:
                 raise UsageError(
                     f"this {type(self).__name__} has been used on {slot.size:,} weights, the model has "

@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from annotated_types import Ge, Gt, Lt
 
@@ -20,13 +20,12 @@ Steps = Annotated[int, Gt(0)]
 D = TypeVar("D", bound=Declared)
 
 
-@dataclass(frozen=True)
-class Clock:
+class Clock(NamedTuple):
     """How far a run is: updates done, updates in all (as far as known), validation losses so far."""
 
     step: int = 0
     total_steps: int | None = None
-    validation: Sequence[float] = field(default=())
+    validation: Sequence[float] = ()
 
 
 @dataclass(frozen=True)

@@ -314,8 +314,7 @@ def backward_calls(model: Model, feeds: Mapping[str, Array]) -> Iterator[tuple[C
     seeds = seeds_of(model.forward(**feeds))
     executor.backward(seeds)
     (program,) = executor._backwards.values()
-    for name, seed in seeds.items():
-        executor._set_seed(program, name, seed)
+    executor._set_seeds(program, seeds)
     for name, call in program.calls:
         if name in model.graph.nodes:
             yield call, program._parts_of(name)[0]

@@ -455,7 +455,7 @@ BUGS = [
     *bugs(
         "minidl.executor",
         "LSTM",
-        ("state is not taken up", "windows", "            array[0] = self.state[key]", "            array[0] = 0"),
+        ("state is not taken up", "windows", "first[...] = state", "first[...] = 0"),
         ("a reset that resets one row", "windows", "carried[...] = 0", "carried[:1] = 0"),
     ),
     *bugs(
@@ -465,7 +465,7 @@ BUGS = [
         (
             "a carried value that starts where it likes",
             "poison",
-            "            array[0] = self.state[key]",
+            "            first[...] = state",
             "            pass",
         ),
     ),
