@@ -1,14 +1,14 @@
-"""The length of a gradient, compiled: one pass, with sums in float64, which no float32 number makes overflow."""
+"""The length of a gradient, compiled: one pass."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from minidl.kernels.compiler import kernel
+from minidl.kernels.compiler import kernel, part
+from minidl.ops import SUMMED, norm
 from minidl.optim import Optimizer
 
 Array = NDArray[Any]
@@ -16,14 +16,23 @@ Array = NDArray[Any]
 
 def length(optimizer: Optimizer, gradient: Array) -> float:
     """As Optimizer.length."""
-    return math.sqrt(sum_of_squares(gradient))
+    square = sum_of_squares(gradient)
+    return math.sqrt(square) if math.isfinite(square) else norm(gradient)
 
 
 @kernel
 def sum_of_squares(v: Array) -> float:
-    """Σ v²."""
+    """Σ v², in sums of parts, which lose nothing of long vectors."""
     total = 0.0
+    for start in range(0, len(v), SUMMED):
+        total += squares(v[start : start + SUMMED])
+    return total
+
+
+@part
+def squares(v: Array) -> float:
+    """Σ v², in the type of v."""
+    total: float = v.dtype.type(0)
     for j in range(len(v)):
-        x = np.float64(v[j])
-        total += x * x
+        total += v[j] * v[j]
     return total
