@@ -11,7 +11,7 @@ from minidl import threads
 from minidl.kernels import Call
 from minidl.kernels.affine import affine, or_empty
 from minidl.kernels.compiler import kernel
-from minidl.kernels.product import WIDTH, multiply, transposed_multiply
+from minidl.kernels.product import WIDTH, multiply, strips, transposed_multiply
 from minidl.kernels.rows import add_rows, clear, scatter
 from minidl.layers.dense import Dense
 from minidl.ops import OneHotRows, rows
@@ -51,14 +51,15 @@ def map_rows(x: Array, W: Array, b: Array, y: Array, lo: int, hi: int) -> None:
 def map_rows_back(x: Array, W: Array, dy: Array, dW: Array, db: Array, dx: Array, lo: int, hi: int) -> None:
     """dW = xᵀ dy,  db = Σ dy,  dx = dy Wᵀ: the share of some features of x."""
     first, last = len(dx) * lo // len(W), len(dx) * hi // len(W)
+    features = strips(x[:, lo:hi])
     for start in range(0, len(db), WIDTH):  # a block of columns is used up while it is in the cache
         block, weights = dy[:, start : start + WIDTH], W[:, start : start + WIDTH]
-        transposed_multiply(x[:, lo:hi], block, dW[lo:hi, start : start + WIDTH], False)
+        transposed_multiply(features, block, dW[lo:hi, start : start + WIDTH], False)
         if first < last:
             multiply(block[first:last], weights.T, dx[first:last], start > 0)
     if lo == 0:
         clear(db)
-        add_rows(dy, db)
+        add_rows(dy, 0, len(dy), db.reshape((1, len(db))), 0)
 
 
 @kernel
@@ -66,5 +67,5 @@ def look_up_back(ids: Array, dy: Array, dW: Array, db: Array) -> None:
     """dW[id] = Σ rows of dy,  db = Σ dy."""
     clear(dW)
     clear(db)
-    scatter(ids, dy, dW)
-    add_rows(dy, db)
+    scatter(ids, dy, 0, len(dy), dW.reshape((1, len(dW), len(db))), 0)
+    add_rows(dy, 0, len(dy), db.reshape((1, len(db))), 0)

@@ -25,4 +25,4 @@ def backward(layer: Embedding, ids: Array, dy: Array, dtable: Array) -> Call:
 def scatter_rows(ids: Array, dy: Array, out: Array) -> None:
     """out[k] = sum of the rows of dy whose id is k."""
     clear(out)
-    scatter(ids, dy, out)
+    scatter(ids, dy, 0, len(dy), out.reshape((1, out.shape[0], out.shape[1])), 0)

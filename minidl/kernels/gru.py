@@ -175,7 +175,7 @@ def sequence_back(
                 product_back(to_input, Wx, packed_x, dx[t, lo:hi])
             bias_gradient(to_input, bounds, db)
             bias_gradient(to_past, bounds, dbh)
-            step_gradient(x[t], bounds, to_input, dWx, t == T - 1)
+            step_gradient(x[t, lo:hi], bounds, to_input, dWx, t == T - 1)
             pack_shares(to_input, bounds, packed_input_d, t - start, stop - start)
             pack_shares(to_past, bounds, packed_past_d, t - start, stop - start)
         run_gradient(h, start, stop, bounds, packed_past_d, dWh, stop < T)

@@ -169,7 +169,7 @@ def sequence_back(
             if len(dx):
                 product_back(d, Wx, packed_x, dx[t, lo:hi])
             bias_gradient(d, bounds, db)
-            step_gradient(x[t], bounds, d, dWx, t == T - 1)
+            step_gradient(x[t, lo:hi], bounds, d, dWx, t == T - 1)
             pack_shares(d, bounds, packed_d, t - start, stop - start)
         run_gradient(h, start, stop, bounds, packed_d, dWh, stop < T)
         run_gradient(x, start, stop, bounds, packed_d, dWx, stop < T)

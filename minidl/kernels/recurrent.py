@@ -19,12 +19,13 @@ from minidl import threads
 from minidl.kernels import Call
 from minidl.kernels.affine import affine, flat
 from minidl.kernels.compiler import by_type, part
-from minidl.kernels.product import pack, packed_size, times, transposed_times
-from minidl.kernels.rows import clear, fill_rows
+from minidl.kernels.product import pack, packed_size, strips, times, transposed_times
+from minidl.kernels.rows import add_rows, clear, fill_rows, scatter
 from minidl.kernels.vector_product import add_vector_times, vector_times_transposed
 
 Array = NDArray[Any]
 RUN = 128  # rows of gradients of a share that stay in the cache until all products with them are done
+LARGE = 1 << 20  # bytes of a gradient of weights that does not stay there: twice the rows are added to it at a time
 
 
 def sum_over_shares(gradients: Sequence[Array], batch: int, work: float, compute: Callable[..., None]) -> Call:
@@ -34,7 +35,8 @@ def sum_over_shares(gradients: Sequence[Array], batch: int, work: float, compute
     """
     bounds = np.array(threads.fixed_bounds(batch, work))
     count = len(bounds) - 1
-    run = max(1, RUN * count // batch)
+    rows = RUN if max(gradient.nbytes for gradient in gradients) <= LARGE else 2 * RUN
+    run = max(1, rows * count // batch)
     if count == 1:
         return partial(compute, *(gradient[None] for gradient in gradients), bounds, run)
 
@@ -64,9 +66,9 @@ def one_by_one(*calls: Call) -> Call:
 @part
 def prepared(W: Array, wanted: bool) -> Array:
     """W packed, or nothing where that is not wanted."""
-    packed = np.empty(packed_size(W.shape[0], W.shape[1], W.itemsize) if wanted else 0, W.dtype)
+    packed = np.empty(packed_size(W.shape[0], W.shape[1], W) if wanted else 0, W.dtype)
     if wanted:
-        pack(W, packed, 0, len(W))
+        pack(W, 0, len(W), packed, 0, 0, len(W))
     return packed
 
 
@@ -138,26 +140,22 @@ def room_for_shares(bounds: Array, run: int, width: int, like: Array) -> Array:
     largest = 0
     for s in range(len(bounds) - 1):
         largest = max(largest, bounds[s + 1] - bounds[s])
-    return np.empty((len(bounds) - 1, packed_size(run * largest, width, like.itemsize)), like.dtype)
+    return np.empty((len(bounds) - 1, packed_size(run * largest, width, like)), like.dtype)
 
 
 @part
 def pack_shares(d: Array, bounds: Array, packed: Array, step: int, steps: int) -> None:
     """Pack the rows of gradients of one step of a run."""
     for s in range(len(packed)):
-        first, last = bounds[s] - bounds[0], bounds[s + 1] - bounds[0]
-        size = last - first
-        pack(d[first:last], packed[s], step * size, steps * size)
+        lo, hi = bounds[s] - bounds[0], bounds[s + 1] - bounds[0]
+        pack(d, lo, hi, packed, s * packed.shape[1], step * (hi - lo), steps * (hi - lo))
 
 
 @part
 def bias_gradient(d: Array, bounds: Array, db: Array) -> None:
     """db += Σ rows of d, share by share."""
-    S, width = db.shape
-    for s in range(S):
-        for n in range(bounds[s] - bounds[0], bounds[s + 1] - bounds[0]):
-            for j in range(width):
-                db[s, j] += d[n, j]
+    for s in range(len(db)):
+        add_rows(d, bounds[s] - bounds[0], bounds[s + 1] - bounds[0], db, s)
 
 
 def step_gradient(x: Array, bounds: Array, d: Array, dW: Array, first: bool) -> None:
@@ -173,12 +171,8 @@ def _step_gradient(x: Any, bounds: Any, d: Any, dW: Any, first: Any) -> Any:
 def _looked_up_gradient(x: Array, bounds: Array, d: Array, dW: Array, first: bool) -> None:
     if first:
         clear(dW)
-    S, _, width = dW.shape
-    for s in range(S):
-        for n in range(bounds[s], bounds[s + 1]):
-            k, m = x[n], n - bounds[0]
-            for j in range(width):
-                dW[s, k, j] += d[m, j]
+    for s in range(len(dW)):
+        scatter(x, d, bounds[s] - bounds[0], bounds[s + 1] - bounds[0], dW, s)
 
 
 def run_gradient(x: Array, start: int, stop: int, bounds: Array, packed: Array, dW: Array, add: bool) -> None:
@@ -195,4 +189,5 @@ def _run_gradient(x: Any, start: Any, stop: Any, bounds: Any, packed: Any, dW: A
 
 def _product_gradient(x: Array, start: int, stop: int, bounds: Array, packed: Array, dW: Array, add: bool) -> None:
     for s in range(len(dW)):
-        transposed_times(rows_of(x, start, stop, bounds[s], bounds[s + 1]), packed[s], dW[s], add)
+        rows = rows_of(x, start, stop, bounds[s], bounds[s + 1])
+        transposed_times(strips(rows), packed[s], dW[s], len(rows), add)

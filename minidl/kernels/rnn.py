@@ -136,7 +136,7 @@ def sequence_back(
             if len(dx):
                 product_back(da, Wx, packed_x, dx[t, lo:hi])
             bias_gradient(da, bounds, db)
-            step_gradient(x[t], bounds, da, dWx, t == T - 1)
+            step_gradient(x[t, lo:hi], bounds, da, dWx, t == T - 1)
             pack_shares(da, bounds, packed_da, t - start, stop - start)
         run_gradient(h, start, stop, bounds, packed_da, dWh, stop < T)
         run_gradient(x, start, stop, bounds, packed_da, dWx, stop < T)

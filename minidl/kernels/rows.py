@@ -41,19 +41,19 @@ def add_to(target: Array, more: Array) -> None:
 
 
 @part
-def add_rows(d: Array, total: Array) -> None:
-    """total += Σ rows of d."""
-    N, width = d.shape
-    for n in range(N):
+def add_rows(d: Array, lo: int, hi: int, totals: Array, s: int) -> None:
+    """totals[s] += Σ rows lo to hi of d."""
+    width = d.shape[1]
+    for n in range(lo, hi):
         for j in range(width):
-            total[j] += d[n, j]
+            totals[s, j] += d[n, j]
 
 
 @part
-def scatter(ids: Array, d: Array, out: Array) -> None:
-    """out[id] += the row of d, for each id."""
-    N, width = d.shape
-    for n in range(N):
+def scatter(ids: Array, d: Array, lo: int, hi: int, out: Array, s: int) -> None:
+    """out[s, id] += the row of d, for each id of rows lo to hi."""
+    width = d.shape[1]
+    for n in range(lo, hi):
         k = ids[n]
         for j in range(width):
-            out[k, j] += d[n, j]
+            out[s, k, j] += d[n, j]

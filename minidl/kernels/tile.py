@@ -18,10 +18,10 @@ ROWS = 8 if WIDE else 6
 TALLER = 10 if WIDE else 6  # where two rows would be left over: a small tile waits for its own sums
 
 
-def tile(rows: int, vectors: int, *, by_columns: bool, edge: bool) -> Callable[..., None]:
+def tile(rows: int, vectors: int, *, in_strips: bool, edge: bool) -> Callable[..., None]:
     """An intrinsic  C[:rows, :width] = A[:rows, :depth] P, or += where `add` is true.
 
-    A is read along rows, A[m, k] at m · lda + k, or by columns, at k · lda + m. P is packed: `vectors` whole vectors
+    A is read along rows, A[m, k] at m · lda + k, or along a strip, at k · lda + m. P is packed: `vectors` whole vectors
     for each k. width: columns of C that exist, looked at only in an edge tile. Each array comes with the element at
     which it starts.
     """
@@ -49,7 +49,7 @@ def tile(rows: int, vectors: int, *, by_columns: bool, edge: bool) -> Callable[.
                 return start(context, builder, signature.args[array], args[array], args[array + 1])
 
             code = _Tile(builder, context.get_value_type(A.dtype), rows, vectors)
-            sums = code.products(place(0), args[2], place(3), args[8], by_columns)
+            sums = code.products(place(0), args[2], place(3), args[8], in_strips)
             code.put(sums, place(5), args[7], args[9] if edge else None, args[10])
             return context.get_dummy_value()
 
@@ -66,17 +66,15 @@ class _Tile(Vectors):
         self.rows, self.vectors = rows, vectors
         self.places = [(m, v) for m in range(rows) for v in range(vectors)]
 
-    def products(self, a: Any, lda: Any, p: Any, depth: Any, by_columns: bool) -> list[Any]:
+    def products(self, a: Any, lda: Any, p: Any, depth: Any, in_strips: bool) -> list[Any]:
         """Σ A[m, k] P[k] for each place."""
         builder = self.builder
-        rows = [
-            builder.gep(a, [constant(m) if by_columns else builder.mul(lda, constant(m))]) for m in range(self.rows)
-        ]
+        rows = [builder.gep(a, [constant(m) if in_strips else builder.mul(lda, constant(m))]) for m in range(self.rows)]
 
         def multiply(k: Any, sums: list[Any]) -> list[Any]:
             packed = builder.gep(p, [builder.mul(k, constant(self.vectors * self.lanes))])
             right = [self.load(place) for place in self.row(packed, self.vectors)]
-            along = builder.mul(k, lda) if by_columns else k
+            along = builder.mul(k, lda) if in_strips else k
             left = [self.splat(builder.load(builder.gep(row, [along]))) for row in rows]
             return [self.fma(left[m], right[v], total) for total, (m, v) in zip(sums, self.places, strict=True)]
 

@@ -1,6 +1,6 @@
 """Products of a single row and a matrix, as one stream needs them: the matrix is read once, from end to end.
 
-They take as long as reading the matrix does. The other vector, or its first part, stays in registers meanwhile.
+They take as long as reading the matrix does. The other vector stays in registers meanwhile, a part of it at a time.
 """
 
 from __future__ import annotations
@@ -13,40 +13,73 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from minidl.kernels.compiler import by_type, part, variant
-from minidl.kernels.vectors import VECTOR, WIDE, Vectors, constant, start
+from minidl.kernels.rows import clear
+from minidl.kernels.strides import lanes, row_stride
+from minidl.kernels.vectors import INT, WIDE, Vectors, constant, start
 
 Array = NDArray[Any]
-MANY, SOME, FEW = (24, 12, 4) if WIDE else (12, 6, 2)  # vectors that are kept in registers: as many as fit, or less
-CHAINS = 6 if WIDE else 3  # sums that do not wait for each other
+MANY, SOME, FEW = (24, 12, 4) if WIDE else (12, 6, 2)  # vectors of a block: as many as registers hold, or less
+LAST = 4 if WIDE else 2  # vectors at the end of a block, which overlap the others unless it is as wide as can be
+CHAINS = LAST  # sums that do not wait for each other
 
 
-def _sums_of_columns(held: int) -> Callable[..., None]:
-    """An intrinsic  y[:n] += h W[:, :n]  for n numbers in `count` vectors, the first of them held in registers."""
+class _Block(Vectors):
+    """Emits what is done with a block of columns, `first` to `end`: the vectors at its start and at its end."""
+
+    def __init__(self, builder: Any, real: Any, count: int, first: Any, end: Any) -> None:
+        super().__init__(builder, real)
+        self.count, self.first, self.last = count, first, builder.sub(end, constant(LAST * self.lanes))
+
+    def ends(self, start: Any) -> list[Any]:
+        """The addresses of the first vectors, and of the last ones, of a row that begins there.
+
+        As numbers: two pointers would become one and a common index, with which each vector takes two operations.
+        """
+        ends = (self.builder.gep(start, [column]) for column in (self.first, self.last))
+        return [self.builder.ptrtoint(end, INT) for end in ends]
+
+    def below(self, ends: list[Any], stride: Any) -> list[Any]:
+        """The same in the row below."""
+        bytes_ = self.builder.mul(stride, constant(self.size))
+        return [self.builder.add(end, bytes_) for end in ends]
+
+    def places(self, ends: list[Any]) -> list[Any]:
+        """Where the vectors of a row with these ends stand."""
+        first, last = (self.builder.inttoptr(end, self.real.as_pointer()) for end in ends)
+        return self.row(first, self.count) + self.row(last, LAST)
+
+    def without_overlap(self, vectors: list[Any]) -> list[Any]:
+        """These vectors, with zeros in the last ones for what is in the first ones too."""
+        overlap = self.builder.sub(self.builder.add(self.first, constant(self.count * self.lanes)), self.last)
+        lasts = enumerate(vectors[self.count :])
+        return vectors[: self.count] + [
+            self.builder.select(self.within(overlap, v), self.zero, vector) for v, vector in lasts
+        ]
+
+
+def _sums_of_columns(count: int) -> Callable[..., None]:
+    """An intrinsic  y += h W  for a block of columns: the sums stay in registers."""
 
     @intrinsic
-    def add_rows(typing: Any, h: Any, W: Any, stride: Any, y: Any, count: Any) -> Any:
-        signature = types.void(h, W, types.intp, y, types.intp)
+    def add_rows(typing: Any, h: Any, W: Any, stride: Any, y: Any, first: Any, end: Any) -> Any:
+        signature = types.void(h, W, types.intp, y, types.intp, types.intp)
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            code = Vectors(builder, context.get_value_type(y.dtype))
-            numbers, first, sums = (start(context, builder, signature.args[i], args[i], constant(0)) for i in (0, 1, 3))
-            rest = builder.sub(args[4], constant(held))
+            code = _Block(builder, context.get_value_type(y.dtype), count, args[4], args[5])
+            numbers, matrix, sums = (
+                start(context, builder, signature.args[i], args[i], constant(0)) for i in (0, 1, 3)
+            )
 
-            def add_row(k: Any, totals: list[Any]) -> list[Any]:
+            def add_row(k: Any, values: list[Any]) -> list[Any]:
+                ends, totals = values[:2], values[2:]
                 number = code.splat(builder.load(builder.gep(numbers, [k])))
-                row = builder.gep(first, [builder.mul(k, args[2])])
+                row = map(code.load, code.places(ends))
+                totals = [code.fma(number, w, total) for w, total in zip(row, totals, strict=True)]
+                return code.below(ends, args[2]) + totals
 
-                def add_vector(v: Any, _: list[Any]) -> list[Any]:
-                    w, place = (code.vector_at(array, builder.add(v, constant(held))) for array in (row, sums))
-                    code.store(code.fma(number, code.load(w), code.load(place)), place)
-                    return []
-
-                code.repeat(rest, [], add_vector)
-                return [code.fma(number, code.load(w), t) for w, t in zip(code.row(row, held), totals, strict=True)]
-
-            places = code.row(sums, held)
+            places = code.places(code.ends(sums))
             depth = context.make_array(h)(context, builder, args[0]).nitems
-            totals = code.repeat(depth, [code.load(place) for place in places], add_row)
+            totals = code.repeat(depth, code.ends(matrix) + [code.load(place) for place in places], add_row)[2:]
             for total, place in zip(totals, places, strict=True):
                 code.store(total, place)
             return context.get_dummy_value()
@@ -56,35 +89,32 @@ def _sums_of_columns(held: int) -> Callable[..., None]:
     return add_rows
 
 
-def _products_of_rows(held: int) -> Callable[..., None]:
-    """An intrinsic  y = d[:n] (W[:, :n])ᵀ  for n numbers in `count` vectors, the first of them held in registers."""
+def _products_of_rows(count: int) -> Callable[..., None]:
+    """An intrinsic  y += d Wᵀ  for a block of columns of W: this part of d stays in registers."""
 
     @intrinsic
-    def multiply_rows(typing: Any, d: Any, W: Any, stride: Any, y: Any, count: Any) -> Any:
-        signature = types.void(d, W, types.intp, y, types.intp)
+    def multiply_rows(typing: Any, d: Any, W: Any, stride: Any, y: Any, first: Any, end: Any) -> Any:
+        signature = types.void(d, W, types.intp, y, types.intp, types.intp)
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            code = Vectors(builder, context.get_value_type(y.dtype))
-            factors, first, results = (
+            code = _Block(builder, context.get_value_type(y.dtype), count, args[4], args[5])
+            factors, matrix, sums = (
                 start(context, builder, signature.args[i], args[i], constant(0)) for i in (0, 1, 3)
             )
-            kept = [code.load(place) for place in code.row(factors, held)]
-            rest = builder.sub(args[4], constant(held))
+            kept = code.without_overlap([code.load(place) for place in code.places(code.ends(factors))])
 
-            def multiply_row(k: Any, _: list[Any]) -> list[Any]:
-                row, chains = builder.gep(first, [builder.mul(k, args[2])]), [code.zero] * CHAINS
-                for v, (w, factor) in enumerate(zip(code.row(row, held), kept, strict=True)):
-                    chains[v % CHAINS] = code.fma(code.load(w), factor, chains[v % CHAINS])
+            def multiply_row(k: Any, ends: list[Any]) -> list[Any]:
+                row = map(code.load, code.places(ends))
+                pairs = list(zip(row, kept, strict=True))
+                chains = [builder.fmul(w, factor) for w, factor in pairs[:CHAINS]]
+                for v, (w, factor) in enumerate(pairs[CHAINS:]):
+                    chains[v % CHAINS] = code.fma(w, factor, chains[v % CHAINS])
+                total = code.sum([code.fence(chain) for chain in chains])
+                place = builder.gep(sums, [k])
+                builder.store(builder.fadd(builder.load(place), total), place)
+                return code.below(ends, args[2])
 
-                def add_vector(v: Any, totals: list[Any]) -> list[Any]:
-                    w, d = (code.vector_at(array, builder.add(v, constant(held))) for array in (row, factors))
-                    return [code.fma(code.load(w), code.load(d), totals[0])]
-
-                chains[:1] = code.repeat(rest, chains[:1], add_vector)
-                builder.store(code.sum(chains), builder.gep(results, [k]))
-                return []
-
-            code.repeat(context.make_array(y)(context, builder, args[3]).nitems, [], multiply_row)
+            code.repeat(context.make_array(y)(context, builder, args[3]).nitems, code.ends(matrix), multiply_row)
             return context.get_dummy_value()
 
         return signature, generate
@@ -92,28 +122,31 @@ def _products_of_rows(held: int) -> Callable[..., None]:
     return multiply_rows
 
 
-def _whole_vectors(product: Callable[[int], Callable[..., None]]) -> Callable[[Array, Array, Array, int], int]:
-    """The share of the columns, of which there are `width`, that fill vectors; returns how many they are."""
+def _in_blocks(product: Callable[[int], Callable[..., None]]) -> Callable[[Array, Array, Array, int], int]:
+    """The share of the columns, of which there are `width`, in blocks; returns after how many plain loops go on."""
     many, some, few = map(product, (MANY, SOME, FEW))
 
     @variant(product.__name__)
-    def whole_vectors(row: Array, W: Array, y: Array, width: int) -> int:
-        lanes, stride = VECTOR // W.itemsize, W.strides[0] // W.itemsize
-        count = width // lanes
-        if count >= MANY:
-            many(row, W, stride, y, count)
-        elif count >= SOME:
-            some(row, W, stride, y, count)
-        elif count >= FEW:
-            few(row, W, stride, y, count)
-        else:
-            count = 0
-        return count * lanes
+    def in_blocks(row: Array, W: Array, y: Array, width: int) -> int:
+        stride, done = row_stride(W), 0
+        while width - done >= MANY * lanes(W):
+            end = min(width, done + (MANY + LAST) * lanes(W))
+            many(row, W, stride, y, done, end)
+            done = end
+        while width - done >= SOME * lanes(W):
+            end = min(width, done + (SOME + LAST) * lanes(W))
+            some(row, W, stride, y, done, end)
+            done = end
+        while width - done >= FEW * lanes(W):
+            end = min(width, done + (FEW + LAST) * lanes(W))
+            few(row, W, stride, y, done, end)
+            done = end
+        return done
 
-    return whole_vectors
+    return in_blocks
 
 
-_add_whole, _multiply_whole = _whole_vectors(_sums_of_columns), _whole_vectors(_products_of_rows)
+_add_blocks, _multiply_blocks = _in_blocks(_sums_of_columns), _in_blocks(_products_of_rows)
 
 
 def add_vector_times(h: Array, W: Array, y: Array) -> None:
@@ -135,7 +168,7 @@ def _add_products_with_columns(h: Array, W: Array, y: Array) -> None:
 
 
 def _add_rows(h: Array, W: Array, y: Array) -> None:
-    done = _add_whole(h, W, y, len(y))
+    done = _add_blocks(h, W, y, len(y))
     for k in range(len(h) if done < len(y) else 0):
         h0, w = h[k], W[k]
         for j in range(done, len(y)):
@@ -145,9 +178,10 @@ def _add_rows(h: Array, W: Array, y: Array) -> None:
 @part
 def vector_times_transposed(d: Array, W: Array, y: Array) -> None:
     """y = d Wᵀ for a single row d."""
-    done = _multiply_whole(d, W, y, len(d))
+    clear(y)
+    done = _multiply_blocks(d, W, y, len(d))
     for k in range(len(y) if done < len(d) else 0):
-        total, w = y[k] if done else y.dtype.type(0), W[k]
+        total, w = y[k], W[k]
         for j in range(done, len(d)):
             total += d[j] * w[j]
         y[k] = total

@@ -70,6 +70,11 @@ class Vectors:
         function = self.declare("llvm.fma", self.suffix, self.vector, self.vector, self.vector, self.vector)
         return self.builder.call(function, [a, b, c])
 
+    def fence(self, vector: Any) -> Any:
+        """The same vector, kept as it is: LLVM would make one chain of sums that should run side by side."""
+        function = self.declare("llvm.arithmetic.fence", self.suffix, self.vector, self.vector)
+        return self.builder.call(function, [vector])
+
     def sum(self, vectors: Sequence[Any]) -> Any:
         """All lanes of all vectors added up."""
         whole = vectors[0]
