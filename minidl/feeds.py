@@ -25,7 +25,7 @@ class Feeds:
     def __init__(self, graph: Graph, dtype: DTypeLike) -> None:
         self.inputs = graph.inputs
         self.numbers = "fciub" if np.dtype(dtype).kind == "c" else "fiub"  # kinds of dtype that a float input takes
-        self._compiled_take = implementation(Feeds, "take", dtype)
+        self._compiled_within = implementation(Feeds, "within", dtype)
         ports = {name: [port for source, port in _connections(graph) if source == name] for name in graph.inputs}
         # -1 is allowed where every reader ignores it; lengths end with the steps.
         self.lowest = {name: max((port.lowest for port in ports[name]), default=0) for name in graph.inputs}
@@ -34,35 +34,22 @@ class Feeds:
 
     def check(self, feeds: Mapping[str, ArrayLike]) -> tuple[dict[str, Array], Shapes]:
         """The feeds as arrays of integers or numbers with the right axes; DataError with the name and the remedy."""
-        arrays = {name: self._as_kind(node, feeds[name]) for name, node in self.inputs.items() if name in feeds}
-        if len(arrays) < len(feeds) or not feeds:
-            raise self._unknown(feeds)
-        shapes = tuple([(name, array.shape) for name, array in arrays.items()])
-        if shapes not in self._highest:  # axes that have been found right once are not looked at again
-            self._highest[shapes] = self._check_axes(arrays)
-        return arrays, shapes
-
-    def put(self, arrays: Mapping[str, Array], shapes: Shapes, rooms: Mapping[str, Array]) -> None:
-        """Copy checked arrays to where a program reads them; DataError for an integer out of its range."""
-        highest = self._highest[shapes]
-        for name, array in arrays.items():
-            if name not in highest:
-                rooms[name][...] = array
-                continue
-            take = self._compiled_take if array.dtype == np.int64 else Feeds.take
-            if not take(self, array, rooms[name], self.lowest[name], highest[name]):
-                raise self._out_of_range(name, array, highest[name])
-
-    def take(self, ids: Array, room: Array, lowest: int, highest: int) -> bool:
-        """room = ids; whether all of them lie in [lowest, highest]."""
-        room[...] = ids
-        return bool(ids.min() >= lowest and ids.max() <= highest)
-
-    def _unknown(self, feeds: Mapping[str, ArrayLike]) -> DataError:
         for name in feeds:
             if name not in self.inputs:
-                return DataError(f"the model has no input {name!r}{suggest(name, self.inputs)} ({self._expected()})")
-        return DataError(f"forward was given nothing ({self._expected()})")
+                raise DataError(f"the model has no input {name!r}{suggest(name, self.inputs)} ({self._expected()})")
+        if not feeds:
+            raise DataError(f"forward was given nothing ({self._expected()})")
+        arrays = {name: self._as_kind(node, feeds[name]) for name, node in self.inputs.items() if name in feeds}
+        shapes = tuple((name, array.shape) for name, array in arrays.items())
+        if shapes not in self._highest:  # axes that have been found right once are not looked at again
+            self._highest[shapes] = self._check_axes(arrays)
+        for name, highest in self._highest[shapes].items():
+            self._check_range(name, arrays[name], highest)
+        return arrays, shapes
+
+    def within(self, ids: Array, lowest: int, highest: int) -> bool:
+        """Whether all ids lie in [lowest, highest]."""
+        return bool(ids.min() >= lowest and ids.max() <= highest)
 
     def _check_axes(self, arrays: Mapping[str, Array]) -> dict[str, int]:
         """The largest integer that each integer input may hold, once the axes of all inputs agree."""
@@ -93,13 +80,16 @@ class Feeds:
             raise DataError(f"input {node.name!r} takes numbers, got an array of {array.dtype}")
         return array
 
-    def _out_of_range(self, name: str, array: Array, highest: int) -> DataError:
+    def _check_range(self, name: str, array: Array, highest: int) -> None:
         lowest = self.lowest[name]
+        within = self._compiled_within if array.dtype == np.int64 else Feeds.within
+        if within(self, array, lowest, highest):
+            return
         where = tuple(int(i) for i in np.argwhere((array < lowest) | (array > highest))[0])
         what, remedy = "id", "encode the data with the model's own vocabulary"
         if name in self.within_steps:
             what, remedy = "length", "count the steps of each sequence"
-        return DataError(
+        raise DataError(
             f"input {name!r} holds the {what} {array[where]} at {where}, but {what}s lie in [{lowest}, {highest + 1}): "
             f"{remedy}"
         )

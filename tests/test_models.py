@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from minidl.cli.check import few
 from minidl.experiment import read_experiment, train
+from minidl.experiment.builders import load_builder
 from minidl.experiment.trained import load_trained
 from minidl.gradcheck import gradcheck
 from minidl.run_folder import model_file
@@ -60,3 +63,13 @@ def test_every_model_file_trains(tmp_path: Path) -> None:
         assert all(check.passed for check in gradcheck(experiment.model, few(experiment.dataset), probes=1))
         used.add(experiment.builder.stem)
     assert used == MODELS
+
+
+def test_a_model_file_is_read_anew_within_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "counted.py"
+    for number in (1, 2):
+        path.write_text(f"def build() -> int:\n    return {number}\n")
+        os.utime(path, (0, 0))
+        assert load_builder(path).build() == number
+    assert list(tmp_path.iterdir()) == [path]

@@ -11,7 +11,9 @@ import typing
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -94,15 +96,24 @@ def find_builder(name: Any, folder: Path) -> Path:
     )
 
 
+class _Uncached(SourceFileLoader):
+    """Compiles a file whenever it is loaded: what Python keeps is told from a newer file by size and second only."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the file as it is now."""
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
 def load_builder(path: Path) -> Builder:
     """The builder in a model file; its layers enter the registry. ExperimentError shows what its code has raised."""
-    spec = importlib.util.spec_from_file_location(f"models.{path.stem}", path)
+    loader = _Uncached(f"models.{path.stem}", str(path))
+    spec = importlib.util.spec_from_file_location(loader.name, path, loader=loader)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:
         del sys.modules[spec.name]
         raise ExperimentError(_theirs(path, error)) from error

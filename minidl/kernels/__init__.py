@@ -99,5 +99,5 @@ def _twins() -> dict[tuple[type[Any], str], Callable[..., Any]]:
         (optim.Adam, "change"): adam.change,
         **{(kind, "length"): norm.length for kind in (optim.SGD, optim.RMSprop, optim.Adam)},
         (choices.Choice, "draw"): choice.draw,
-        (feeds.Feeds, "take"): ids.take,
+        (feeds.Feeds, "within"): ids.within,
     }

@@ -1,4 +1,4 @@
-"""Ids as they enter a graph, compiled: two looks at a short array cost NumPy more than the array does."""
+"""The range of ids, compiled: two looks at a short array cost NumPy more than the array does."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-def take(feeds: Feeds, ids: Array, room: Array, lowest: int, highest: int) -> bool:
-    """As Feeds.take."""
-    return copy_within(ids.reshape(-1), room.reshape(-1), lowest, highest)
+def within(feeds: Feeds, ids: Array, lowest: int, highest: int) -> bool:
+    """As Feeds.within."""
+    return lie_within(ids.reshape(-1), lowest, highest)
 
 
 @kernel
-def copy_within(ids: Array, room: Array, lowest: int, highest: int) -> bool:
-    """room = ids (R,); whether all of them lie in [lowest, highest]."""
+def lie_within(ids: Array, lowest: int, highest: int) -> bool:
+    """Whether all ids (R,) lie in [lowest, highest]."""
     outside = 0
     for n in range(len(ids)):
-        room[n] = ids[n]
         outside += ids[n] < lowest or ids[n] > highest
     return outside == 0
