@@ -50,7 +50,8 @@ class Executor:
         arrays, shapes = self._feeds.check(feeds)
         self._current = None  # until this pass is through, there is nothing to go back from
         program = self._forward_program(shapes)
-        self._feeds.put(arrays, shapes, program.values)
+        for name, array in arrays.items():
+            program.values[name][...] = array
         self._run(program)
         self._current, self._computed_at = program, self.weights.version
         return dict(program.results)

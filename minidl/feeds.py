@@ -40,7 +40,7 @@ class Feeds:
         if not feeds:
             raise DataError(f"forward was given nothing ({self._expected()})")
         arrays = {name: self._as_kind(node, feeds[name]) for name, node in self.inputs.items() if name in feeds}
-        shapes = tuple((name, array.shape) for name, array in arrays.items())
+        shapes = tuple([(name, array.shape) for name, array in arrays.items()])
         if shapes not in self._highest:  # axes that have been found right once are not looked at again
             self._highest[shapes] = self._check_axes(arrays)
         for name, highest in self._highest[shapes].items():
