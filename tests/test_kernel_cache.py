@@ -28,6 +28,17 @@ x = np.ones(3, sys.argv[1])
 assert twice(x).dtype == x.dtype and (twice(x) == 2).all()
 print(twice._cache_hits.total())
 """
+# A layer whose kernels have parts in common, of which the linker could take another's.
+LAYER = """
+import numpy as np
+from minidl import Model
+from minidl.layers import LSTM
+
+x = np.random.default_rng(0).standard_normal((9, 5, 16))
+model = Model.of(LSTM(37), x, dtype="float32")
+model.backward(y=np.ones_like(model.arrays["lstm/y"]))
+print(model.executor.gradient.tobytes().hex())
+"""
 DTYPES = ("float32", "float64", "complex64", "complex128")
 
 
@@ -37,11 +48,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(folder: Path, dtype: str) -> subprocess.Popen[str]:
+def start(folder: Path, *command: str) -> subprocess.Popen[str]:
     root = Path(__file__).parent.parent
     environment = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(folder / "cache")}
-    command = [sys.executable, "small.py", dtype]
-    return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE)
+    environment["MINIDL_KERNELS"] = "numba"
+    return subprocess.Popen([sys.executable, *command], cwd=folder, env=environment, text=True, stdout=subprocess.PIPE)
 
 
 def hits(process: subprocess.Popen[str]) -> int:
@@ -52,17 +63,25 @@ def hits(process: subprocess.Popen[str]) -> int:
 
 
 def test_processes_that_compile_at_once_keep_what_is_theirs(folder: Path) -> None:
-    together = [start(folder, dtype) for dtype in DTYPES]
+    together = [start(folder, "small.py", dtype) for dtype in DTYPES]
     assert [hits(process) for process in together] == [0] * len(DTYPES)
-    assert [hits(start(folder, dtype)) for dtype in DTYPES] == [1] * len(DTYPES)
+    assert [hits(start(folder, "small.py", dtype)) for dtype in DTYPES] == [1] * len(DTYPES)
+
+
+def test_kernels_compute_the_same_when_they_come_from_the_disk(tmp_path: Path) -> None:
+    """To the bit: else a run that compiled them could not be resumed as if it had not been cut."""
+    (tmp_path / "layer.py").write_text(LAYER)
+    compiled, loaded = (start(tmp_path, "layer.py").communicate(timeout=300)[0] for _ in range(2))
+    assert len(compiled) > 1000
+    assert compiled == loaded
 
 
 def test_files_that_cannot_be_read_are_compiled_anew(folder: Path) -> None:
-    assert hits(start(folder, "float32")) == 0
+    assert hits(start(folder, "small.py", "float32")) == 0
     (data,) = (folder / "cache").rglob("*.nbc")
     data.write_bytes(data.read_bytes()[:1000])
-    assert hits(start(folder, "float32")) == 0
-    assert hits(start(folder, "float32")) == 1
+    assert hits(start(folder, "small.py", "float32")) == 0
+    assert hits(start(folder, "small.py", "float32")) == 1
 
 
 def test_files_of_other_sources_are_dropped(tmp_path: Path) -> None:

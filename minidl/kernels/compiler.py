@@ -9,6 +9,8 @@ from typing import Any, TypeVar, cast
 
 from numba import njit
 from numba.core import event
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.extending import overload
 
 from minidl.kernels.disk_cache import DiskCache
@@ -19,6 +21,27 @@ SECONDS = 40  # that the kernels of a model take at first, roughly
 
 # Sums may be reordered, which vectors need; NaN and infinity keep their meaning.
 OPTIONS: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}
+
+
+class _Library(JITCodeLibrary):
+    """The code of a kernel, with its parts closed in.
+
+    Else the linker takes whatever part of the same name the process has seen first: one that was compiled by itself, or
+    into another kernel, rounds in another way than the one on the disk.
+    """
+
+    def _optimize_final_module(self) -> None:
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage.name == "linkonce_odr":
+                function.linkage = "internal"
+        super()._optimize_final_module()  # type: ignore[no-untyped-call]
+
+
+class _KernelCompiler(Compiler):
+    def __init__(self, typingctx: Any, targetctx: Any, library: Any, *others: Any) -> None:
+        library = _Library(targetctx.codegen(), "minidl")  # type: ignore[no-untyped-call]
+        library.enable_object_caching()
+        super().__init__(typingctx, targetctx, library, *others)  # type: ignore[no-untyped-call]
 
 
 def part(function: F) -> F:
@@ -40,7 +63,7 @@ def variant(*choices: object) -> Callable[[F], F]:
 def kernel(function: F) -> F:
     """A function that Python calls, compiled at its first call and kept on disk."""
     _take_name(function)
-    compiled = njit(**OPTIONS)(function)
+    compiled = njit(**OPTIONS, pipeline_class=_KernelCompiler)(function)
     compiled._cache = DiskCache(function)
     return cast(F, compiled)
 
