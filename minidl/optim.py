@@ -91,10 +91,10 @@ class Optimizer(Declared, family="optimizer"):
     def change(self, w: Array, g: Array, length: float, t: int, clock: Clock, **slots: Array) -> None:
         """Clip the gradient g, whose length is known, and follow the rule, block by block."""
         self._clip(g, length, clock)
-        length = -(-w.size // max(1, round(w.size / BLOCK)))
-        scratch = np.empty(length, w.dtype)
-        for start in range(0, w.size, length):
-            part = slice(start, start + length)
+        size = -(-w.size // max(1, round(w.size / BLOCK))) or 1
+        scratch = np.empty(size, w.dtype)
+        for start in range(0, w.size, size):
+            part = slice(start, start + size)
             of_block = {name: slot[part] for name, slot in slots.items()}
             self.rule(w[part], g[part], t, clock, scratch[: w[part].size], **of_block)
 

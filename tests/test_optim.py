@@ -71,7 +71,7 @@ def test_reaches_the_minimum_of_a_parabola(optimizer: Optimizer) -> None:
     np.testing.assert_allclose(w, target, atol=0.02)
 
 
-@pytest.mark.parametrize("size", [1, 7, (1 << 15) + 3])
+@pytest.mark.parametrize("size", [0, 1, 7, (1 << 15) + 3, (1 << 17) + 3])
 def test_in_place_equals_naive(optimizer: Optimizer, size: int) -> None:
     rng = np.random.default_rng(0)
     shown = min(size, 7)
