@@ -6,6 +6,7 @@ is returned here is known when a kernel is compiled, or a shift of bits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
@@ -32,18 +33,18 @@ def row_stride(x: Array) -> int:
     raise NotImplementedError
 
 
-@by_type(row_stride)
-def _row_stride(x: Any) -> Any:
-    size = x.dtype.bitwidth // 8
-    return lambda x: x.strides[0] // size
-
-
 def column_stride(x: Array) -> int:
     """How many numbers it is from a column to the next."""
     raise NotImplementedError
 
 
-@by_type(column_stride)
-def _column_stride(x: Any) -> Any:
-    size = x.dtype.bitwidth // 8
-    return lambda x: x.strides[1] // size
+def _stride_along(axis: int) -> Callable[[Any], Any]:
+    def choose(x: Any) -> Any:
+        size = x.dtype.bitwidth // 8
+        return lambda x: x.strides[axis] // size
+
+    return choose
+
+
+by_type(row_stride)(_stride_along(0))
+by_type(column_stride)(_stride_along(1))

@@ -122,25 +122,29 @@ def _products_of_rows(count: int) -> Callable[..., None]:
     return multiply_rows
 
 
-def _in_blocks(product: Callable[[int], Callable[..., None]]) -> Callable[[Array, Array, Array, int], int]:
-    """The share of the columns, of which there are `width`, in blocks; returns after how many plain loops go on."""
-    many, some, few = map(product, (MANY, SOME, FEW))
+def _blocks_of(product: Callable[[int], Callable[..., None]], count: int) -> Callable[[Array, Array, Array, int], int]:
+    """Goes on after so many columns, in blocks of `count` vectors and more; returns how many are done then."""
+    block = product(count)
+
+    @variant(product.__name__, count)
+    def blocks(row: Array, W: Array, y: Array, done: int) -> int:
+        width = W.shape[1]
+        while width - done >= count * lanes(W):
+            end = min(width, done + (count + LAST) * lanes(W))
+            block(row, W, row_stride(W), y, done, end)
+            done = end
+        return done
+
+    return blocks
+
+
+def _in_blocks(product: Callable[[int], Callable[..., None]]) -> Callable[[Array, Array, Array], int]:
+    """The columns, in blocks; returns after how many plain loops go on."""
+    many, some, few = (_blocks_of(product, count) for count in (MANY, SOME, FEW))
 
     @variant(product.__name__)
-    def in_blocks(row: Array, W: Array, y: Array, width: int) -> int:
-        stride, done = row_stride(W), 0
-        while width - done >= MANY * lanes(W):
-            end = min(width, done + (MANY + LAST) * lanes(W))
-            many(row, W, stride, y, done, end)
-            done = end
-        while width - done >= SOME * lanes(W):
-            end = min(width, done + (SOME + LAST) * lanes(W))
-            some(row, W, stride, y, done, end)
-            done = end
-        while width - done >= FEW * lanes(W):
-            end = min(width, done + (FEW + LAST) * lanes(W))
-            few(row, W, stride, y, done, end)
-            done = end
+    def in_blocks(row: Array, W: Array, y: Array) -> int:
+        done: int = few(row, W, y, some(row, W, y, many(row, W, y, 0)))
         return done
 
     return in_blocks
@@ -168,7 +172,7 @@ def _add_products_with_columns(h: Array, W: Array, y: Array) -> None:
 
 
 def _add_rows(h: Array, W: Array, y: Array) -> None:
-    done = _add_blocks(h, W, y, len(y))
+    done = _add_blocks(h, W, y)
     for k in range(len(h) if done < len(y) else 0):
         h0, w = h[k], W[k]
         for j in range(done, len(y)):
@@ -179,7 +183,7 @@ def _add_rows(h: Array, W: Array, y: Array) -> None:
 def vector_times_transposed(d: Array, W: Array, y: Array) -> None:
     """y = d Wᵀ for a single row d."""
     clear(y)
-    done = _multiply_blocks(d, W, y, len(d))
+    done = _multiply_blocks(d, W, y)
     for k in range(len(y) if done < len(d) else 0):
         total, w = y[k], W[k]
         for j in range(done, len(d)):
