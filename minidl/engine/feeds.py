@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from minidl.engine.dispatch import implementation
 from minidl.graph.arrays import InputSpec, Shape
 from minidl.graph.graph import Graph
-from minidl.graph.layer import input_specs
 from minidl.graph.symbol import Axis, Input, show
 from minidl.system.errors import DataError, suggest
 
@@ -98,7 +97,7 @@ class Feeds:
 
 def _connections(graph: Graph) -> Iterator[tuple[str, InputSpec]]:
     for name, node in graph.nodes.items():
-        yield from zip(graph.sources(name), input_specs(node.layer, len(node.inputs)).values(), strict=True)
+        yield from zip(graph.sources(name), node.specs.values(), strict=True)
 
 
 def _check_axes(node: Input, array: Array, sizes: dict[str, tuple[int, str]]) -> None:

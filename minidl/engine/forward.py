@@ -85,15 +85,15 @@ class ForwardProgram:
             self.calls.append((name, bind(node, "forward", {**arrays, **self.services(name)}, context.dtype)))
 
     def _inputs(self, name: str) -> dict[str, Any]:
-        layer = self.context.graph.nodes[name].layer
-        fed = self._fed(name)
-        if layer.variadic:
+        node, fed = self.context.graph.nodes[name], self._fed(name)
+        if node.layer.variadic:
             return {"xs": fed}
-        specs = list(layer.inputs)
-        return dict(zip(specs, fed + [None] * (len(specs) - len(fed)), strict=True))
+        return {**dict.fromkeys(node.layer.inputs), **dict(zip(node.ports, fed, strict=True))}
 
     def _fed(self, name: str) -> list[Any]:
-        return [self.values[source] for source in self.context.graph.sources(name)]
+        sources, state = self.context.graph.sources(name), self.context.graph.nodes[name].layer.reads
+        fed = [self.values[source] for source in sources]
+        return fed if state is None else [self.arrays[sources[0]][state], *fed[1:]]
 
     def services(self, name: str) -> dict[str, Any]:
         """What a layer may ask for besides arrays."""
@@ -107,13 +107,17 @@ def specialise(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, dict[str,
     for name, node in graph.nodes.items():
         sources = graph.sources(name)
         if all(source in known for source in sources):
-            declared[name] = node.layer.arrays(*(known[source] for source in sources))
+            fed = [known[source] for source in sources]
+            if node.layer.reads is not None:
+                fed[0] = declared[sources[0]][node.layer.reads].shape
+            declared[name] = node.declare(fed)
             known[name] = declared[name]["y"].shape
     return declared
 
 
 def is_looked_up(graph: Graph, name: str) -> bool:
     """Whether a node's one-hot rows stay unwritten: all its readers look rows up, and it is not a result itself."""
-    readers = [node.layer for reader, node in graph.nodes.items() if name in graph.sources(reader)]
-    is_result = any(node is graph.nodes[name] for node in graph.results.values())
-    return graph.nodes[name].layer.one_hot and not is_result and all(layer.accepts_one_hot for layer in readers)
+    if not graph.nodes[name].layer.one_hot or any(node is graph.nodes[name] for node in graph.results.values()):
+        return False
+    fed = {reader: graph.sources(reader) for reader in graph.nodes if name in graph.sources(reader)}
+    return all(graph.nodes[reader].layer.accepts_one_hot and name not in names[1:] for reader, names in fed.items())

@@ -106,7 +106,9 @@ class Graph:
         """The graph as plain data; `Graph.from_config` makes an equal one."""
         nodes = []
         for name, node in self.nodes.items():
-            layer = {**node.layer.config(), "name": name, "inputs": list(self.sources(name))}
+            sources = self.sources(name)
+            fed = list(sources) if node.is_in_order else dict(zip(node.ports, sources, strict=True))
+            layer = {**node.layer.config(), "name": name, "inputs": fed}
             if self.owners[name] != name:
                 layer["shares"] = self.owners[name]
             nodes.append(layer)
@@ -125,7 +127,10 @@ class Graph:
             fields = {key: value for key, value in item.items() if key not in ("inputs", "shares")}
             layer = layers[item["shares"]] if "shares" in item else Layer.from_config(fields)
             layers[item["name"]] = layer
-            known[item["name"]] = Node(layer, [known[name] for name in item["inputs"]])
+            fed = item["inputs"]
+            ports = [port for port in layer.inputs if port in fed] if isinstance(fed, dict) else None
+            sources = fed if ports is None else [fed[port] for port in ports]
+            known[item["name"]] = Node(layer, [known[name] for name in sources], ports)
         return cls({name: known[node] for name, node in config["results"]})
 
 

@@ -47,7 +47,7 @@ def forward(
     h: Array,
     gates: Array,
     s: Array,
-    a: Array,
+    past: Array,
     mask: Array,
     Wh_dropped: Array,
     training: bool,
@@ -55,7 +55,7 @@ def forward(
 ) -> Call:
     """As GRU.forward."""
     Wh_used = Wh_dropped if layer.drops(training) else Wh
-    compute = partial(sequence, as_kernels_take_it(x), Wx, Wh_used, b, bh, h, gates, s, a)
+    compute = partial(sequence, as_kernels_take_it(x), Wx, Wh_used, b, bh, h, gates, s, past)
     share = partial(threads.in_shares, h.shape[1], gates.size * layer.units, compute)
     if not layer.drops(training):
         return share

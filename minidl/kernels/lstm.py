@@ -46,7 +46,6 @@ def forward(
     h: Array,
     c: Array,
     gates: Array,
-    tanh_c: Array,
     mask: Array,
     Wh_dropped: Array,
     training: bool,
@@ -54,7 +53,7 @@ def forward(
 ) -> Call:
     """As LSTM.forward."""
     Wh_used = Wh_dropped if layer.drops(training) else Wh
-    compute = partial(sequence, as_kernels_take_it(x), Wx, Wh_used, b, h, c, gates, tanh_c)
+    compute = partial(sequence, as_kernels_take_it(x), Wx, Wh_used, b, h, c, gates, np.empty_like(c[1:]))
     share = partial(threads.in_shares, h.shape[1], gates.size * layer.units, compute)
     if not layer.drops(training):
         return share
@@ -70,7 +69,6 @@ def backward(
     h: Array,
     c: Array,
     gates: Array,
-    tanh_c: Array,
     mask: Array,
     Wh_dropped: Array,
     dy: Array,
@@ -85,8 +83,10 @@ def backward(
     """As LSTM.backward."""
     Wh_used = Wh_dropped if layer.drops(training) else Wh
     x, dx = as_kernels_take_it(x), or_empty(dx, dy)
+    tanh_c = np.empty_like(dy)
     compute = partial(sequence_back, x, Wx, Wh_used, h, c, gates, tanh_c, dy, dh, dc, dx)
-    total = sum_over_shares((dWx, dWh, db), h.shape[1], 2 * gates.size * layer.units, compute)
+    share = sum_over_shares((dWx, dWh, db), h.shape[1], 2 * gates.size * layer.units, compute)
+    total = one_by_one(partial(np.tanh, c[1:], out=tanh_c), share)
     return one_by_one(total, partial(layer.mask_gradient, dWh, mask, training)) if layer.drops(training) else total
 
 
