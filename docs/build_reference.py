@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from minidl.callbacks.base import Every
+from minidl.config.declared import Declared
+from minidl.config.rules import field_notes
 from minidl.data import Data, Task
-from minidl.declared import Declared
-from minidl.experiment.sections import Log, Patience, Samples, Train
-from minidl.layer import Layer
+from minidl.experiment.build.sections import Log, Patience, Samples, Train
+from minidl.graph.layer import Layer
 from minidl.optim import Optimizer
-from minidl.schedules import Schedule
-from minidl.validation import field_notes
+from minidl.optim.schedules import Schedule
+from minidl.training.callback import Every
 
 PAGE = Path(__file__).with_name("reference.md")
 FAMILIES: dict[str, type[Declared]] = {

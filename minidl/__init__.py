@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from minidl.layer import Layer
-    from minidl.model import Model
-    from minidl.node import Input
+from minidl.system.version import __version__
 
-__all__ = ["Input", "Layer", "Model"]
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from minidl.graph.layer import Layer
+    from minidl.graph.symbol import Input
+    from minidl.model import Model
+
+with contextlib.suppress(ModuleNotFoundError):  # of the room of kernels, without which everything runs on NumPy
+    from minidl.kernels import register
+
+    register()
+
+__all__ = ["Input", "Layer", "Model", "__version__"]
 
 
 def __getattr__(name: str) -> object:
     """Input, Layer and Model when they are first asked for: NumPy takes longer to import than `--help` to answer."""
     if name not in __all__:
         raise AttributeError(f"module 'minidl' has no attribute {name!r}")
-    import minidl.layers  # noqa: F401  the built-in layers enter the registry here
-    from minidl.layer import Layer
+    from minidl.graph.layer import Layer
+    from minidl.graph.symbol import Input
     from minidl.model import Model
-    from minidl.node import Input
 
     public: dict[str, object] = {"Input": Input, "Layer": Layer, "Model": Model}
     globals().update(public)

@@ -6,22 +6,22 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from numbers import Integral
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from minidl.errors import CheckpointError, GraphError, UsageError
-from minidl.executor import Executor
-from minidl.graph import Graph
-from minidl.layer import Layer
-from minidl.node import Input, Node, Symbol, show
-from minidl.ops import as_dtype
-from minidl.parameters import NamedArrays, Parameters, fitting_weights, misfits
-from minidl.table import model_table
-
-if TYPE_CHECKING:
-    from minidl.data.vocabulary import Vocabulary
+import minidl.layers  # noqa: F401  a model is read from names of layers
+from minidl.data.vocabulary import Vocabulary
+from minidl.engine.executor import Executor
+from minidl.engine.parameters import NamedArrays, Parameters, fitting_weights, misfits
+from minidl.graph.graph import Graph
+from minidl.graph.layer import Layer, Node
+from minidl.graph.operations import as_dtype
+from minidl.graph.summary import model_table
+from minidl.graph.symbol import Input, Symbol, show
+from minidl.storage.archive import read_archive, write_archive
+from minidl.system.errors import CheckpointError, GraphError, UsageError
 
 Array = NDArray[Any]
 FLOATS = ("float32", "float64")
@@ -67,8 +67,8 @@ class Model:
         >>> sorted(Model.of(Dense(2), np.ones((3, 1, 4))).backward(y=1.0))
         ['x']
         """
-        ports = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
-        feeds = dict(zip(ports, (np.asarray(array) for array in inputs), strict=False))
+        specs = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
+        feeds = dict(zip(specs, (np.asarray(array) for array in inputs), strict=False))
         symbols = [_input_like(name, array) for name, array in feeds.items()]
         model = cls(outputs={"y": layer(*symbols)}, seed=seed, dtype=dtype)
         model.forward(**feeds)
@@ -129,7 +129,7 @@ class Model:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Model:
         twin = self.replica(training=self.executor.context.training, dtype=self.weights.flat.dtype)
-        twin.executor.remember(*self.executor.memory())
+        twin.executor.load_state_dict(*self.executor.state_dict())
         return twin
 
     def __reduce__(self) -> Any:
@@ -137,8 +137,6 @@ class Model:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write wiring, weights and vocabulary into one file."""
-        from minidl.archive import write_archive
-
         arrays = {f"parameters/{name}": array for name, array in self.weights.arrays.items()}
         write_archive(path, arrays, {"model": self.config()})
 
@@ -151,22 +149,18 @@ class Model:
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Model:
         """The model in a file that `save` wrote, or in a checkpoint; its `replica()` predicts without dropout."""
-        from minidl.archive import read_archive
-
         archive = read_archive(path, check_described)
         return cls.from_config(archive.meta.get("model"), archive.arrays, str(path))
 
     @classmethod
     def from_config(cls, config: Any, arrays: Mapping[str, Array], source: str) -> Model:
         """A model with the wiring that `config()` described; no memory is taken for weights that do not fit it."""
-        from minidl.data.vocabulary import Vocabulary
-
         with _describing(f"{source}: "):
             graph = Graph.from_config(config["graph"])
             declared = graph.parameters()
             given = fitting_weights(arrays, declared, source)
             weights = Parameters(declared, config["dtype"])
-            weights.take_over(given)
+            weights.load(given)
             model = cls.__new__(cls)
             model._assemble(graph, weights, seed=config["seed"], training=True)
             if config["vocabulary"] is not None:
@@ -175,7 +169,7 @@ class Model:
 
     def set_parameters(self, arrays: Mapping[str, Array], source: str) -> None:
         """Take over weights named "parameters/node/array"; all of them are checked before any is changed."""
-        self.weights.take_over(fitting_weights(arrays, self.weights.declared, source))
+        self.weights.load(fitting_weights(arrays, self.weights.declared, source))
 
     def __str__(self) -> str:
         return model_table(self.graph)

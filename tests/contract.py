@@ -22,10 +22,9 @@ import reference
 from numpy.typing import NDArray
 
 from minidl import Input, Layer, Model
-from minidl.errors import GraphError
-from minidl.executor import Executor
-from minidl.gradcheck import gradcheck
-from minidl.graph import Graph
+from minidl.engine.executor import Executor
+from minidl.graph.graph import Graph
+from minidl.graph.layer import Node
 from minidl.layers import (
     GRU,
     LSTM,
@@ -46,7 +45,8 @@ from minidl.layers import (
     SoftmaxCE,
 )
 from minidl.layers import recurrent as recurrent_layers
-from minidl.node import Node
+from minidl.system.errors import GraphError
+from minidl.testing.gradcheck import gradcheck
 
 Array = NDArray[Any]
 Wiring = Callable[..., Any]
@@ -292,10 +292,10 @@ def check_poison(wiring: Wiring) -> None:
     model = model_of(wiring)
     feeds = feeds_of(model, 4, 3)
     run(model, feeds)
-    memory = model.executor.memory()
+    memory = model.executor.state_dict()
     first = run(model, feeds)
     poison(model)
-    model.executor.remember(*memory)
+    model.executor.load_state_dict(*memory)
     with np.errstate(all="ignore"):
         assert_same(run(model, feeds), first, "after poison")
     assert all(np.isfinite(array).all() for array in first.values())
@@ -323,7 +323,7 @@ def backward_calls(model: Model, feeds: Mapping[str, Array]) -> Iterator[tuple[C
 
 
 def check_untouched(wiring: Wiring) -> None:
-    """4. Backward leaves inputs, `dy`, parameters and all that forward computed as they were."""
+    """4. BackwardProgram leaves inputs, `dy`, parameters and all that forward computed as they were."""
     model = model_of(wiring)
     feeds = feeds_of(model, 4, 3)
     given = {name: array.copy() for name, array in feeds.items()}
@@ -353,7 +353,7 @@ def check_reference(wiring: Wiring) -> None:
 def weights_in_use(layer: Any, arrays: Mapping[str, Array]) -> Array:
     """Wh, or what dropout has left of it, scaled up."""
     rate = layer.recurrent_dropout
-    return arrays["Wh"] * (arrays["kept"] > 0) / (1 - rate) if rate else arrays["Wh"]
+    return arrays["Wh"] * (arrays["mask"] > 0) / (1 - rate) if rate else arrays["Wh"]
 
 
 def rnn(layer: Any, a: Mapping[str, Array], x: Array, lengths: Array | None = None) -> Array:

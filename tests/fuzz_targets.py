@@ -16,16 +16,16 @@ import numpy as np
 from runs import TINY, no_longer_than
 
 from minidl import Input, Model
-from minidl.archive import _SEAL_SIZE, _digest, read_archive, write_archive
 from minidl.callbacks import Evaluate, RunLog, TrainMetrics
-from minidl.checkpoint import capture, restore, saved_progress
 from minidl.data import Data, Vocabulary, join_words, split_words
 from minidl.data.sources import decode_text
-from minidl.errors import MinidlError
 from minidl.experiment import read_experiment
 from minidl.layers import LSTM, Dense, Embedding, SoftmaxCE
 from minidl.optim import Adam
-from minidl.trainer import Trainer
+from minidl.storage.archive import _SEAL_SIZE, _digest, read_archive, write_archive
+from minidl.system.errors import MinidlError
+from minidl.training.checkpoint import capture, restore, saved_progress
+from minidl.training.trainer import Trainer
 
 SECONDS = 20  # that one input may take
 ROOM = 1 << 30  # bytes that all of them may take beyond what is there at first

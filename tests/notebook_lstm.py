@@ -56,11 +56,11 @@ def forward_backward(
     for token, target in zip(ids, targets, strict=True):
         stack = np.concatenate([h, np.eye(len(params["b_v"]))[:, [token]]])
         gates = _gates(params, stack)
-        c_before, c = c, gates["f"] * c + gates["i"] * gates["c"]
+        c_prev, c = c, gates["f"] * c + gates["i"] * gates["c"]
         h = gates["o"] * np.tanh(c)
         p = _softmax(params["W_v"] @ h + params["b_v"])
         loss -= float(np.log(p[target, 0]))
-        tape.append((stack, gates, c_before, c, h, p, target))
+        tape.append((stack, gates, c_prev, c, h, p, target))
 
     grads = {name: np.zeros_like(array) for name, array in params.items()}
     dh, dc = np.zeros_like(h), np.zeros_like(c)
@@ -77,7 +77,7 @@ def _step_backward(
     dc_later: Array,
 ) -> tuple[Array, Array]:
     """Add the gradients of one step to grads; return those of the h and c it started from."""
-    stack, gates, c_before, c, h, p, target = step
+    stack, gates, c_prev, c, h, p, target = step
     f, i, g, o = (gates[gate] for gate in GATES)
     dv = p - np.eye(len(p))[:, [target]]
     grads["W_v"] += dv @ h.T
@@ -85,7 +85,7 @@ def _step_backward(
     dh = params["W_v"].T @ dv + dh_later
     dc = dh * o * (1 - np.tanh(c) ** 2) + dc_later
     slopes = {
-        "f": dc * c_before * f * (1 - f),
+        "f": dc * c_prev * f * (1 - f),
         "i": dc * g * i * (1 - i),
         "c": dc * i * (1 - g**2),
         "o": dh * np.tanh(c) * o * (1 - o),

@@ -103,14 +103,14 @@ BUGS = [
         (
             "gates in another order forwards",
             "gradient",
-            "for gates_t, i, f, g, o, c_before",
-            "for gates_t, i, g, f, o, c_before",
+            "for gates_t, i, f, g, o, c_prev",
+            "for gates_t, i, g, f, o, c_prev",
         ),
         (
             "gates in another order both ways",
             "reference",
-            "for gates_t, i, f, g, o, c_before",
-            "for gates_t, i, f, o, g, c_before",
+            "for gates_t, i, f, g, o, c_prev",
+            "for gates_t, i, f, o, g, c_prev",
             "split(scale, 4)[2]",
             "split(scale, 4)[3]",
             "to_i, to_f, to_g, to_o = split",
@@ -191,7 +191,7 @@ BUGS = [
         ("the reset gate left out of the candidate", "gradient", "n += np.multiply(r, s_t, out=a_n)", "n += s_t"),
         ("the reset gate left out of ds", "gradient", "                ds_t *= r_t\n", ""),
         ("the way past the gates left out", "gradient", "dh *= z_t", "dh *= 0"),
-        ("a sign in dz", "gradient", "np.subtract(h_before, n, out=room)", "np.subtract(n, h_before, out=room)"),
+        ("a sign in dz", "gradient", "np.subtract(h_prev, n, out=room)", "np.subtract(n, h_prev, out=room)"),
         ("z in the place of 1 - z", "gradient", "np.subtract(1, z, out=room)", "np.copyto(room, z)"),
         (
             "dWh from the steps after",
@@ -217,7 +217,7 @@ BUGS = [
         ("the slope of tanh left out", "gradient", "tanh_slope(h[1:], out=da)", "da[...] = 1"),
         ("the slope at the step before", "gradient", "tanh_slope(h[1:]", "tanh_slope(h[:-1]"),
         ("relu passes all", "gradient", "np.greater(h[1:], 0,", "np.greater(h[1:], -1,"),
-        ("the inputs overwritten by the past", "gradient", "h_t += np.dot(h_before", "h_t[...] = np.dot(h_before"),
+        ("the inputs overwritten by the past", "gradient", "h_t += np.dot(h_prev", "h_t[...] = np.dot(h_prev"),
         ("dh is not reset", "poison", "        dh[...] = 0\n", ""),
         (
             "dWh added to what was there",
@@ -241,7 +241,7 @@ BUGS = [
             "affine_gradients(x, da, dWx, db)",
             "affine_gradients(x, da, dWx, None); db[...] = 0",
         ),
-        ("Wh read along the wrong axis", "gradient", "np.dot(da_t, WuT", "np.dot(da_t, WuT.T.copy()"),
+        ("Wh read along the wrong axis", "gradient", "np.dot(da_t, Wh_T", "np.dot(da_t, Wh_T.T.copy()"),
         (
             "float64 in between",
             "allocation",
@@ -251,8 +251,8 @@ BUGS = [
         (
             "backward forgets the dropped weights",
             "gradient",
-            "transposed(self.recurrent_weights(Wh, kept, Wu, training), WuT",
-            "transposed(Wh, WuT",
+            "transposed(self.recurrent_weights(Wh, kept, Wh_dropped, training), Wh_T",
+            "transposed(Wh, Wh_T",
         ),
     ),
     *bugs(
@@ -267,7 +267,7 @@ BUGS = [
         ("a step lost between blocks", "gradient", "max(0, stop - length)", "max(0, stop - length + 1)"),
     ),
     *bugs(
-        "minidl.ops",
+        "minidl.graph.operations",
         "LSTM",
         (
             "the bias gradient halved",
@@ -283,7 +283,7 @@ BUGS = [
         ),
     ),
     *bugs(
-        "minidl.ops",
+        "minidl.graph.operations",
         "Dense",
         (
             "dW added to what was there",
@@ -293,14 +293,14 @@ BUGS = [
         ),
     ),
     *bugs(
-        "minidl.ops",
+        "minidl.graph.operations",
         "Embedding",
         ("rows scattered onto what was there", "poison", "    out[...] = 0\n    if len", "    if len"),
         ("the last of equal ids wins", "gradient", "sum_of_k += row", "sum_of_k[...] = row"),
         ("the last part of many equal ids wins", "gradient", "out[k] += np.dot", "out[k] = np.dot"),
     ),
     *bugs(
-        "minidl.ops",
+        "minidl.graph.operations",
         "GRU",
         (
             "no bias for one-hot rows",
@@ -412,12 +412,12 @@ BUGS = [
         ),
     ),
     *bugs(
-        "minidl.declared",
+        "minidl.config.declared",
         "RNN",
         ("settings that files forget", "config", " if field.init]", " if field.init and not field.kw_only]"),
     ),
     *bugs(
-        "minidl.graph",
+        "minidl.graph.graph",
         "Graph",
         (
             "a layer that is written twice",
@@ -427,7 +427,7 @@ BUGS = [
         ),
     ),
     *bugs(
-        "minidl.backward",
+        "minidl.engine.backward",
         "Graph",
         ("fan-out is not summed", "gradient", "if len(parts) > 1 else [call]", "if False else [call]"),
         (
@@ -448,18 +448,18 @@ BUGS = [
         ("a gradient freed before it is read", "gradient", "at.get(source, end))", "i)"),
     ),
     *bugs(
-        "minidl.executor",
+        "minidl.engine.executor",
         "Graph",
         ("what is not reached keeps its gradient", "results", "            grad[...] = 0", "            pass"),
     ),
     *bugs(
-        "minidl.executor",
+        "minidl.engine.executor",
         "LSTM",
         ("state is not taken up", "windows", "first[...] = state", "first[...] = 0"),
         ("a reset that resets one row", "windows", "carried[...] = 0", "carried[:1] = 0"),
     ),
     *bugs(
-        "minidl.executor",
+        "minidl.engine.executor",
         "GRU",
         ("state from the step before the last", "windows", "last = array[-1]", "last = array[-2]"),
         (
@@ -470,12 +470,12 @@ BUGS = [
         ),
     ),
     *bugs(
-        "minidl.executor",
+        "minidl.engine.executor",
         "RNN",
         ("state of one row is not kept", "windows", "self.state[key][...] = last", "self.state[key][1:] = last[1:]"),
     ),
     *bugs(
-        "minidl.memory",
+        "minidl.engine.buffers",
         "Graph",
         (
             "bytes shared one call too long",
@@ -485,7 +485,7 @@ BUGS = [
         ),
     ),
     *bugs(
-        "minidl.forward",
+        "minidl.engine.forward",
         "Dense",
         (
             "inputs read as they come",

@@ -11,14 +11,15 @@ from typing import Any
 from annotated_types import Ge, Gt, Le, Lt
 from hypothesis import strategies as st
 
-from minidl.callbacks.base import Every
+from minidl.config.declared import Declared
+from minidl.config.rules import rules
 from minidl.data import Data
-from minidl.declared import ConfigError, Declared
-from minidl.experiment.parts import SECTIONS
-from minidl.experiment.sections import Header
-from minidl.layer import Layer
-from minidl.schedules import Schedule
-from minidl.validation import rules
+from minidl.experiment.build.sections import Header
+from minidl.experiment.build.spec import SECTIONS
+from minidl.graph.layer import Layer
+from minidl.optim.schedules import Schedule
+from minidl.system.errors import ConfigError
+from minidl.training.callback import Every
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True)
 TEXTS = st.text(max_size=12)

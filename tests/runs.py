@@ -25,13 +25,13 @@ import numpy as np
 
 import minidl.cli.run
 import minidl.experiment  # noqa: F401  a child has to find it imported
-from minidl.archive import read_archive
+from minidl.callbacks.tensorboard.events.protos import load_protos
 from minidl.cli.main import carry_out
+from minidl.config.diff import differences
 from minidl.data.batches import Batch
-from minidl.differences import differences
-from minidl.events.protos import load_protos
-from minidl.run_folder import RunFolder, list_runs
-from minidl.trainer import Trainer
+from minidl.storage.archive import read_archive
+from minidl.storage.run_folder import RunFolder, list_runs
+from minidl.training.trainer import Trainer
 
 TEXT = "the quick brown fox jumps over the lazy dog. " * 20
 # Everything that a run can carry from step to step: dropout, state, a schedule that waits, running means, patience.

@@ -34,9 +34,9 @@ from hypothesis.extra import numpy as hnp
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from minidl.archive import Archive, read_archive, write_archive, write_whole
-from minidl.archive_meta import FORMAT_VERSION
-from minidl.errors import CheckpointError, StorageError, UsageError
+from minidl.storage.archive import Archive, read_archive, write_archive, write_whole
+from minidl.storage.archive_meta import FORMAT_VERSION
+from minidl.system.errors import CheckpointError, StorageError, UsageError
 
 Patch = pytest.MonkeyPatch
 

@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 from minidl import Input, Model
 from minidl.callbacks import Baselines, Callback, Evaluate, Every, LayerMetrics, TrainMetrics
 from minidl.data import Streams, Text, baselines, from_arrays
-from minidl.data.batches import Dataset, InputSpec
+from minidl.data.batches import ArraySpec, Dataset
 from minidl.data.vocabulary import Vocabulary
 from minidl.layers import LSTM, Add, Dense, Embedding, Last, SoftmaxCE
 from minidl.optim import SGD, Adam
-from minidl.trainer import Trainer
+from minidl.training.trainer import Trainer
 
 SYMBOLS = "abcde"
 
 
 def cycle(length: int = 403, **changes: Any) -> Dataset:
     ids = np.arange(length) % len(SYMBOLS)
-    spec = InputSpec("int", len(SYMBOLS), ("T", "B"))
+    spec = ArraySpec("int", len(SYMBOLS), ("T", "B"))
     train, validation = Streams(ids, batch_size=4, seq_len=10), Streams(ids[:100], 2, 10, partial=True)
     facts = {"vocabulary": Vocabulary(tuple(SYMBOLS)), "unit": "char", "digest": "", **changes}
     return Dataset(train, validation, None, {"ids": spec, "targets": spec}, {}, **facts)
@@ -174,9 +174,9 @@ def test_baselines_that_the_data_brings() -> None:
 def test_a_resumed_run_knows_its_baselines() -> None:
     first = Baselines()
     train(first, steps=1)
-    known = {tag: value + 1 for tag, value in first.memory()["values"]}  # others than would be computed
+    known = {tag: value + 1 for tag, value in first.state_dict()["values"]}  # others than would be computed
     second = Baselines()
-    second.remember({"values": list(known.items())})
+    second.load_state_dict({"values": list(known.items())})
     assert train(second, steps=1).records == {1: known}, "what was told before the first step is told once"
 
 

@@ -22,9 +22,9 @@ from minidl import Input, Model
 from minidl.cli.check import STEPS, STREAMS, few
 from minidl.cli.main import EXAMPLES, VERBS, main, parser_of
 from minidl.data import from_arrays
-from minidl.errors import NumericsError
 from minidl.layers import Dense
-from minidl.storage import write_whole
+from minidl.storage.atomic import write_whole
+from minidl.system.errors import NumericsError
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40
 TINY = """
@@ -510,7 +510,7 @@ def test_errors_of_the_system_become_messages(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("minidl.experiment.overview.find", fail)
+    monkeypatch.setattr("minidl.experiment.run.overview.find", fail)
     said = minidl("runs")
     assert said.code == code
     assert says in said.err

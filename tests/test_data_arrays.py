@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidl import Input, Model
-from minidl.data import ArrayBatches, Arrays, InputSpec, from_arrays
-from minidl.errors import DataError, UsageError
+from minidl.data import ArrayBatches, Arrays, ArraySpec, from_arrays
 from minidl.layers import LSTM, MSE, Dense, Last
+from minidl.system.errors import DataError, UsageError
 
 
 def tagged(count, steps=4):
@@ -37,7 +37,7 @@ def test_every_sequence_once_an_epoch_with_all_its_arrays(count, batch_size, see
     assert shuffle or list(order) == list(range(count))
     for batch in drawn:
         numbers = batch.inputs["targets"]
-        assert batch.fresh
+        assert batch.reset_state
         assert batch.inputs["x"].shape == (4, len(numbers), 3)
         assert np.all(batch.inputs["x"] == numbers[None, :, None])
         assert np.all(batch.inputs["ids"] == numbers)
@@ -98,12 +98,12 @@ def test_what_is_known_of_the_inputs():
     arrays = tagged(20)
     dataset = from_arrays({**arrays, "y": np.zeros((4, 20)), "w": np.zeros(20)}, batch_size=4)
     assert list(dataset.inputs)[-1] == "targets"
-    assert dataset.inputs["x"] == InputSpec("float", 3, ("T", "B", 3))
-    assert dataset.inputs["y"] == InputSpec("float", 1, ("T", "B", 1))
-    assert dataset.inputs["w"] == InputSpec("float", 1, ("B", 1))
-    assert dataset.inputs["ids"] == InputSpec("int", 20, ("T", "B"))
-    assert dataset.inputs["lengths"] == InputSpec("int", 5, ("B",))
-    assert dataset.inputs["targets"] == InputSpec("int", 20, ("B",))
+    assert dataset.inputs["x"] == ArraySpec("float", 3, ("T", "B", 3))
+    assert dataset.inputs["y"] == ArraySpec("float", 1, ("T", "B", 1))
+    assert dataset.inputs["w"] == ArraySpec("float", 1, ("B", 1))
+    assert dataset.inputs["ids"] == ArraySpec("int", 20, ("T", "B"))
+    assert dataset.inputs["lengths"] == ArraySpec("int", 5, ("B",))
+    assert dataset.inputs["targets"] == ArraySpec("int", 20, ("B",))
     assert dataset.facts == {"train_sequences": 16, "train_tokens": 64, "features": 3, "classes": 20}
     assert (dataset.unit, dataset.vocabulary) == ("step", None)
 

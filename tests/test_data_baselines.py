@@ -11,7 +11,7 @@ import pytest
 
 from minidl.data import Text, baselines, from_arrays
 from minidl.data.baselines import ngram_losses
-from minidl.errors import DataError
+from minidl.system.errors import DataError
 
 
 def witten_bell(train, token, context, depth):

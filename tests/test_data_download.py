@@ -13,7 +13,7 @@ import pytest
 
 from minidl.data import read_text
 from minidl.data.download import _redirected, cache_folder, fetch
-from minidl.errors import DataError, StorageError
+from minidl.system.errors import DataError, StorageError
 
 TEXT = "Es war einmal ein König.\n".encode() * 40
 HASH = hashlib.sha256(TEXT).hexdigest()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from minidl.data import read_text
 from minidl.data.sources import decode_text, find_file
-from minidl.errors import DataError
+from minidl.system.errors import DataError
 
 
 def write(path, content):

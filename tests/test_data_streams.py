@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidl.data import Streams, evaluation_streams
-from minidl.errors import DataError, UsageError
+from minidl.system.errors import DataError, UsageError
 
 
 def windows(streams):
@@ -31,7 +31,7 @@ def test_each_target_once_and_in_order(n, batch_size, seq_len, partial):
     for stream in range(batch_size):
         assert np.array_equal(targets[:, stream], np.arange(kept) + stream * length + 1)
     assert all(np.array_equal(b.inputs["ids"] + 1, b.inputs["targets"]) for b in batches)
-    assert [b.fresh for b in batches] == [True] + [False] * (len(batches) - 1)
+    assert [b.reset_state for b in batches] == [True] + [False] * (len(batches) - 1)
     assert all(b.inputs["ids"].size == streams.tokens_per_step for b in batches[:-1])
     assert np.array_equal(streams.ids(), np.arange(batch_size * length + 1))
 
@@ -61,7 +61,7 @@ def test_steps_count_on_over_epochs():
     for step in range(streams.steps_per_epoch):
         again = streams.batch(step + 3 * streams.steps_per_epoch)
         assert np.array_equal(again.inputs["ids"], streams.batch(step).inputs["ids"])
-        assert again.fresh == (step == 0)
+        assert again.reset_state == (step == 0)
 
 
 def test_a_text_shorter_than_a_window():

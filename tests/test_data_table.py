@@ -14,14 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minidl.data import Classification, Data, Dataset, Forecasting, InputSpec, Table, Tagging, Task
+from minidl.data import ArraySpec, Classification, Data, Dataset, Forecasting, Table, Tagging, Task
 from minidl.data.examples import lorenz, python_tokens, tag_lines, unicode_names
 from minidl.data.forecasting import Windows
 from minidl.data.independent import Independent
 from minidl.data.padded import PaddedBatches
 from minidl.data.rows import read_rows
-from minidl.declared import ConfigError
-from minidl.errors import DataError, UsageError
+from minidl.system.errors import ConfigError, DataError, UsageError
 
 FIRST_TEXTS = ["an apple", "a pear", "plum", "two figs", "kiwi", "grapes", "one nut", "a bean"]
 
@@ -175,7 +174,7 @@ def test_orders_of_epochs_are_found_by_step_alone() -> None:
     for step in (23, 0, 9, 8):
         assert np.array_equal(jumped.batch(step).inputs["targets"], steps[step])
     assert not np.array_equal(steps[0], steps[8])
-    assert all(batch.fresh for batch in map(walked.batch, range(3)))
+    assert all(batch.reset_state for batch in map(walked.batch, range(3)))
 
 
 def test_speed_is_told_in_symbols() -> None:
@@ -194,8 +193,8 @@ def test_batches_have_a_size() -> None:
 def test_classification(tmp_path: Path) -> None:
     dataset = table(tmp_path, fruit(), Classification("text", label="kind"), batch_size=8)
     assert list(dataset.inputs) == ["ids", "lengths", "targets"]
-    assert dataset.inputs["targets"] == InputSpec("int", 2, ("B",))
-    assert dataset.inputs["lengths"] == InputSpec("int", None, ("B",))
+    assert dataset.inputs["targets"] == ArraySpec("int", 2, ("B",))
+    assert dataset.inputs["lengths"] == ArraySpec("int", None, ("B",))
     assert dataset.legend == {"classes": ["fruit", "nuts"]}
     assert dataset.facts["classes"] == 2
     assert dataset.facts["train_sequences"] == 32
@@ -230,7 +229,7 @@ def test_words_beyond_those_of_training_are_unknown(tmp_path: Path) -> None:
 def test_tagging_by_characters(tmp_path: Path) -> None:
     text = "word,tags\n" + "".join(f"{'ab' * (i % 4 + 1)},{'xy' * (i % 4 + 1)}\n" for i in range(20))
     dataset = table(tmp_path, text, Tagging("word", tags="tags"), batch_size=4)
-    assert dataset.inputs["targets"] == InputSpec("int", 2, ("T", "B"))
+    assert dataset.inputs["targets"] == ArraySpec("int", 2, ("T", "B"))
     for inputs in epoch_of(dataset.train):
         inside = inputs["targets"] >= 0
         assert np.array_equal(inputs["targets"][inside], inputs["ids"][inside])
@@ -329,7 +328,7 @@ def test_every_window_once_an_epoch(window: int, horizon: int, more: int, batch_
 def test_forecasting(tmp_path: Path) -> None:
     task = Forecasting(("x", "t"), window=5, horizon=2, predict=("y",))
     dataset = table(tmp_path, series(), task, split=(0.5, 0.25, 0.25), batch_size=100, shuffle=False)
-    assert dataset.inputs == {"x": InputSpec("float", 2, ("T", "B", 2)), "targets": InputSpec("float", 1, ("B", 1))}
+    assert dataset.inputs == {"x": ArraySpec("float", 2, ("T", "B", 2)), "targets": ArraySpec("float", 1, ("B", 1))}
     assert dataset.facts == {"features": 2, "outputs": 1, "train_sequences": 24, "train_tokens": 30}
     assert (dataset.vocabulary, dataset.unit) == (None, "step")
     t = np.arange(30)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minidl.data import UNKNOWN, InputSpec, Streams, Text
+from minidl.data import UNKNOWN, ArraySpec, Streams, Text
 from minidl.data.batches import split_slices
-from minidl.errors import DataError, UsageError
+from minidl.system.errors import DataError, UsageError
 
 
 def dataset_of(text, folder, **settings):
@@ -53,7 +53,7 @@ def test_characters(tmp_path):
     assert read_back(dataset, dataset.train) == text[:1600]
     assert read_back(dataset, dataset.validation) == text[1600:1800]
     assert read_back(dataset, dataset.test) == text[1800:]
-    assert dataset.inputs == {"ids": InputSpec("int", 26, ("T", "B")), "targets": InputSpec("int", 26, ("T", "B"))}
+    assert dataset.inputs == {"ids": ArraySpec("int", 26, ("T", "B")), "targets": ArraySpec("int", 26, ("T", "B"))}
     assert list(dataset.inputs)[-1] == "targets"
     assert dataset.unit == "char"
     assert dataset.digest == hashlib.sha256(text.encode()).hexdigest()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidl.data import UNKNOWN, Vocabulary
-from minidl.errors import DataError
+from minidl.system.errors import DataError
 
 any_text = st.text(st.characters(), min_size=1)  # st.characters() includes NUL and lone surrogates
 

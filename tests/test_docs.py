@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from minidl.cli.main import main
-from minidl.errors import ExperimentError
 from minidl.experiment import read_experiment
+from minidl.system.errors import ExperimentError
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -12,7 +12,7 @@ import pytest
 
 from minidl.cli.main import carry_out, main
 from minidl.experiment import read_experiment
-from minidl.experiment.document import dump, parse
+from minidl.experiment.yaml.document import dump, parse
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

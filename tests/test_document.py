@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minidl.errors import ExperimentError
-from minidl.experiment.document import Document, Mark, Mistake, dump, load, parse, report
+from minidl.experiment.yaml.document import Document, Mark, Mistake, dump, load, parse, report
+from minidl.system.errors import ExperimentError
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join([f'*{below}'] * 9)}]\n" for below, name in zip("abcdefgh", "bcdefghi", strict=True)

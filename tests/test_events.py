@@ -27,11 +27,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import minidl
-from minidl.errors import StorageError, UsageError
-from minidl.events import EventWriter, GraphNode, write_projector
-from minidl.events.histogram import BINS, histogram_summary
-from minidl.events.projector import visible
-from minidl.events.text import fenced
+from minidl.callbacks.tensorboard.events import EventWriter, GraphNode, write_projector
+from minidl.callbacks.tensorboard.events.histogram import BINS, histogram_summary
+from minidl.callbacks.tensorboard.events.projector import visible
+from minidl.callbacks.tensorboard.events.text import fenced
+from minidl.system.errors import StorageError, UsageError
 
 with warnings.catch_warnings():  # of what tensorboard itself imports
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -316,7 +316,7 @@ def test_names_differ_by_process_and_count(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from minidl.events import EventWriter
+from minidl.callbacks.tensorboard.events import EventWriter
 writer = EventWriter(Path(sys.argv[1]))
 for step in range(1000):
     writer.scalar("loss", step, step)
@@ -333,8 +333,8 @@ def test_nothing_is_lost_to_a_kill_after_a_flush(tmp_path: Path) -> None:
 FORKED = """
 import os, sys
 from pathlib import Path
-from minidl.errors import StorageError
-from minidl.events import EventWriter
+from minidl.system.errors import StorageError
+from minidl.callbacks.tensorboard.events import EventWriter
 writer = EventWriter(Path(sys.argv[1]))
 writer.scalar("loss", 0, 0)
 child = os.fork()
@@ -368,7 +368,7 @@ def test_a_forked_process_writes_only_to_its_own_file(tmp_path: Path) -> None:
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from minidl.events import EventWriter
+from minidl.callbacks.tensorboard.events import EventWriter
 writer = EventWriter(Path(sys.argv[1]))
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
@@ -497,7 +497,7 @@ def test_flush_to_the_disk_and_close_twice(tmp_path: Path) -> None:
 def test_torch_is_not_imported_and_stays_importable(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("print('torch was imported')")
     script = (
-        "import sys, pathlib; from minidl.events import EventWriter;"
+        "import sys, pathlib; from minidl.callbacks.tensorboard.events import EventWriter;"
         "EventWriter(pathlib.Path(sys.argv[1])).close(); print('written'); import torch"
     )
     done = run_script(script, str(tmp_path), PYTHONPATH=str(tmp_path))

@@ -13,18 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_experiments import EXPERIMENTS, FAMILIES, configs, misspell, name_paths
 
-from minidl.archive import read_archive
-from minidl.callbacks.base import Every
-from minidl.declared import ConfigError
-from minidl.errors import DataError, ExperimentError
+from minidl.config.findings import Finding
+from minidl.config.rules import nested_families
 from minidl.experiment import read_experiment, train
-from minidl.experiment.document import dump, parse
-from minidl.experiment.experiment import complete
-from minidl.experiment.parts import SECTIONS, Parts
-from minidl.experiment.references import escape
-from minidl.layer import Layer
-from minidl.validation import Finding
-from minidl.validation.rules import nested_families
+from minidl.experiment.build.experiment import complete
+from minidl.experiment.build.spec import SECTIONS, Parts
+from minidl.experiment.yaml.document import dump, parse
+from minidl.experiment.yaml.references import escape
+from minidl.graph.layer import Layer
+from minidl.storage.archive import read_archive
+from minidl.system.errors import ConfigError, DataError, ExperimentError
+from minidl.training.callback import Every
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40
 SMALL = """
@@ -46,7 +45,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minidl.layer import Out
+from minidl.graph.arrays import Out
 from minidl.layers import Dense, Embedding
 from minidl import Layer
 

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from onnx_peer import Peer
 
 from minidl import Input, Model
-from minidl.choice import Choice
 from minidl.data import Vocabulary
-from minidl.errors import UsageError
+from minidl.generate.sampler import Sampler
+from minidl.generate.sampling import sample_text
 from minidl.layers import LSTM, Dense, Dropout, OneHot, SoftmaxCE
-from minidl.sampling import sample_text
+from minidl.system.errors import UsageError
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'minidl[export]'")
 if importlib.util.find_spec("onnxruntime") is None:
     pytest.skip("onnxruntime is not installed: pip install 'minidl[test]'", allow_module_level=True)
-from minidl.export import to_onnx, write_onnx  # noqa: E402
+from minidl.exchange import to_onnx, write_onnx  # noqa: E402
 
 TOLERANCE = 5e-6  # of float32 over up to 20 steps; a gate in the wrong place changes the first digit
 LOSSES = {"MSE", "SigmoidCE", "SoftmaxCE"}
@@ -92,7 +92,7 @@ def test_what_a_state_is_changes_the_result(char_model: Model, batch: Arrays, lo
     theirs = load(char_model)
     fresh = theirs.run(ids=batch["ids"])
     given = theirs.run(ids=batch["ids"], **{"lstm/h": fresh["lstm/h_last"]})  # c is left out, and zero
-    char_model.executor.remember({"lstm/h": fresh["lstm/h_last"], "lstm/c": np.zeros((2, 4))}, {})
+    char_model.executor.load_state_dict({"lstm/h": fresh["lstm/h_last"], "lstm/c": np.zeros((2, 4))}, {})
     expected = char_model.forward(ids=batch["ids"])["logits"]
     assert np.abs(given["logits"] - expected).max() < TOLERANCE
     assert np.abs(given["logits"] - fresh["logits"]).max() > 1e-3
@@ -123,7 +123,7 @@ def test_a_file_is_enough_to_write_text_with(tmp_path: Path, peer: Peer) -> None
     model.vocabulary = Vocabulary(tuple("abcdefghé\n 😀"))
     write_onnx(model, tmp_path / "model.onnx")
     written = "".join(_most_likely(Runtime(peer, (tmp_path / "model.onnx").read_bytes()), "bad\n", 60))
-    assert written == "".join(sample_text(model, prime="bad\n", length=60, choice=Choice(temperature=0)))
+    assert written == "".join(sample_text(model, prime="bad\n", length=60, sampler=Sampler(temperature=0)))
     assert len(set(written)) > 3
 
 
@@ -175,7 +175,7 @@ def test_a_model_of_nothing_but_a_loss() -> None:
 
 
 def test_a_file_cannot_be_larger_than_its_format_allows(monkeypatch: pytest.MonkeyPatch, char_model: Model) -> None:
-    monkeypatch.setattr("minidl.export.onnx.LIMIT", char_model.weights.flat.size * 4)
+    monkeypatch.setattr("minidl.exchange.onnx.LIMIT", char_model.weights.flat.size * 4)
     with pytest.raises(UsageError, match="export them as safetensors"):
         to_onnx(char_model)
 

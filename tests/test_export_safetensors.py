@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from minidl import Input, Layer, Model
 from minidl.data import Vocabulary
-from minidl.errors import UsageError
-from minidl.graph import Graph
-from minidl.layer import Declaration, Out, Param, Port, Shape
+from minidl.graph.arrays import Declaration, InputSpec, Out, Param, Shape
+from minidl.graph.graph import Graph
 from minidl.layers import GRU, LSTM, RNN, Activation, Add, Dense, Dropout, Embedding, LayerNorm
+from minidl.system.errors import UsageError
 
 safetensors = pytest.importorskip("safetensors", reason="safetensors is missing: pip install 'minidl[export]'")
 from safetensors.numpy import load_file  # noqa: E402
 
-from minidl.export import write_safetensors  # noqa: E402
+from minidl.exchange import write_safetensors  # noqa: E402
 
 T, B, F, H = 7, 3, 5, 4
 LAYERS: dict[str, Layer] = {
@@ -151,7 +151,7 @@ def test_shared_weights_are_written_once_and_layers_without_any_not_at_all(tmp_p
 class Scale(Layer):
     """A layer of a user's own."""
 
-    inputs = {"x": Port("... F")}
+    inputs = {"x": InputSpec("... F")}
 
     def arrays(self, x: Shape) -> dict[str, Declaration]:
         return {"s": Param((x[-1],), "ones"), "y": Out(x)}

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from runs import Left, left, minidl_run, no_longer_than, write_experiment
 
-from minidl.run_folder import list_runs
+from minidl.storage.run_folder import list_runs
 
 CALLS = [
     *((builtins, "open"), (io, "open"), (fcntl, "flock")),

@@ -19,8 +19,8 @@ import pytest
 from runs import TEXT, launch, run, the_run, write_experiment
 from test_archive import TAMPERED
 
-from minidl.archive import read_archive, write_archive
 from minidl.cli.main import main
+from minidl.storage.archive import read_archive, write_archive
 
 ARRAYS = {"type": "arrays", "source": "data.npz", "batch_size": 2}
 CLASSIFIER: dict[str, Any] = {

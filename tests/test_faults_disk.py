@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 from runs import Ended, interrupted_at, launch, left, minidl_run, run, the_run, write_experiment
 
-from minidl.archive import read_archive
 from minidl.callbacks import Callback, RunLog
 from minidl.data.batches import Batch
-from minidl.run_folder import RunFolder
-from minidl.trainer import Trainer
+from minidl.storage.archive import read_archive
+from minidl.storage.run_folder import RunFolder
+from minidl.training.trainer import Trainer
 
 QUICK = {"train__steps": 6, "train__sample_every": None}
 

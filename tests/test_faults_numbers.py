@@ -16,16 +16,16 @@ import pytest
 from runs import Ended, launch, minidl_run, run, the_run, write_experiment
 
 from minidl import Input, Model
-from minidl.archive import read_archive, write_archive
-from minidl.capacity import OutOfMemory, available_memory, require
-from minidl.choice import Choice
 from minidl.cli.main import main
 from minidl.data import from_arrays
 from minidl.data.batches import Batch
-from minidl.errors import CheckpointError, NumericsError
+from minidl.engine.memory_limit import OutOfMemory, available_memory, require
+from minidl.generate.sampler import Sampler
 from minidl.layers import LSTM, MSE, Dense, OneHot, SigmoidCE, SoftmaxCE
 from minidl.optim import SGD
-from minidl.trainer import Trainer
+from minidl.storage.archive import read_archive, write_archive
+from minidl.system.errors import CheckpointError, NumericsError
+from minidl.training.trainer import Trainer
 
 DIVERGING = {"optimizer": {"type": "SGD", "lr": 3e38}, "train__checkpoint_every": {"steps": 1}}
 
@@ -51,7 +51,7 @@ def test_the_text_is_that_of_the_stream_and_ends_at_the_step(tmp_path: Path) -> 
     ids, targets = (Input(name, dtype="int", depth=3) for name in ("ids", "targets"))
     model = Model(SoftmaxCE()(Dense(3, name="logits")(OneHot()(ids)), targets))
     from minidl.data.vocabulary import Vocabulary
-    from minidl.diagnosis import first_bad_array
+    from minidl.training.nan_report import first_bad_array
 
     model.vocabulary = Vocabulary(("a", "b", "c"))
     window = np.array([[0, 1], [0, 1], [0, 2], [0, 1]])
@@ -147,7 +147,7 @@ def test_what_could_not_be_resumed_is_not_saved(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nothing_is_sampled_from_nan(temperature: float, bad: float) -> None:
     with pytest.raises(NumericsError, match="the model has diverged; take an older checkpoint"):
-        Choice(temperature).draw(np.array([0.0, bad, 1.0]), np.random.default_rng(0))
+        Sampler(temperature).draw(np.array([0.0, bad, 1.0]), np.random.default_rng(0))
 
 
 def test_a_file_with_nan_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,18 +15,18 @@ import pytest
 from runs import left, minidl_run, run, the_run, write_experiment  # noqa: F401  a child looks for minidl_run here
 from test_trainer import cycle, network
 
-from minidl.archive import read_archive
 from minidl.callbacks import Callback, Evaluate, Every, RunLog, SaveCheckpoints, TrainMetrics
-from minidl.checkpoint import restore
-from minidl.checkpoint_folder import CheckpointFolder
 from minidl.optim import Adam
-from minidl.trainer import Trainer
+from minidl.storage.archive import read_archive
+from minidl.storage.checkpoint_folder import CheckpointFolder
+from minidl.training.checkpoint import restore
+from minidl.training.trainer import Trainer
 
 MODEL = """
 from dataclasses import dataclass
 
 from minidl import Layer
-from minidl.layer import Out
+from minidl.graph.arrays import Out
 from minidl.layers import GRU, Dense, OneHot
 
 

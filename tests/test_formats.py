@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 
 from minidl import Input, Model
-from minidl.archive import read_archive, write_archive
-from minidl.archive_meta import FORMAT_VERSION
 from minidl.callbacks import Callback, Evaluate, Every, TrainMetrics
-from minidl.checkpoint import capture, restore
 from minidl.data import Data
-from minidl.experiment.verify import StopAt
+from minidl.experiment.run.verify import StopAt
 from minidl.layers import LSTM, Dense, OneHot, SoftmaxCE
 from minidl.optim import Adam
-from minidl.trainer import Trainer
+from minidl.storage.archive import read_archive, write_archive
+from minidl.storage.archive_meta import FORMAT_VERSION
+from minidl.training.checkpoint import capture, restore
+from minidl.training.trainer import Trainer
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FILES = sorted(FIXTURES.glob("format-*.npz"))

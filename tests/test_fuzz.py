@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from runs import launch
 
-from minidl.errors import DataError, MinidlError
+from minidl.system.errors import DataError, MinidlError
 
 INPUTS = 60  # of each target
 JSON = st.recursive(

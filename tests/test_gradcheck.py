@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from minidl import Input, Layer, Model
-from minidl.gradcheck import Check, gradcheck
-from minidl.layer import Array, Cache, Declaration, Out, Param, Shape
+from minidl.graph.arrays import Array, Cache, Declaration, Out, Param, Shape
+from minidl.graph.operations import rows
 from minidl.layers import GRU, LSTM, MSE, RNN, Dense, Dropout, OneHot, SoftmaxCE
 from minidl.layers.recurrent import Recurrent
-from minidl.ops import rows
+from minidl.testing.gradcheck import Check, gradcheck
 
 
 @dataclass(frozen=True)
@@ -213,12 +213,12 @@ def test_the_model_is_left_alone(rng: np.random.Generator) -> None:
     model.forward(**feeds)
     model.backward()
     weights, gradient = model.weights.flat.copy(), model.executor.gradient.copy()
-    state, generators = model.executor.memory()
+    state, generators = model.executor.state_dict()
     gradcheck(model, feeds)
     np.testing.assert_array_equal(model.weights.flat, weights)
     np.testing.assert_array_equal(model.executor.gradient, gradient)
-    contract.assert_same(model.executor.memory()[0], state, "after the check")
-    assert model.executor.memory()[1] == generators
+    contract.assert_same(model.executor.state_dict()[0], state, "after the check")
+    assert model.executor.state_dict()[1] == generators
 
 
 def test_the_same_seed_gives_the_same_errors(rng: np.random.Generator) -> None:

@@ -19,12 +19,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from minidl import Input, Layer, Model
-from minidl.archive import read_archive, write_archive
-from minidl.errors import CheckpointError, DataError, GraphError, UsageError
-from minidl.experiment.trained import load_trained
-from minidl.gradcheck import gradcheck
-from minidl.graph import Graph
-from minidl.layer import Array, Declaration, Out, Shape
+from minidl.experiment.run.load_model import load_trained
+from minidl.graph.arrays import Array, Declaration, Out, Shape
+from minidl.graph.graph import Graph
 from minidl.layers import (
     GRU,
     LSTM,
@@ -43,6 +40,9 @@ from minidl.layers import (
     SoftmaxCE,
 )
 from minidl.optim import Adam
+from minidl.storage.archive import read_archive, write_archive
+from minidl.system.errors import CheckpointError, DataError, GraphError, UsageError
+from minidl.testing.gradcheck import gradcheck
 
 Feeds = dict[str, NDArray[Any]]
 ENDS = Input("ends", dtype="int", shape=("B",))
@@ -512,10 +512,10 @@ class TestCalls:
 
     def test_state_can_be_put_back(self, char_model: Model, batch: Feeds) -> None:
         char_model.forward(**batch)
-        memory = char_model.executor.memory()
+        memory = char_model.executor.state_dict()
         expected = char_model.forward(**batch)["loss"]
         char_model.forward(**batch)
-        char_model.executor.remember(*memory)
+        char_model.executor.load_state_dict(*memory)
         assert char_model.forward(**batch)["loss"] == expected
 
     @settings(max_examples=25, deadline=None)

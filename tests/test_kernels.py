@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from contract import CHECKS, SIZES, WIRINGS, Wiring, assert_close, feeds_of, model_of, run
 
-from minidl import Input, Layer, Model, kernels, threads
-from minidl.errors import UsageError
+from minidl import Input, Layer, Model
+from minidl.engine import dispatch, threads
 from minidl.layers import GRU, LSTM, RNN, Dense, Embedding, SoftmaxCE
 from minidl.optim import Adam
+from minidl.system.errors import UsageError
 
 pytest.importorskip("numba", reason="the compiled kernels are the extra [fast]")
 
@@ -24,13 +25,13 @@ OF_BOTH = ("poison", "untouched", "dtype", "windows")
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv(kernels.VARIABLE, "numba")
+    monkeypatch.setenv(dispatch.VARIABLE, "numba")
     yield
     threads.use(1)
 
 
 def on(kind: str, wiring: Wiring, dtype: str, T: int, B: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
-    monkeypatch.setenv(kernels.VARIABLE, kind)
+    monkeypatch.setenv(dispatch.VARIABLE, kind)
     model = model_of(wiring, dtype)
     return run(model, feeds_of(model, T, B))
 
@@ -39,7 +40,7 @@ def on(kind: str, wiring: Wiring, dtype: str, T: int, B: int, monkeypatch: pytes
 @pytest.mark.parametrize(("name", "case"), PAIRS)
 def test_twins_agree(name: str, case: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for T, B in SIZES:
-        numpy, numba = (on(kind, WIRINGS[name][case], dtype, T, B, monkeypatch) for kind in kernels.KINDS)
+        numpy, numba = (on(kind, WIRINGS[name][case], dtype, T, B, monkeypatch) for kind in dispatch.kinds())
         assert_close(numba, numpy, TOLERANCE[dtype], f"T {T}, B {B}")
 
 
@@ -52,8 +53,8 @@ def test_twins_keep_the_contract(name: str, case: str, check: str, compiled: Non
 def test_adam_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
     gradients = np.random.default_rng(0).standard_normal((30, 1000)) * 3
     moved = []
-    for kind in kernels.KINDS:
-        monkeypatch.setenv(kernels.VARIABLE, kind)
+    for kind in dispatch.kinds():
+        monkeypatch.setenv(dispatch.VARIABLE, kind)
         adam, w = Adam(lr=0.01, clip_value=2.0, clip_norm=50.0, weight_decay=0.1), np.ones(1000)
         for gradient in gradients:
             adam.update(w, gradient.copy())
@@ -67,20 +68,20 @@ def test_a_class_of_the_users_own_keeps_its_code(compiled: None) -> None:
 
     try:
         own, twin = (
-            kernels.implementation(Mine, "forward", "float32"),
-            kernels.implementation(LSTM, "forward", "float32"),
+            dispatch.implementation(Mine, "forward", "float32"),
+            dispatch.implementation(LSTM, "forward", "float32"),
         )
         assert own is LSTM.forward
         assert "kernels" in twin.__module__
-        assert kernels.implementation(LSTM, "forward", "complex128") is LSTM.forward
+        assert dispatch.implementation(LSTM, "forward", "complex128") is LSTM.forward
     finally:
         del LSTM.registry["Mine"]
 
 
 def test_an_unknown_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(kernels.VARIABLE, "numbaa")
+    monkeypatch.setenv(dispatch.VARIABLE, "numbaa")
     with pytest.raises(UsageError, match=r"MINIDL_KERNELS: there are no kernels 'numbaa'; did you mean 'numba'"):
-        kernels.in_use()
+        dispatch.in_use()
 
 
 @pytest.mark.parametrize("layer", [RNN(40), GRU(40), LSTM(40)], ids=lambda layer: layer.type_name())

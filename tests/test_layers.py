@@ -11,9 +11,9 @@ import pytest
 from contract import KINDS, model_of, run
 
 from minidl import Input, Layer, Model
-from minidl.errors import UsageError
 from minidl.layers import GRU, LSTM, RNN, Activation, Bidirectional, Dense, Dropout, Embedding, LayerNorm
 from minidl.layers.recurrent import Recurrent
+from minidl.system.errors import UsageError
 
 TRIALS = [
     pytest.param(wiring, id=f"{name}-{label}")
@@ -133,7 +133,7 @@ def test_recurrent_dropout_drops_weights_in_training_only(layer: type[Recurrent]
     )
     feeds = {"x": KINDS["x"].sample(rng, 5, 3)}
     assert (dropped.forward(**feeds)["y"][1:] != plain.forward(**feeds)["y"][1:]).any()
-    kept = dropped.arrays["cell/kept"]
+    kept = dropped.arrays["cell/mask"]
     assert 0.4 < (kept > 0).mean() < 0.8
     assert set(np.unique(kept)) == {0, 1 / 0.6}
     validation, expected = dropped.replica(), plain.replica()

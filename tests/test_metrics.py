@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from minidl import Input, Model
 from minidl.data.baselines import last_value, majority
 from minidl.layers import MSE, Add, Dense, SigmoidCE, SoftmaxCE
-from minidl.metrics import Tally, count_classes, macro_f1, unit_of_loss
+from minidl.training.metrics import MetricAccumulator, count_classes, macro_f1, unit_of_loss
 
 CLASSES = 4
 
@@ -74,7 +74,7 @@ def softmax_model(shape: tuple[str, ...], reduction: str = "mean") -> Model:
 def test_classes_over_batches_of_different_sizes(
     shape: tuple[str, ...], reduction: str, rng: np.random.Generator
 ) -> None:
-    model, tally = softmax_model(shape, reduction), Tally()
+    model, tally = softmax_model(shape, reduction), MetricAccumulator()
     seen: list[Any] = []
     for size in (5, 3, 1):
         targets = rng.integers(-1 if shape == ("T", "B") else 0, CLASSES, (6, size)[-len(shape) :])
@@ -94,7 +94,7 @@ def test_classes_over_batches_of_different_sizes(
 
 
 def test_language_models_have_no_macro_f1(rng: np.random.Generator) -> None:
-    model, tally = softmax_model(("T", "B")), Tally()
+    model, tally = softmax_model(("T", "B")), MetricAccumulator()
     inputs = {"x": rng.standard_normal((2, 3, CLASSES)), "targets": rng.integers(CLASSES, size=(2, 3))}
     tally.add(model, model.forward(**inputs)["loss"], inputs)
     assert set(tally.result("val", "char")) == {"val/loss", "val/accuracy", "val/bits_per_char"}
@@ -102,7 +102,7 @@ def test_language_models_have_no_macro_f1(rng: np.random.Generator) -> None:
 
 
 def test_measures_can_be_left_out(rng: np.random.Generator) -> None:
-    model, tally = softmax_model(("B",)), Tally()
+    model, tally = softmax_model(("B",)), MetricAccumulator()
     inputs = {"x": rng.standard_normal((3, CLASSES)), "targets": rng.integers(CLASSES, size=3)}
     tally.add(model, model.forward(**inputs)["loss"], inputs, measures=False)
     assert set(tally.result("train", "step")) == {"train/loss"}
@@ -110,7 +110,7 @@ def test_measures_can_be_left_out(rng: np.random.Generator) -> None:
 
 def test_mean_absolute_error_over_batches_of_different_sizes(rng: np.random.Generator) -> None:
     model = Model(MSE()(Dense(2, name="y")(Input("x", depth=3)), Input("targets", depth=2)))
-    tally, errors = Tally(), []
+    tally, errors = MetricAccumulator(), []
     for size in (4, 1):
         inputs = {"x": rng.standard_normal((5, size, 3)), "targets": rng.standard_normal((5, size, 2))}
         results = model.forward(**inputs)
@@ -125,7 +125,7 @@ def test_mean_absolute_error_over_batches_of_different_sizes(rng: np.random.Gene
 def test_accuracy_of_yes_or_no(rng: np.random.Generator) -> None:
     model = Model(SigmoidCE()(Dense(2, name="y")(Input("x", depth=3)), Input("targets", depth=2)))
     inputs = {"x": rng.standard_normal((5, 4, 3)), "targets": rng.integers(2, size=(5, 4, 2)).astype(float)}
-    tally, results = Tally(), model.forward(**inputs)
+    tally, results = MetricAccumulator(), model.forward(**inputs)
     right = np.mean((results["y"] > 0) == (inputs["targets"] == 1))
     tally.add(model, results["loss"], inputs)
     assert tally.result("test", "step")["test/accuracy"] == pytest.approx(right)
@@ -142,7 +142,7 @@ def two_losses(total: bool) -> Model:
 
 @pytest.mark.parametrize("total", [True, False])
 def test_a_loss_that_is_measured_against_no_input_counts_batches(total: bool, rng: np.random.Generator) -> None:
-    model, tally, losses = two_losses(total), Tally(), []
+    model, tally, losses = two_losses(total), MetricAccumulator(), []
     for size in (4, 1):
         depths = {name: node.depth for name, node in model.graph.inputs.items()}
         inputs = {name: rng.standard_normal((5, size, depth)) for name, depth in depths.items()}
@@ -163,13 +163,13 @@ def test_what_stands_in_the_padding_is_not_measured(loss: type[MSE | SigmoidCE],
     x, targets = (Input(name, depth=2) for name in ("x", "targets"))
     y = Dense(2)(x)
     padded, plain = Model(loss()(y, targets, ends)), Model(loss()(y, targets))
-    measured, steps = Tally(), []
+    measured, steps = MetricAccumulator(), []
     for lengths in ([3, 1], [2]):
         inputs = {"x": rng.standard_normal((4, len(lengths), 2)), "targets": rng.random((4, len(lengths), 2))}
         inputs["lengths"] = np.array(lengths)
         measured.add(padded, padded.forward(**inputs)["loss"], inputs)
         steps += [(inputs["x"][t, b], inputs["targets"][t, b]) for b, L in enumerate(lengths) for t in range(L)]
     alone = dict(zip(("x", "targets"), np.array(steps)[:, None].transpose(2, 0, 1, 3), strict=True))
-    expected = Tally()
+    expected = MetricAccumulator()
     expected.add(plain, plain.forward(**alone)["loss"], alone)
     assert measured.result("val", "step") == pytest.approx(expected.result("val", "step"), rel=1e-5)

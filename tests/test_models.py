@@ -12,10 +12,10 @@ import pytest
 
 from minidl.cli.check import few
 from minidl.experiment import read_experiment, train
-from minidl.experiment.builders import load_builder
-from minidl.experiment.trained import load_trained
-from minidl.gradcheck import gradcheck
-from minidl.run_folder import model_file
+from minidl.experiment.build.model_file import load_builder
+from minidl.experiment.run.load_model import load_trained
+from minidl.storage.run_folder import model_file
+from minidl.testing.gradcheck import gradcheck
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))

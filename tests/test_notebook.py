@@ -56,7 +56,7 @@ def test_the_notebook_starts_from_the_weights_that_minidl_has(params: notebook.P
 def test_loss_gradients_and_state(params: notebook.Params, text: NDArray[Any], rng: np.random.Generator) -> None:
     model = same_model(params)
     h, c = rng.standard_normal((2, HIDDEN, 1))
-    model.executor.remember({"lstm/h": h.T, "lstm/c": c.T}, {})
+    model.executor.load_state_dict({"lstm/h": h.T, "lstm/c": c.T}, {})
     ids, targets = window(text, 0)
     loss, gradients, h, c = notebook.forward_backward(params, ids.tolist(), targets.tolist(), h, c)
     assert model.forward(ids=ids[:, None], targets=targets[:, None])["loss"] == pytest.approx(loss, abs=1e-10)

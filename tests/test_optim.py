@@ -9,11 +9,10 @@ import re
 import numpy as np
 import pytest
 
-from minidl.declared import ConfigError
-from minidl.errors import NumericsError, UsageError
-from minidl.ops import norm
+from minidl.graph.operations import norm
 from minidl.optim import SGD, Adam, Optimizer, RMSprop
-from minidl.schedules import Clock, Constant, Cosine, Step
+from minidl.optim.schedules import Clock, Constant, Cosine, Step
+from minidl.system.errors import ConfigError, NumericsError, UsageError
 
 OPTIMIZERS = [
     SGD(lr=0.05),

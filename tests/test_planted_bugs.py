@@ -29,7 +29,7 @@ def test_a_planted_bug_is_rejected(bug: Bug) -> None:
 @pytest.mark.parametrize("tried_on", sorted({bug.tried_on for bug in BUGS}))
 def test_what_the_bugs_were_planted_into_passes(tried_on: str) -> None:
     """So that a copy is not rejected for being a copy."""
-    with planted(Bug("none", "minidl.ops", tried_on, "", edits=())) as contract:
+    with planted(Bug("none", "minidl.graph.operations", tried_on, "", edits=())) as contract:
         try_out(contract, tried_on, sorted({bug.rejected_by for bug in BUGS if bug.tried_on == tried_on}))
 
 
@@ -45,13 +45,13 @@ def test_every_check_rejects_something() -> None:
 
 
 def test_planting_leaves_the_real_package_alone() -> None:
-    before = minidl.Layer.types(), sys.modules["minidl.ops"]
+    before = minidl.Layer.types(), sys.modules["minidl.graph.operations"]
     with planted(BUGS[0]) as copy:
         assert copy.Layer is not minidl.Layer
-    assert (minidl.Layer.types(), sys.modules["minidl.ops"]) == before
+    assert (minidl.Layer.types(), sys.modules["minidl.graph.operations"]) == before
 
 
 def test_a_text_that_is_not_found_once_is_no_bug() -> None:
-    bug = Bug("stale", "minidl.ops", "LSTM", "gradient", (("no such text", ""),))
+    bug = Bug("stale", "minidl.graph.operations", "LSTM", "gradient", (("no such text", ""),))
     with pytest.raises(AssertionError, match="occurs 0 times"), planted(bug):
         pass

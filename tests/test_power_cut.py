@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from runs import launch, left, minidl_run, run, the_run, write_experiment
 
-from minidl.checkpoint_folder import CheckpointFolder
-from minidl.storage import write_whole
+from minidl.storage.atomic import write_whole
+from minidl.storage.checkpoint_folder import CheckpointFolder
 
 
 class Disk:

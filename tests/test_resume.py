@@ -27,8 +27,8 @@ from runs import (
     write_experiment,
 )
 
-from minidl.archive import read_archive, write_archive
-from minidl.run_folder import RunFolder
+from minidl.storage.archive import read_archive, write_archive
+from minidl.storage.run_folder import RunFolder
 
 EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.yaml"))
 SHORT = (

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from minidl.experiment.document import load
+from minidl.experiment.yaml.document import load
 
 ROOT = Path(__file__).parent.parent
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40

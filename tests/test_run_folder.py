@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from runs import Cut, count_calls, cut_at, launch, minidl_run, run, the_run, write_experiment
 
-from minidl.archive import read_archive
-from minidl.checkpoint_folder import CheckpointFolder
 from minidl.cli.main import main
-from minidl.errors import CheckpointError, StorageError
-from minidl.run_folder import RunFolder, list_runs, model_file
+from minidl.storage.archive import read_archive
+from minidl.storage.checkpoint_folder import CheckpointFolder
+from minidl.storage.run_folder import RunFolder, list_runs, model_file
+from minidl.system.errors import CheckpointError, StorageError
 
 QUICK = {"train__steps": 6, "train__sample_every": None}
 

@@ -12,25 +12,24 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from minidl import Input, Model
-from minidl.choice import Choice
 from minidl.data import Vocabulary
-from minidl.declared import ConfigError
-from minidl.errors import NumericsError
-from minidl.kernels import KINDS, VARIABLE, implementation
+from minidl.engine.dispatch import VARIABLE, implementation, kinds
+from minidl.generate.sampler import Sampler
+from minidl.generate.sampling import generate, sample_text
 from minidl.layers import LSTM, Dense, OneHot
-from minidl.sampling import generate, sample_text
+from minidl.system.errors import ConfigError, NumericsError
 
 LOGITS = np.log(np.array([0.1, 0.4, 0.05, 0.25, 0.2], np.float32))
 DRAWS = 20_000
 
 
-def shares(choice: Choice) -> NDArray[np.float64]:
+def shares(sampler: Sampler) -> NDArray[np.float64]:
     """How often each symbol is drawn."""
-    draw, rng = implementation(choice, "draw", LOGITS.dtype), np.random.default_rng(0)
+    draw, rng = implementation(sampler, "draw", LOGITS.dtype), np.random.default_rng(0)
     return np.bincount([draw(LOGITS, rng) for _ in range(DRAWS)], minlength=len(LOGITS)) / DRAWS
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=kinds())
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """On both kernels."""
     if request.param == "numba":
@@ -41,25 +40,25 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [
-        (Choice(), [0.1, 0.4, 0.05, 0.25, 0.2]),
-        (Choice(0.5), [0.01, 0.16, 0.0025, 0.0625, 0.04]),  # squares
-        (Choice(2.0), np.sqrt([0.1, 0.4, 0.05, 0.25, 0.2])),
-        (Choice(0.0), [0, 1, 0, 0, 0]),
-        (Choice(top_k=1), [0, 1, 0, 0, 0]),
-        (Choice(top_k=3), [0, 0.4, 0, 0.25, 0.2]),
-        (Choice(top_k=9), [0.1, 0.4, 0.05, 0.25, 0.2]),
-        (Choice(top_p=0.3), [0, 1, 0, 0, 0]),  # the fewest that hold this share, so at least one
-        (Choice(top_p=0.6), [0, 0.4, 0, 0.25, 0]),
-        (Choice(top_p=0.7), [0, 0.4, 0, 0.25, 0.2]),
-        (Choice(top_p=1.0), [0.1, 0.4, 0.05, 0.25, 0.2]),
-        (Choice(top_k=2, top_p=0.9), [0, 0.4, 0, 0.25, 0]),
-        (Choice(0.5, top_p=0.7), [0, 0.16, 0, 0.0625, 0]),  # the share is that of the colder distribution
+        (Sampler(), [0.1, 0.4, 0.05, 0.25, 0.2]),
+        (Sampler(0.5), [0.01, 0.16, 0.0025, 0.0625, 0.04]),  # squares
+        (Sampler(2.0), np.sqrt([0.1, 0.4, 0.05, 0.25, 0.2])),
+        (Sampler(0.0), [0, 1, 0, 0, 0]),
+        (Sampler(top_k=1), [0, 1, 0, 0, 0]),
+        (Sampler(top_k=3), [0, 0.4, 0, 0.25, 0.2]),
+        (Sampler(top_k=9), [0.1, 0.4, 0.05, 0.25, 0.2]),
+        (Sampler(top_p=0.3), [0, 1, 0, 0, 0]),  # the fewest that hold this share, so at least one
+        (Sampler(top_p=0.6), [0, 0.4, 0, 0.25, 0]),
+        (Sampler(top_p=0.7), [0, 0.4, 0, 0.25, 0.2]),
+        (Sampler(top_p=1.0), [0.1, 0.4, 0.05, 0.25, 0.2]),
+        (Sampler(top_k=2, top_p=0.9), [0, 0.4, 0, 0.25, 0]),
+        (Sampler(0.5, top_p=0.7), [0, 0.16, 0, 0.0625, 0]),  # the share is that of the colder distribution
     ],
     ids=repr,
 )
-def test_symbols_come_as_often_as_they_should(choice: Choice, expected: list[float], kind: None) -> None:
+def test_symbols_come_as_often_as_they_should(sampler: Sampler, expected: list[float], kind: None) -> None:
     p = np.asarray(expected) / np.sum(expected)
-    found = shares(choice)
+    found = shares(sampler)
     assert (found[p == 0] == 0).all()
     # Five standard deviations of a share of so many draws.
     assert (np.abs(found - p) <= 5 * np.sqrt(p * (1 - p) / DRAWS)).all(), found
@@ -76,7 +75,7 @@ def test_any_finite_logits_give_a_symbol(
     logits: NDArray[np.float32], temperature: float, top_k: int | None, top_p: float | None
 ) -> None:
     with np.errstate(over="ignore"):
-        drawn = Choice(temperature, top_k, top_p).draw(logits, np.random.default_rng(1))
+        drawn = Sampler(temperature, top_k, top_p).draw(logits, np.random.default_rng(1))
     assert 0 <= drawn < len(logits)
 
 
@@ -84,7 +83,7 @@ def test_settings_out_of_range() -> None:
     for wrong in ({"temperature": -1}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}):
         (name,) = wrong
         with pytest.raises(ConfigError, match=name):
-            Choice(**wrong)  # type: ignore[arg-type]
+            Sampler(**wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -93,7 +92,7 @@ def test_what_is_not_finite_is_refused(bad: float, kind: None) -> None:
         logits = np.array([0.0, 0.5, 1.0], np.float32)
         logits[place] = bad
         with pytest.raises(NumericsError, match="the model has diverged"):
-            implementation(Choice(), "draw", logits.dtype)(logits, np.random.default_rng(0))
+            implementation(Sampler(), "draw", logits.dtype)(logits, np.random.default_rng(0))
 
 
 def test_each_symbol_is_drawn_after_all_before_it(kind: None) -> None:
@@ -101,11 +100,11 @@ def test_each_symbol_is_drawn_after_all_before_it(kind: None) -> None:
     depth = 7
     model = Model(outputs={"logits": Dense(depth)(LSTM(9)(OneHot()(Input("ids", dtype="int", depth=depth))))}, seed=1)
     model.weights.flat[...] = np.random.default_rng(2).uniform(-2, 2, model.weights.flat.shape)
-    drawn = list(islice(generate(model.replica(), [3, 1], Choice(), np.random.default_rng(5)), 20))
+    drawn = list(islice(generate(model.replica(), [3, 1], Sampler(), np.random.default_rng(5)), 20))
     text, rng = [3, 1], np.random.default_rng(5)
     for _ in range(20):
         again = model.replica()
-        text.append(Choice().draw(again.forward(ids=np.array(text)[:, None])["logits"][-1, 0], rng))
+        text.append(Sampler().draw(again.forward(ids=np.array(text)[:, None])["logits"][-1, 0], rng))
     assert drawn == text[2:]
     assert len(set(drawn)) > 3
 

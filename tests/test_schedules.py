@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidl.declared import ConfigError
-from minidl.schedules import Clock, Constant, Cosine, Exponential, Plateau, Schedule, Step, Warmup
+from minidl.optim.schedules import Clock, Constant, Cosine, Exponential, Plateau, Schedule, Step, Warmup
+from minidl.system.errors import ConfigError
 
 SCHEDULES = [
     Constant(0.1),

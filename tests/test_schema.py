@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from random_experiments import EXPERIMENTS, misspell
 
-from minidl.experiment.document import parse
-from minidl.experiment.schema import experiment_schema
+from minidl.experiment.build.json_schema import experiment_schema
+from minidl.experiment.yaml.document import parse
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = experiment_schema()

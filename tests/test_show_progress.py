@@ -19,10 +19,11 @@ from minidl.callbacks.entry import entry
 from minidl.callbacks.progress_lines import baselines, lines, time_left
 from minidl.data import from_arrays
 from minidl.experiment import read_experiment, train
-from minidl.experiment.training import showing
+from minidl.experiment.run.callbacks_of_run import showing
 from minidl.layers import MSE, Dense
 from minidl.optim import SGD
-from minidl.trainer import Progress, Trainer
+from minidl.training.progress import Progress
+from minidl.training.trainer import Trainer
 
 TABLE = "text,label\n" + "".join(f"{'ab' * (i % 3 + 1)}{'xy'[i % 2]},{['no', 'yes'][i % 2]}\n" for i in range(200))
 CLASSIFY = """

@@ -21,7 +21,7 @@ from minidl.callbacks import Baselines
 from minidl.cli.main import main
 from minidl.data import Dataset, Text
 from minidl.data.batches import Batch
-from minidl.trainer import Trainer
+from minidl.training.trainer import Trainer
 
 ROOT = Path(__file__).parent.parent
 QUICK = {"train__steps": 6, "train__sample_every": None}

@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import pytest
 
-from minidl.errors import DataError, ExperimentError, suggest
 from minidl.experiment import read_experiment
-from minidl.experiment.overrides import SOURCE
-from minidl.experiment.parts import KNOWN, SECTIONS
-from minidl.layer import Layer
-from minidl.schedules import Schedule
+from minidl.experiment.build.spec import KNOWN, SECTIONS
+from minidl.experiment.yaml.overrides import SOURCE
+from minidl.graph.layer import Layer
+from minidl.optim.schedules import Schedule
+from minidl.system.errors import DataError, ExperimentError, suggest
 
 SOUND = Path(__file__).parent / "spoiled"
 SECONDS = 0.5

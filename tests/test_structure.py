@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,59 +13,6 @@ PACKAGE = Path(__file__).parent.parent / "minidl"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FILE_LINES, FUNCTION_LINES = 250, 40
 
-# A module may import from its own level and from those below. A folder's name stands for all that is in it; the
-# longest name that fits decides.
-LEVELS = {
-    "errors": 0,
-    "ops": 0,
-    "threads": 0,
-    "schedules": 0,
-    "initializers": 0,
-    "events": 0,
-    "archive": 0,
-    "archive_meta": 0,
-    "storage": 0,
-    "capacity": 0,
-    "declared": 0,
-    "validation": 0,
-    "visible": 0,
-    "interrupts": 0,
-    "layer": 1,
-    "node": 1,  # what calling a layer makes
-    "layers": 2,
-    "graph": 2,
-    "parameters": 2,
-    "memory": 2,
-    "table": 2,
-    "feeds": 3,
-    "binding": 3,
-    "forward": 3,
-    "backward": 3,
-    "executor": 3,
-    "model": 3,
-    "optim": 3,
-    "choice": 3,
-    "kernels": 3,  # compiled twins of layers, of an optimizer and the like
-    "data": 3,
-    "gradcheck": 4,
-    "checkpoint": 4,
-    "checkpoint_folder": 4,
-    "diagnosis": 4,
-    "differences": 4,
-    "run_folder": 4,
-    "sampling": 4,
-    "metrics": 4,
-    "export": 4,
-    "callbacks": 4,
-    "surroundings": 4,
-    "trainer": 4,
-    "tuning": 4,
-    "experiment": 5,
-    "cli": 6,
-    "run": 6,
-    "__main__": 6,
-}
-
 
 def module_name(path: Path) -> str:
     """minidl/layers/lstm.py is "layers.lstm", minidl/layers/__init__.py is "layers"."""
@@ -74,60 +20,15 @@ def module_name(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-def level_of(name: str) -> int | None:
-    """None for a module that has no place in the table."""
-    return next((LEVELS[name[:end]] for end in _ends(name) if name[:end] in LEVELS), None)
-
-
-def _ends(name: str) -> Iterator[int]:
-    while name:
-        yield len(name)
-        name = name.rpartition(".")[0]
-
-
-def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Lines and names of what a module needs from the package when it runs; hints for type checkers do not count."""
-    hints = {id(node) for block in ast.walk(tree) if _is_type_checking(block) for node in ast.walk(block)}
-    for node in ast.walk(tree):
-        if id(node) in hints:
-            continue
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "minidl":
-            base = (node.module or "").partition(".")[2]
-            for alias in node.names:
-                inner = f"{base}.{alias.name}".strip(".")
-                yield node.lineno, inner if (PACKAGE / inner.replace(".", "/")).with_suffix(".py").exists() else base
-        elif isinstance(node, ast.Import):
-            yield from ((node.lineno, a.name[7:]) for a in node.names if a.name.startswith("minidl."))
-
-
-def _is_type_checking(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-
-
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def ups(name: str, tree: ast.Module) -> list[str]:
-    """Imports that go up."""
-    own = level_of(name)
-    assert own is not None, f"minidl.{name} has no place in LEVELS: say on which level it stands"
-    found = [(line, other, level_of(other)) for line, other in imports(tree) if other]
-    return [f"line {line}: {other} is on level {level}" for line, other, level in found if level is None or level > own]
+def test_rooms_import_only_rooms_below_them() -> None:
+    """The contract in .importlinter, which names the rooms in their order; hints for type checkers count."""
+    from importlinter.cli import lint_imports
 
-
-@pytest.mark.parametrize("path", [path for path in MODULES if module_name(path)], ids=module_name)
-def test_imports_go_one_way(path: Path) -> None:
-    assert ups(module_name(path), parse(path)) == []
-
-
-def test_an_import_that_goes_up_is_found() -> None:
-    source = "def f():\n    from minidl.model import Model\nif TYPE_CHECKING:\n    from minidl.cli import main\n"
-    assert ups("layers.lstm", ast.parse(source)) == ["line 2: model is on level 3"]
-    assert ups("layer", ast.parse("import minidl.layers.lstm")) == ["line 1: layers.lstm is on level 2"]
-    assert ups("model", ast.parse("from minidl import layer, ops")) == []
-    with pytest.raises(AssertionError, match="no place in LEVELS"):
-        ups("somewhere", ast.parse(""))
+    assert lint_imports(no_cache=True) == 0
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
@@ -166,7 +67,7 @@ DANGEROUS_NAMES = {
     *("unsafe_load", "unsafe_load_all", "UnsafeLoader", "full_load", "FullLoader"),  # of YAML
 }
 # The only code that an experiment file may name: models/NAME.py, as the contract has it.
-ALLOWED = {("experiment.builders", "exec_module")}
+ALLOWED = {("experiment.build.model_file", "exec_module")}
 
 
 def dangers(tree: ast.Module) -> list[tuple[int, str]]:
@@ -237,11 +138,18 @@ def test_tests_are_found_without_what_is_optional() -> None:
     assert "minidl/kernels/lstm.py" not in ended.stdout
 
 
+HEAVY_MODULES = ("config.build", "config.findings", "config.rules")
+
+
 def test_heavy_modules_wait_until_they_are_used() -> None:
     """What takes long to import is imported where it is used, so that minidl starts quickly."""
     heavy = {"tensorboardX", "rich", "torch", "pydantic", "numba", "matplotlib", "onnx", "safetensors", "optuna"}
     for path in MODULES:
-        if module_name(path).partition(".")[0] in ("validation", "experiment", "kernels", "export"):
+        if module_name(path) in HEAVY_MODULES or module_name(path).partition(".")[0] in (
+            "experiment",
+            "kernels",
+            "exchange",
+        ):
             continue  # they are themselves imported where they are used
         top = [node for node in parse(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
         names = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}

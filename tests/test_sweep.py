@@ -19,12 +19,12 @@ from runs import Ended, launch, write_experiment
 
 from minidl.cli.main import carry_out, main
 from minidl.data.batches import Batch
-from minidl.errors import CheckpointError, ExperimentError, UsageError
-from minidl.experiment.document import inline, load, parse
-from minidl.experiment.overrides import apply
-from minidl.experiment.training import Watchers
-from minidl.run_folder import RunFolder, list_runs
-from minidl.trainer import Trainer
+from minidl.experiment.run.callbacks_of_run import Watchers
+from minidl.experiment.yaml.document import inline, load, parse
+from minidl.experiment.yaml.overrides import apply
+from minidl.storage.run_folder import RunFolder, list_runs
+from minidl.system.errors import CheckpointError, ExperimentError, UsageError
+from minidl.training.trainer import Trainer
 
 pytest.importorskip("optuna", reason="optuna is not installed: pip install 'minidl[sweep]'")
 from minidl.experiment.sweep import Journal, read_sweep, results, take_part

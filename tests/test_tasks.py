@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from minidl import Model
-from minidl.archive import read_archive
 from minidl.callbacks.evaluate import Evaluate, evaluate
 from minidl.cli.main import main
 from minidl.experiment import Experiment, read_experiment
 from minidl.optim import Adam
-from minidl.trainer import Trainer
+from minidl.storage.archive import read_archive
+from minidl.training.trainer import Trainer
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 SMALL = {

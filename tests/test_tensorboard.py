@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from minidl import Input, Model
-from minidl.archive import read_archive, write_archive
 from minidl.callbacks import (
     Baselines,
     Callback,
@@ -37,21 +36,22 @@ from minidl.callbacks import (
 )
 from minidl.callbacks.tensorboard.boxes import boxes
 from minidl.callbacks.tensorboard.callback import wrapped
+from minidl.callbacks.tensorboard.events.projector import visible
 from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
 from minidl.callbacks.tensorboard.histograms import computed, histograms
 from minidl.callbacks.tensorboard.layer_graph import layer_graph
 from minidl.callbacks.tensorboard.pictures import Pictures
-from minidl.checkpoint import capture, restore
-from minidl.choice import Choice
 from minidl.cli.main import main
 from minidl.data import Text, baselines
 from minidl.data.batches import Dataset
-from minidl.events.projector import visible
-from minidl.graph import Graph
+from minidl.generate.sampler import Sampler
+from minidl.generate.sampling import sample_text
+from minidl.graph.graph import Graph
 from minidl.layers import GRU, LSTM, RNN, Add, Bidirectional, Dense, Dropout, Embedding, OneHot, Reverse, SoftmaxCE
 from minidl.optim import SGD, Adam
-from minidl.sampling import sample_text
-from minidl.trainer import Trainer
+from minidl.storage.archive import read_archive, write_archive
+from minidl.training.checkpoint import capture, restore
+from minidl.training.trainer import Trainer
 
 with warnings.catch_warnings():  # of what tensorboard itself imports
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -156,7 +156,7 @@ def test_a_sample_begins_with_what_it_goes_on_from(data: Dataset, prime: str, sh
     model = language_model(data)
     training = Trainer(model, data, Adam(lr=0.01), steps=2, callbacks=[])
     callback.act(training)
-    written = "".join(sample_text(model, prime=prime, length=20, choice=Choice(1.0), seed=model.seed))
+    written = "".join(sample_text(model, prime=prime, length=20, sampler=Sampler(1.0), seed=model.seed))
     assert training.texts == {"sample/temperature_1": shown + written}
 
 

@@ -54,7 +54,7 @@ def test_agrees_with_pytorch(cell: str, rng: np.random.Generator) -> None:
     x, dy = draw(rng, T, B, F), draw(rng, T, B, H)
 
     peer = run_peer(layer, x, state, weights, dy)
-    model.executor.remember({f"cell/{name}": array for name, array in state.items()}, {})
+    model.executor.load_state_dict({f"cell/{name}": array for name, array in state.items()}, {})
     y = model.forward(x=x)["y"]
     dx = model.backward(y=dy)["x"]
 

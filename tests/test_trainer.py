@@ -11,19 +11,18 @@ import pytest
 from minidl import Input, Model
 from minidl.callbacks import Callback, EarlyStop, Evaluate, Every, TrainMetrics
 from minidl.data import Streams, from_arrays
-from minidl.data.batches import Dataset, InputSpec
-from minidl.declared import ConfigError
-from minidl.errors import NumericsError, UsageError
+from minidl.data.batches import ArraySpec, Dataset
 from minidl.layers import GRU, MSE, Dense, Dropout, OneHot, SoftmaxCE
 from minidl.optim import SGD, Adam
-from minidl.trainer import Trainer
+from minidl.system.errors import ConfigError, NumericsError, UsageError
+from minidl.training.trainer import Trainer
 
 V = 5
 
 
 def cycle(length: int = 403) -> Dataset:
     ids = np.arange(length) % V
-    spec = InputSpec("int", V, ("T", "B"))
+    spec = ArraySpec("int", V, ("T", "B"))
     train, validation = Streams(ids, batch_size=4, seq_len=10), Streams(ids[:100], 2, 10, partial=True)
     return Dataset(train, validation, validation, {"ids": spec, "targets": spec}, {}, None, "digest", "char")
 

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from runs import run, write_experiment
 
-from minidl import Input, Model, kernels, threads, tuning
+from minidl import Input, Model
+from minidl.engine import dispatch, threads
+from minidl.graph.layer import Node
 from minidl.layers import GRU, LSTM, RNN, Dense, Embedding, LayerNorm, OneHot, SoftmaxCE
-from minidl.node import Node
 from minidl.optim import Adam
+from minidl.training import autotune as tuning
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +24,7 @@ def as_before() -> Iterator[None]:
     yield
     threads.use(team)
     threads.limit_blas(blas)
-    kernels.select(None)
+    dispatch.select(None)
 
 
 def char_model(hidden: Node, ids: Input) -> Model:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidl import Input, Layer, Model
+from minidl.graph.layer import Node
 from minidl.layers import (
     GRU,
     LSTM,
@@ -25,7 +26,6 @@ from minidl.layers import (
     SigmoidCE,
     SoftmaxCE,
 )
-from minidl.node import Node
 
 Read = Callable[[Node, Input], Node]
 SYMBOLS, CLASSES, PADDING = 6, 4, 0

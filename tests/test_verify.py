@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from runs import interrupted_at, launch, left, run, the_run, write_experiment
 
-from minidl.archive import read_archive, write_archive
 from minidl.cli.main import main
+from minidl.storage.archive import read_archive, write_archive
 
 
 def verify(folder: Path, *arguments: str) -> tuple[int, str]:

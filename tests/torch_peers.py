@@ -79,7 +79,7 @@ def rnn(x: Array, h0: Array, Wx: Array, Wh: Array, b: Array, kind: str, dh: Arra
 
 
 def _one_state(module: torch.nn.RNNBase, x: Array, h0: Array, weights: Mapping[str, Array], dh: Array) -> Result:
-    """Forward and backward of a module whose only state is h."""
+    """ForwardProgram and backward of a module whose only state is h."""
     import torch
 
     copy_weights(module, weights)

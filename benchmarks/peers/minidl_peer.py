@@ -10,10 +10,10 @@ from benchmarks.peers.peer import Peer
 from benchmarks.start import Weights, batches, model
 from benchmarks.workloads import Workload
 from minidl import Model
-from minidl.choice import Choice
+from minidl.generate.sampler import Sampler
+from minidl.generate.sampling import generate
 from minidl.optim import Adam
-from minidl.sampling import generate
-from minidl.tuning import use_fastest
+from minidl.training.autotune import use_fastest
 
 
 class Training(Peer):
@@ -41,7 +41,7 @@ class Sampling(Peer):
     def __init__(self, workload: Workload, weights: Weights) -> None:
         self.model = start(workload, weights).replica()
         self.given = cycle(batches(workload))
-        self.symbols = generate(self.model, [0], Choice(), np.random.default_rng(0))
+        self.symbols = generate(self.model, [0], Sampler(), np.random.default_rng(0))
 
     def step(self) -> int:
         """One symbol."""

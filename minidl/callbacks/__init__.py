@@ -1,6 +1,5 @@
 """What happens beside training: measuring, deciding, writing down, saving; one callback a file."""
 
-from minidl.callbacks.base import Callback, Every
 from minidl.callbacks.baselines import Baselines
 from minidl.callbacks.early_stop import EarlyStop
 from minidl.callbacks.evaluate import Evaluate, evaluate
@@ -11,6 +10,7 @@ from minidl.callbacks.save_checkpoints import SaveCheckpoints
 from minidl.callbacks.show_progress import ShowProgress
 from minidl.callbacks.tensorboard import TensorBoard
 from minidl.callbacks.train_metrics import TrainMetrics
+from minidl.training.callback import Callback, Every
 
 __all__ = [
     "Baselines",

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from minidl.callbacks.base import Callback
 from minidl.data import baselines
 from minidl.data.batches import Dataset
 from minidl.data.streams import Streams
-from minidl.metrics import in_units
+from minidl.training.callback import Callback
+from minidl.training.metrics import in_units
 
 if TYPE_CHECKING:
-    from minidl.trainer import Trainer
+    from minidl.training.callback import Run
 
 logger = logging.getLogger("minidl")
 LONGEST = 2_000_000  # symbols of a text whose n-grams are counted and that is compressed in about two seconds
@@ -34,29 +34,29 @@ class Baselines(Callback):
         super().__post_init__()
         self._values: dict[str, float] | None = None
 
-    def start(self, trainer: Trainer) -> None:
+    def start(self, trainer: Run) -> None:
         """Compute them, unless the run was begun before."""
         if self._values is None:
             self._values = {f"val_baseline/{name}": value for name, value in _measured(trainer.data).items()}
             if trainer.progress.step == 0:
                 self.act(trainer)
 
-    def step(self, trainer: Trainer) -> None:
+    def step(self, trainer: Run) -> None:
         """Go on with the lines as far as the curves of validation."""
         if "val/loss" in trainer.record:
             self._act(trainer)
 
-    def act(self, trainer: Trainer) -> None:
+    def act(self, trainer: Run) -> None:
         """Put them into the record of this step."""
         trainer.record |= self._values or {}
 
-    def memory(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """Their values, in their order, which a JSON object would not keep."""
         return {"values": None if self._values is None else list(self._values.items())}
 
-    def remember(self, memory: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take them over."""
-        self._values = None if memory["values"] is None else dict(memory["values"])
+        self._values = None if state["values"] is None else dict(state["values"])
 
 
 def _measured(data: Dataset) -> dict[str, float]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from annotated_types import Ge, Gt
 
-from minidl.callbacks.base import Callback
+from minidl.training.callback import Callback
 
 if TYPE_CHECKING:
-    from minidl.trainer import Trainer
+    from minidl.training.callback import Run
 
 
 @dataclass(eq=False)
@@ -23,7 +23,7 @@ class EarlyStop(Callback):
 
     order = Callback.DECIDE
 
-    def act(self, trainer: Trainer) -> None:
+    def act(self, trainer: Run) -> None:
         """Stop where the last evaluations brought nothing."""
         losses = trainer.progress.validation
         if len(losses) <= self.patience or "val/loss" not in trainer.record:

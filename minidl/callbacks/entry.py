@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from minidl.trainer import Trainer
+    from minidl.training.callback import Run
 
 
-def entry(trainer: Trainer) -> dict[str, Any]:
+def entry(trainer: Run) -> dict[str, Any]:
     """step, epoch, seconds, then the measures by tag; JSON has no NaN and no infinity, null stands for them."""
     progress = trainer.progress
     place = {"step": progress.step, "epoch": round(trainer.epoch, 6), "seconds": round(progress.seconds, 3)}

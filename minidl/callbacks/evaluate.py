@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from minidl.callbacks.base import Callback
 from minidl.data.batches import Batches
-from minidl.metrics import Tally, unit_of_loss
 from minidl.model import Model
+from minidl.training.callback import Callback
+from minidl.training.metrics import MetricAccumulator, unit_of_loss
 
 if TYPE_CHECKING:
-    from minidl.trainer import Trainer
+    from minidl.training.callback import Run
 
 
 def evaluate(model: Model, batches: Batches, split: str, unit: str) -> dict[str, float]:
@@ -20,11 +20,11 @@ def evaluate(model: Model, batches: Batches, split: str, unit: str) -> dict[str,
 
     model: a replica made by `model.replica()`, whose state begins at zero and is carried through the pass.
     """
-    tally = Tally()
+    tally = MetricAccumulator()
     model.reset_state()
     for step in range(batches.steps_per_epoch):
         batch = batches.batch(step)
-        if batch.fresh:
+        if batch.reset_state:
             model.reset_state()
         loss = model.forward(**batch.inputs)["loss"]
         tally.add(model, loss, batch.inputs)
@@ -41,11 +41,11 @@ class Evaluate(Callback):
         super().__post_init__()
         self._replica: Model | None = None
 
-    def start(self, trainer: Trainer) -> None:
+    def start(self, trainer: Run) -> None:
         """A model with a state of its own over the same weights."""
         self._replica = trainer.model.replica()
 
-    def act(self, trainer: Trainer) -> None:
+    def act(self, trainer: Run) -> None:
         """Evaluate on the validation part, and note whether it is the best so far."""
         if trainer.data.validation is None or self._replica is None:
             return
@@ -58,13 +58,13 @@ class Evaluate(Callback):
         if math.isfinite(loss) and (progress.best is None or loss < progress.best):
             progress.best, progress.best_step = loss, progress.step
 
-    def finish(self, trainer: Trainer, *, completed: bool) -> None:
+    def finish(self, trainer: Run, *, completed: bool) -> None:
         """Evaluate once more at the end, and on the test part."""
         super().finish(trainer, completed=completed)
         if completed and trainer.data.test is not None and self._replica is not None:
             trainer.record |= evaluate(self._replica, trainer.data.test, "test", trainer.data.unit)
 
-    def finish_seconds(self, trainer: Trainer) -> float:
+    def finish_seconds(self, trainer: Run) -> float:
         """Both parts, by the time that one took, or else at half of what training takes for as many batches."""
         parts = [part.steps_per_epoch for part in (trainer.data.validation, trainer.data.test) if part is not None]
         if self._longest:

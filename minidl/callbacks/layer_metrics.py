@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.callbacks.base import Callback
-from minidl.ops import norm
+from minidl.graph.operations import norm
+from minidl.training.callback import Callback
 
 if TYPE_CHECKING:
-    from minidl.trainer import Trainer
+    from minidl.training.callback import Run
 
 Array = NDArray[Any]
 
@@ -37,17 +37,17 @@ class LayerMetrics(Callback):
         self._before: Array = np.empty(0)
         self._before_step = -1
 
-    def start(self, trainer: Trainer) -> None:
+    def start(self, trainer: Run) -> None:
         """Take memory for the weights, and keep them if the first step is recorded."""
         self._before = np.empty_like(trainer.model.weights.flat)
         self._look_ahead(trainer)
 
-    def step(self, trainer: Trainer) -> None:
+    def step(self, trainer: Run) -> None:
         """Record when it is due, then look at the step that comes."""
         super().step(trainer)
         self._look_ahead(trainer)
 
-    def act(self, trainer: Trainer) -> None:
+    def act(self, trainer: Run) -> None:
         """Put the lengths into the record of this step."""
         if not math.isfinite(trainer.loss):  # there was no backward pass
             return
@@ -60,7 +60,7 @@ class LayerMetrics(Callback):
             for node, length in lengths(model.weights.views(change)).items():
                 trainer.record[f"train_layers/update_norm/{node}"] = length
 
-    def _look_ahead(self, trainer: Trainer) -> None:
+    def _look_ahead(self, trainer: Run) -> None:
         self._before_step = -1
         if self.every is None or self.every.due_next(trainer):
             self._before[...] = trainer.model.weights.flat

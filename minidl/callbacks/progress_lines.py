@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from minidl.trainer import Trainer
+    from minidl.training.callback import Run
 
 OF_TRAINING = ("train/loss", "train/bits_per_char", "train/perplexity")
 IN_OTHER_UNITS = {"bits_per_char", "perplexity"}
 BASELINE = "val_baseline/"
 
 
-def lines(trainer: Trainer) -> dict[str, str]:
+def lines(trainer: Run) -> dict[str, str]:
     """A line for each part of the data that this step has measured: train, val, test."""
     record = trainer.record
     place = f"step {trainer.progress.step}/{trainer.total_steps}  epoch {trainer.epoch:.2f}"
@@ -43,7 +43,7 @@ def baselines(record: Mapping[str, float]) -> str:
     return "guessing: " + "; ".join(f"val/{name} {', '.join(values)}" for name, values in of.items()) if of else ""
 
 
-def time_left(trainer: Trainer) -> str:
+def time_left(trainer: Run) -> str:
     """Hours, minutes and seconds, if the steps to come take as long as those so far."""
     step, total = trainer.progress.step, trainer.total_steps
     if not step or total is None:

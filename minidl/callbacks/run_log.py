@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minidl.callbacks.base import Callback
 from minidl.callbacks.entry import entry
-from minidl.storage import refusing, sync_folder
+from minidl.storage.atomic import refusing, sync_folder
+from minidl.training.callback import Callback
 
 if TYPE_CHECKING:
-    from minidl.trainer import Trainer
+    from minidl.training.callback import Run
 
 logger = logging.getLogger("minidl")
 
@@ -88,28 +88,28 @@ class RunLog(Callback):
         self._metrics = AppendOnly(self.folder / "metrics.jsonl")
         self._samples = AppendOnly(self.folder / "samples.txt")
 
-    def start(self, trainer: Trainer) -> None:
+    def start(self, trainer: Run) -> None:
         """Write what is known before the first step."""
         self.step(trainer)
 
-    def step(self, trainer: Trainer) -> None:
+    def step(self, trainer: Run) -> None:
         """Write what the callbacks before have found, if anything."""
         if trainer.record:
             self._metrics.append(json.dumps(entry(trainer)) + "\n")
         for tag, text in trainer.texts.items():
             self._samples.append(f"--- step {trainer.progress.step}, {tag} ---\n{text}\n\n")
 
-    def finish(self, trainer: Trainer, *, completed: bool) -> None:
+    def finish(self, trainer: Run, *, completed: bool) -> None:
         """Write what was found at the end."""
         self.step(trainer)
 
-    def memory(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """The sizes of the files, which from now on have to be there."""
         self._metrics.sync()
         self._samples.sync()
         return {"metrics": self._metrics.size, "samples": self._samples.size}
 
-    def remember(self, memory: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Drop what was written after the checkpoint."""
-        self._metrics.cut(memory["metrics"])
-        self._samples.cut(memory["samples"])
+        self._metrics.cut(state["metrics"])
+        self._samples.cut(state["samples"])

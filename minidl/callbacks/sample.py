@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Gt
 
-from minidl.callbacks.base import Callback
-from minidl.choice import Choice
-from minidl.sampling import sample_text
+from minidl.generate.sampler import Sampler
+from minidl.generate.sampling import sample_text
+from minidl.training.callback import Callback
 
 if TYPE_CHECKING:
-    from minidl.trainer import Trainer
+    from minidl.training.callback import Run
 
 Temperature = Annotated[float, Ge(0)]
 
@@ -31,7 +31,7 @@ class Sample(Callback):
 
     order = Callback.MEASURE
 
-    def act(self, trainer: Trainer) -> None:
+    def act(self, trainer: Run) -> None:
         """Draw the texts."""
         if trainer.model.vocabulary is None:
             return
@@ -40,7 +40,7 @@ class Sample(Callback):
                 trainer.model,
                 prime=self.prime,
                 length=self.length,
-                choice=Choice(temperature),
+                sampler=Sampler(temperature),
                 seed=trainer.model.seed + trainer.progress.step,
             )
             shown = self.prime if self.prime.strip() else ""

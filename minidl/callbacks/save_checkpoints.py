@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from annotated_types import Gt
 
-from minidl.callbacks.base import Callback
-from minidl.checkpoint import capture
-from minidl.checkpoint_folder import CheckpointFolder
-from minidl.errors import NumericsError, StorageError
+from minidl.storage.checkpoint_folder import CheckpointFolder
+from minidl.system.errors import NumericsError, StorageError
+from minidl.training.callback import Callback
+from minidl.training.checkpoint import capture
 
 if TYPE_CHECKING:
-    from minidl.trainer import Trainer
+    from minidl.training.callback import Run
 
 logger = logging.getLogger("minidl")
 
@@ -34,30 +34,30 @@ class SaveCheckpoints(Callback):
 
     order = Callback.SAVE
 
-    def start(self, trainer: Trainer) -> None:
+    def start(self, trainer: Run) -> None:
         """Save what the run begins with: it can be resumed from now on, and a disk that refuses is noticed now."""
         if trainer.progress.step == 0:
             self._save(trainer)
 
-    def step(self, trainer: Trainer) -> None:
+    def step(self, trainer: Run) -> None:
         """Save when it is due, or better than ever; the last step is left to `finish`, which has more to save."""
         is_best = "val/loss" in trainer.record and trainer.progress.best_step == trainer.progress.step
         if not trainer.finished and (is_best or (self.every is not None and self.every.due(trainer))):
             self._act(trainer)
 
-    def act(self, trainer: Trainer) -> None:
+    def act(self, trainer: Run) -> None:
         """Save; a disk that refuses costs this checkpoint, not the run."""
         try:
             self._save(trainer)
         except StorageError as error:
             logger.warning("%s; training goes on, the checkpoints before are intact", error)
 
-    def finish(self, trainer: Trainer, *, completed: bool) -> None:
+    def finish(self, trainer: Run, *, completed: bool) -> None:
         """Save the end of the run; here a disk that refuses is an error."""
         if completed or not trainer.at_end:  # a last step that was not measured is repeated when the run is resumed
             self._save(trainer)
 
-    def _save(self, trainer: Trainer) -> None:
+    def _save(self, trainer: Run) -> None:
         step = trainer.progress.step
         arrays, meta = capture(trainer)
         bad = [name for name, array in arrays.items() if not np.isfinite(array).all()]

@@ -7,15 +7,15 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from minidl.callbacks.base import Callback
 from minidl.callbacks.entry import entry
 from minidl.callbacks.progress_lines import baselines, lines, time_left
-from minidl.visible import visible
+from minidl.system.terminal import visible
+from minidl.training.callback import Callback
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from minidl.trainer import Trainer
+    from minidl.training.callback import Run
 
 
 @dataclass(eq=False)
@@ -37,7 +37,7 @@ class ShowProgress(Callback):
         self._task: Any = None
         self._numbers = {"train": "", "val": "", "speed": ""}
 
-    def start(self, trainer: Trainer) -> None:
+    def start(self, trainer: Run) -> None:
         """Open the bar, and say what guessing achieves."""
         if self.as_json:
             self._say_json(trainer)
@@ -47,7 +47,7 @@ class ShowProgress(Callback):
         if text := baselines(trainer.record):
             self._note(text)
 
-    def step(self, trainer: Trainer) -> None:
+    def step(self, trainer: Run) -> None:
         """Show what is new."""
         if self.as_json:
             self._say_json(trainer)
@@ -60,16 +60,16 @@ class ShowProgress(Callback):
         for tag, text in trainer.texts.items() if self.with_texts else ():
             self._say(f"\n--- step {trainer.progress.step}, {tag} ---\n{text}")
 
-    def finish(self, trainer: Trainer, *, completed: bool) -> None:
+    def finish(self, trainer: Run, *, completed: bool) -> None:
         """Show the end."""
         self.step(trainer)
 
-    def close(self, trainer: Trainer) -> None:
+    def close(self, trainer: Run) -> None:
         """Leave the terminal as it was."""
         if self._bar is not None:
             self._bar.stop()
 
-    def _open(self, trainer: Trainer) -> None:
+    def _open(self, trainer: Run) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -81,7 +81,7 @@ class ShowProgress(Callback):
         self._task = self._bar.add_task(self.title, total=trainer.total_steps, numbers="", left="")
         self._bar.start()
 
-    def _move(self, bar: Progress, trainer: Trainer) -> None:
+    def _move(self, bar: Progress, trainer: Run) -> None:
         record, total = trainer.record, trainer.total_steps
         if "train/loss" in record:
             self._numbers["train"] = f"loss {record['train/loss']:.3f}"
@@ -106,6 +106,6 @@ class ShowProgress(Callback):
         else:
             print(text, flush=True)
 
-    def _say_json(self, trainer: Trainer) -> None:
+    def _say_json(self, trainer: Run) -> None:
         if trainer.record or trainer.texts:
             print(json.dumps({**entry(trainer), **trainer.texts}), flush=True)

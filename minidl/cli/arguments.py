@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from minidl.errors import UsageError, suggest
+from minidl.system.errors import UsageError, suggest
 
 
 class Parser(argparse.ArgumentParser):

@@ -12,8 +12,8 @@ from minidl.cli.colours import show
 
 if TYPE_CHECKING:
     from minidl.data import Dataset
-    from minidl.gradcheck import Check
-    from minidl.layer import Array
+    from minidl.graph.arrays import Array
+    from minidl.testing.gradcheck import Check
 
 EXAMPLES = """examples:
   minidl check experiments/char_lstm.yaml
@@ -32,9 +32,9 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, and print a table by array; NumericsError where a gradient is wrong."""
-    from minidl.errors import NumericsError
     from minidl.experiment import read_experiment
-    from minidl.gradcheck import gradcheck
+    from minidl.system.errors import NumericsError
+    from minidl.testing.gradcheck import gradcheck
 
     experiment = read_experiment(arguments.experiment, arguments.changes)
     checks = gradcheck(experiment.model, few(experiment.dataset))

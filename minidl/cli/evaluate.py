@@ -23,8 +23,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, and print a line for each measure."""
-    from minidl.experiment.measure import measure
-    from minidl.run_folder import model_file
+    from minidl.experiment.run.evaluate import measure
+    from minidl.storage.run_folder import model_file
 
     results = measure(model_file(arguments.run, arguments.runs), arguments.data)
     if arguments.json:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidl.cli.arguments import Parser, add_json, add_run
-from minidl.errors import UsageError, suggest
+from minidl.system.errors import UsageError, suggest
 
 if TYPE_CHECKING:
     from minidl.model import Model
@@ -41,8 +41,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, and say what is in the file."""
-    from minidl.experiment.trained import load_trained
-    from minidl.run_folder import model_file
+    from minidl.experiment.run.load_model import load_trained
+    from minidl.storage.run_folder import model_file
 
     kind = _format(arguments)
     trained = load_trained(model_file(arguments.run, arguments.runs))
@@ -80,7 +80,7 @@ def _title(path: Path) -> str:
 
 
 def _write(model: Model, out: Path, kind: str, layout: str | None) -> dict[str, dict[str, Any]]:
-    from minidl.export import write_onnx, write_safetensors
+    from minidl.exchange import write_onnx, write_safetensors
 
     return write_onnx(model, out) if kind == "onnx" else {"arrays": write_safetensors(model, out, layout or "minidl")}
 

@@ -25,8 +25,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table of the model and a line for each of its arrays."""
-    from minidl.experiment.trained import load_trained
-    from minidl.run_folder import model_file
+    from minidl.experiment.run.load_model import load_trained
+    from minidl.storage.run_folder import model_file
 
     trained = load_trained(model_file(arguments.run, arguments.runs))
     rows = list(map(_row, trained.model.parameters.items()))

@@ -6,21 +6,22 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from minidl.cli.endings import INTERRUPTED, TERMINATED
+from minidl.system.termination import INTERRUPTED, TERMINATED
 
+Command = Callable[[Sequence[str]], int]  # a function of a module, which the processes import
 SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
 
-def carry_out_in(jobs: int, verb: str, words: Sequence[str]) -> int:
-    """`minidl VERB ...` in so many processes, to the end of all; the first exit code that is not 0.
+def carry_out_in(jobs: int, command: Command, words: Sequence[str]) -> int:
+    """A command with these words in so many processes, to the end of all; the first exit code that is not 0.
 
     What stdout would show is left to the caller. A signal goes on to each process, which decides when to end.
     """
     context = multiprocessing.get_context("spawn")  # a fork would keep the threads of the BLAS that NumPy has begun
-    processes = [context.Process(target=_take_part, args=(verb, list(words), part, jobs)) for part in range(jobs)]
+    processes = [context.Process(target=_take_part, args=(command, list(words), part, jobs)) for part in range(jobs)]
     received: list[int] = []
 
     def pass_on(number: int, _frame: Any) -> None:
@@ -48,17 +49,15 @@ def carry_out_in(jobs: int, verb: str, words: Sequence[str]) -> int:
     return next((code if code > 0 else TERMINATED for code in codes if code), 0)  # below 0: a signal that killed it
 
 
-def _take_part(verb: str, words: list[str], part: int, parts: int) -> None:
+def _take_part(command: Command, words: list[str], part: int, parts: int) -> None:
     """One of the processes, on its part of the processors; Ctrl-C on the terminal reaches it by way of the first."""
-    from minidl.cli.main import carry_out
-
     os.setpgid(0, 0)
     if hasattr(os, "sched_setaffinity"):  # before NumPy is imported, whose BLAS begins a thread for each
         os.sched_setaffinity(0, _share(sorted(os.sched_getaffinity(0)), part, parts))
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115  open as long as the process
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        code = carry_out(verb, words, f"minidl {verb}")
+        code = command(words)
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)

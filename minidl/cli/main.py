@@ -1,16 +1,14 @@
-"""Which verb was meant, and how a command ends: a message and an exit code, never a traceback for a user's mistake."""
+"""Which verb was meant: each is a file of this room."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 
-from minidl.cli import colours, streams
+from minidl.cli import command
 from minidl.cli.arguments import Parser
-from minidl.cli.endings import INTERRUPTED, TERMINATED, Terminated, heeding_termination
-from minidl.errors import MinidlError, StorageError, UsageError, suggest
-from minidl.interrupts import until_heard
+from minidl.system.errors import UsageError, suggest
 
 VERBS = {
     "run": "train an experiment, or go on with a run",
@@ -40,70 +38,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb, *words = (sys.argv[1:] if arguments is None else list(arguments)) or [""]
     if verb in VERBS:
         return carry_out(verb, words, f"minidl {verb}")
-    return _ended("minidl", lambda: _without_verb(verb))
+    return command.ended("minidl", lambda: _without_verb(verb))
 
 
 def carry_out(verb: str, words: Sequence[str], prog: str) -> int:
     """Carry out one verb; the exit code."""
-    return _ended(prog, lambda: _run(verb, words, prog))
+    return command.ended(prog, lambda: command.carry_out(_module(verb), words, prog))
 
 
-def _run(verb: str, words: Sequence[str], prog: str) -> int:
-    try:
-        arguments = parser_of(verb, prog).parse(words)
-    except SystemExit:  # argparse has shown the help
-        return 0
-    with heeding_termination(), until_heard():
-        code: int = _module(verb).run(arguments)
-    return code
+def parser_of(verb: str, prog: str) -> Parser:
+    """What understands the words after a verb; prog: how the command is called."""
+    return command.parser_of(_module(verb), prog)
 
 
 def _without_verb(word: str) -> int:
     if word in ("-h", "--help"):
         print(f"usage: minidl VERB ...\n\nRecurrent networks on NumPy.\n\n{_verbs()}\n\n{EXAMPLES}")
     elif word == "--version":
-        from minidl import __version__
+        from minidl.system.version import __version__
 
         print(f"minidl {__version__}")
     else:
         raise UsageError(f"{_no_verb(word)}\n{_verbs()}")
     return 0
-
-
-def _ended(prog: str, work: Callable[[], int]) -> int:
-    """Do it, and turn what ends it early into a message and an exit code."""
-    try:
-        streams.prepare()
-        streams.log_to_stderr()
-        code = work()
-        sys.stdout.flush()
-    except MinidlError as error:
-        message, code = str(error), error.exit_code
-    except KeyboardInterrupt:
-        message, code = "interrupted", INTERRUPTED
-    except Terminated:
-        message, code = "terminated", TERMINATED
-    except BrokenPipeError:  # whoever read our output has gone, as in `| head`
-        streams.discard(sys.stdout)
-        return 0
-    except MemoryError as error:
-        message, code = f"out of memory: {error}; lower batch_size, seq_len or units", UsageError.exit_code
-    except OSError as error:
-        streams.discard(sys.stdout)
-        place = f"{error.filename or 'stdout'}: " if error.strerror else ""
-        message, code = f"{place}{error.strerror or error}", StorageError.exit_code
-    else:
-        return code
-    colours.show(message if "\n" in message else f"{prog}: {message}", colours.MESSAGE, streams.Lasting(sys.stderr))
-    return code
-
-
-def parser_of(verb: str, prog: str) -> Parser:
-    """What understands the words after a verb; prog: how the command is called."""
-    module = _module(verb)
-    parser = Parser(prog, str(module.__doc__).partition("\n")[0], module.EXAMPLES.replace(f"minidl {verb}", prog))
-    module.add_arguments(parser)
-    return parser
 
 
 def _verbs() -> str:

@@ -78,8 +78,8 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the project; a folder that holds something is left alone."""
     from minidl.cli.schema import schema_text
-    from minidl.errors import UsageError
-    from minidl.storage import write_whole
+    from minidl.storage.atomic import write_whole
+    from minidl.system.errors import UsageError
 
     folder: Path = arguments.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

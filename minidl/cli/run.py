@@ -43,11 +43,11 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train; the exit code."""
     from minidl.experiment import read_experiment, resume, train
-    from minidl.experiment.training import showing
+    from minidl.experiment.run.callbacks_of_run import showing
 
     experiment = read_experiment(arguments.experiment, arguments.changes)
     if arguments.dry_run:
-        from minidl.experiment.preview import preview
+        from minidl.experiment.run.preview import preview
 
         print(preview(experiment, as_json=arguments.json))
         return 0
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(outcome: Outcome, arguments: argparse.Namespace) -> None:
-    from minidl.run_folder import RunFolder
+    from minidl.storage.run_folder import RunFolder
 
     if arguments.json:
         print(json.dumps({"run": str(outcome.run), "state": outcome.state}))

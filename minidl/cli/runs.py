@@ -29,7 +29,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each run; where several are named, a column for each, with the settings that differ."""
-    from minidl.experiment.overview import compare, find, summary
+    from minidl.experiment.run.overview import compare, find, summary
 
     folders = find(arguments.runs, arguments.names)
     compares = len(arguments.names) > 1

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_run
-from minidl.interrupts import until_heard
+from minidl.system.persistent_signals import until_heard
 
 if TYPE_CHECKING:
-    from minidl.choice import Choice
+    from minidl.generate.sampler import Sampler
     from minidl.model import Model
 
 logger = logging.getLogger("minidl")
@@ -46,39 +46,39 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write symbols as they are drawn."""
-    from minidl.choice import Choice
-    from minidl.errors import UsageError
-    from minidl.experiment.trained import load_trained
-    from minidl.run_folder import model_file
+    from minidl.experiment.run.load_model import load_trained
+    from minidl.generate.sampler import Sampler
+    from minidl.storage.run_folder import model_file
+    from minidl.system.errors import UsageError
 
     for name, least in (("length", 1), ("seed", 0)):
         if getattr(arguments, name) < least:
             raise UsageError(f"--{name} should be {least} or more, got {getattr(arguments, name)}")
     if sum((arguments.prime is not None, arguments.prime_file is not None, arguments.chat)) > 1:
         raise UsageError("the prime comes from one of --prime, --prime-file and --chat")
-    choice = Choice(arguments.temperature, arguments.top_k, arguments.top_p)
+    sampler = Sampler(arguments.temperature, arguments.top_k, arguments.top_p)
     model = load_trained(model_file(arguments.run, arguments.runs)).model
     if arguments.chat:
-        _chat(model, arguments.length, choice, arguments.seed)
+        _chat(model, arguments.length, sampler, arguments.seed)
         return 0
     prime = _prime(arguments)
     if prime is not None:
         _warn(model, prime)
         _write(prime)
-    for piece in _pieces(model, "\n" if prime is None else prime, arguments.length, choice, arguments.seed):
+    for piece in _pieces(model, "\n" if prime is None else prime, arguments.length, sampler, arguments.seed):
         _write(piece)
     print()
     return 0
 
 
-def _chat(model: Model, length: int, choice: Choice, seed: int) -> None:
+def _chat(model: Model, length: int, sampler: Sampler, seed: int) -> None:
     """Answer each line; the model has read what was said before."""
     said = ""
     for turn, line in enumerate(_lines()):
         _warn(model, line)
         said += line
         with contextlib.suppress(*_ends_an_answer()), until_heard():
-            for piece in _pieces(model, said[-CONTEXT:], length, choice, seed + turn):
+            for piece in _pieces(model, said[-CONTEXT:], length, sampler, seed + turn):
                 _write(piece)
                 said += piece
         print()
@@ -104,20 +104,20 @@ def _lines() -> Iterator[str]:
             return
 
 
-def _pieces(model: Model, prime: str, length: int, choice: Choice, seed: int) -> Iterator[str]:
-    from minidl.sampling import sample_text
+def _pieces(model: Model, prime: str, length: int, sampler: Sampler, seed: int) -> Iterator[str]:
+    from minidl.generate.sampling import sample_text
 
-    return sample_text(model, prime=prime, length=length, choice=choice, seed=seed)
+    return sample_text(model, prime=prime, length=length, sampler=sampler, seed=seed)
 
 
 def _write(text: str) -> None:
-    from minidl.visible import visible
+    from minidl.system.terminal import visible
 
     print(visible(text, sys.stdout), end="", flush=True)
 
 
 def _warn(model: Model, prime: str) -> None:
-    from minidl.experiment.trained import unseen
+    from minidl.experiment.run.load_model import unseen
 
     if model.vocabulary is not None and (strange := unseen(model.vocabulary, prime)):
         logger.warning("prime: %s", strange)
@@ -134,7 +134,7 @@ def _prime(arguments: argparse.Namespace) -> str | None:
 
 
 def _decoded(raw: bytes, name: str) -> str:
-    from minidl.errors import DataError
+    from minidl.system.errors import DataError
 
     try:
         return raw.decode().removesuffix("\n")

@@ -22,7 +22,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the schema."""
-    from minidl.storage import write_whole
+    from minidl.storage.atomic import write_whole
 
     if arguments.out is None:
         print(schema_text(), end="")
@@ -33,6 +33,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def schema_text() -> str:
     """The schema as files hold it."""
-    from minidl.experiment.schema import experiment_schema
+    from minidl.experiment.build.json_schema import experiment_schema
 
     return json.dumps(experiment_schema(), indent=1, ensure_ascii=False) + "\n"

@@ -8,17 +8,19 @@ import logging
 import multiprocessing
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder
+from minidl.cli.command import carry_out
 from minidl.cli.jobs import carry_out_in
 from minidl.cli.tables import cell, show_table
-from minidl.errors import NumericsError, UsageError
+from minidl.system.errors import NumericsError, UsageError
 
 if TYPE_CHECKING:
+    from minidl.experiment.run.callbacks_of_run import Watchers
     from minidl.experiment.sweep import Result, Sweep
-    from minidl.experiment.training import Watchers
 
 logger = logging.getLogger("minidl")
 EXAMPLES = """examples:
@@ -64,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     sweep = read_sweep(Path(arguments.experiment), arguments.changes, arguments.runs, arguments.seed)
     with Journal(sweep.journal, seed=sweep.seed, prunes=not arguments.no_prune) as journal:
         if arguments.jobs > 1:
-            code = carry_out_in(arguments.jobs, "sweep", _words(arguments))
+            code = carry_out_in(arguments.jobs, _take_part, _words(arguments))
             journal.put_back_orphans()
         else:
             code = take_part(sweep, journal, arguments.trials, _bars)
@@ -79,6 +81,11 @@ def run(arguments: argparse.Namespace) -> int:
     elif all(result.state == "failed" for result in found):
         raise NumericsError(f"all trials failed; the last one: {found[-1].error}")
     return code
+
+
+def _take_part(words: Sequence[str]) -> int:
+    """The command of one of several processes, from its words."""
+    return carry_out(sys.modules[__name__], words, "minidl sweep")
 
 
 def _bars(trial: int) -> Watchers:
@@ -116,8 +123,8 @@ def _show(found: list[Result], sweep: Sweep) -> None:
 
 
 def _value(text: str) -> Any:
-    from minidl.experiment.marks import locator
-    from minidl.experiment.reader import read
+    from minidl.experiment.yaml.loader import read
+    from minidl.experiment.yaml.source_positions import locator
 
     return read(text, locator(text, "")).value
 

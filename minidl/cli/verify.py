@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from minidl.cli.arguments import Parser, add_json, add_runs_folder
 
 if TYPE_CHECKING:
-    from minidl.experiment.verify import Verdict
+    from minidl.experiment.run.verify import Verdict
 
 EXAMPLES = """examples:
   minidl verify char_lstm            the newest run of that name
@@ -28,9 +28,9 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify; NumericsError where the run does not reproduce."""
-    from minidl.errors import NumericsError
-    from minidl.experiment.overview import find
-    from minidl.experiment.verify import verify
+    from minidl.experiment.run.overview import find
+    from minidl.experiment.run.verify import verify
+    from minidl.system.errors import NumericsError
 
     verdict = verify(find(arguments.runs, [arguments.run])[-1])
     if arguments.json:

@@ -2,7 +2,7 @@
 
 from minidl.data.arrays import ArrayBatches, Arrays, from_arrays
 from minidl.data.baselines import baselines
-from minidl.data.batches import Batch, Batches, Dataset, InputSpec
+from minidl.data.batches import ArraySpec, Batch, Batches, Dataset
 from minidl.data.data import Data
 from minidl.data.forecasting import Forecasting
 from minidl.data.labels import Classification, Tagging
@@ -17,6 +17,7 @@ from minidl.data.words import UNKNOWN, join_words, split_words
 __all__ = [
     "UNKNOWN",
     "ArrayBatches",
+    "ArraySpec",
     "Arrays",
     "Batch",
     "Batches",
@@ -24,7 +25,6 @@ __all__ = [
     "Data",
     "Dataset",
     "Forecasting",
-    "InputSpec",
     "Streams",
     "Table",
     "Tagging",

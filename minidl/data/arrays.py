@@ -18,11 +18,11 @@ from annotated_types import Gt
 from numpy.typing import NDArray
 
 from minidl.data.baselines import majority, mean_value
-from minidl.data.batches import Dataset, InputSpec, split_slices
+from minidl.data.batches import ArraySpec, Dataset, split_slices
 from minidl.data.data import Data
 from minidl.data.independent import Independent, Order
 from minidl.data.sources import find_file, unreadable
-from minidl.errors import DataError, suggest
+from minidl.system.errors import DataError, suggest
 
 Array = NDArray[Any]
 Split = tuple[float, float, float]
@@ -168,16 +168,16 @@ def _check_values(name: str, array: Array) -> None:
         raise DataError(f"array {name!r} has {array[where]} at {list(where)}: {meaning}")
 
 
-def _spec(array: Array) -> InputSpec:
+def _spec(array: Array) -> ArraySpec:
     axes: tuple[int | str, ...] = ("B",) if array.ndim == 1 else ("T", "B", *array.shape[2:])
     if _is_one_feature(array):
-        return InputSpec("float", 1, (*axes, 1))
+        return ArraySpec("float", 1, (*axes, 1))
     if array.dtype.kind == "f":
-        return InputSpec("float", array.shape[-1], axes)
-    return InputSpec("int", max(1, int(array.max()) + 1), axes)
+        return ArraySpec("float", array.shape[-1], axes)
+    return ArraySpec("int", max(1, int(array.max()) + 1), axes)
 
 
-def _facts(specs: dict[str, InputSpec], train: Mapping[str, Array]) -> dict[str, int | float]:
+def _facts(specs: dict[str, ArraySpec], train: Mapping[str, Array]) -> dict[str, int | float]:
     """`features`: width of the first float input; `classes` or `outputs`: of integer or float targets."""
     facts: dict[str, int | float] = {
         "train_sequences": sequences(train),

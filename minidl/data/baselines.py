@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from minidl.data.batches import Dataset
 from minidl.data.streams import Streams
-from minidl.errors import DataError
+from minidl.system.errors import DataError
 
 _ORDERS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")
 

@@ -14,18 +14,18 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from minidl.data.vocabulary import Vocabulary
-from minidl.errors import DataError, UsageError
+from minidl.system.errors import DataError, UsageError
 
 
 @dataclass(frozen=True)
 class Batch:
     """The model's inputs for one step, by name; time comes first in every array.
 
-    `fresh`: the state that layers carry has to be zeroed before this batch, since nothing precedes it.
+    `reset_state`: the state that layers carry has to be zeroed before this batch, since nothing precedes it.
     """
 
     inputs: dict[str, NDArray[Any]]
-    fresh: bool
+    reset_state: bool
 
 
 class Batches(abc.ABC):
@@ -44,7 +44,7 @@ class Batches(abc.ABC):
 
 
 @dataclass(frozen=True)
-class InputSpec:
+class ArraySpec:
     """What one input of the model looks like.
 
     `depth`: integer ids lie in [0, depth) (None: no bound); floats have that many features in their last axis.
@@ -70,7 +70,7 @@ class Dataset:
     train: Batches
     validation: Batches | None
     test: Batches | None
-    inputs: dict[str, InputSpec]
+    inputs: dict[str, ArraySpec]
     facts: dict[str, int | float]
     vocabulary: Vocabulary | None
     digest: str

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from minidl.config.declared import Declared, snake_case
 from minidl.data.batches import Dataset
-from minidl.declared import Declared, snake_case
 
 
 @dataclass(frozen=True)

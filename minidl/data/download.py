@@ -27,7 +27,7 @@ from urllib.request import (
     Request,
 )
 
-from minidl.errors import DataError, StorageError
+from minidl.system.errors import DataError, StorageError
 
 _CHUNK = 1 << 16
 _REDIRECTS = 10

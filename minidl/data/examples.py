@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from minidl.errors import DataError
+from minidl.system.errors import DataError
 
 RAREST = 50  # rows of a category in unicode_names
 MODULES = ("argparse", "calendar", "csv", "dataclasses", "fractions", "heapq", "inspect", "shlex", "textwrap")

@@ -10,11 +10,11 @@ from annotated_types import Gt, Len
 from numpy.typing import NDArray
 
 from minidl.data.baselines import last_value
-from minidl.data.batches import Dataset, InputSpec, split_slices
+from minidl.data.batches import ArraySpec, Dataset, split_slices
 from minidl.data.independent import Independent, Order
 from minidl.data.rows import Rows
-from minidl.data.task import Deal, Task
-from minidl.errors import DataError
+from minidl.data.task import SplitAndBatch, Task
+from minidl.system.errors import DataError
 
 Series = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class Forecasting(Task):
     horizon: Annotated[int, Gt(0)] = 1
     predict: Annotated[tuple[str, ...], Len(1)] | None = None
 
-    def dataset(self, rows: Rows, deal: Deal) -> Dataset:
+    def dataset(self, rows: Rows, deal: SplitAndBatch) -> Dataset:
         """The series as standardised windows."""
         parts = split_slices(len(rows), deal.split, least=self.window + self.horizon, what="rows")
         predict = self.predict or self.columns
@@ -85,8 +85,8 @@ class Forecasting(Task):
             validation=windows(parts[1], False) if len(series[parts[1]]) else None,
             test=windows(parts[2], False) if len(series[parts[2]]) else None,
             inputs={
-                "x": InputSpec("float", inputs.shape[1], ("T", "B", inputs.shape[1])),
-                "targets": InputSpec("float", outputs.shape[1], ("B", outputs.shape[1])),
+                "x": ArraySpec("float", inputs.shape[1], ("T", "B", inputs.shape[1])),
+                "targets": ArraySpec("float", outputs.shape[1], ("B", outputs.shape[1])),
             },
             facts={
                 "features": inputs.shape[1],

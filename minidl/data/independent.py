@@ -34,7 +34,7 @@ class Independent(Batches):
         """The examples of a step; nothing precedes them, so every batch is fresh."""
         epoch, index = divmod(step, self.steps_per_epoch)
         chosen = self._order_of(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
-        return Batch(self.take(chosen), fresh=True)
+        return Batch(self.take(chosen), reset_state=True)
 
     @abc.abstractmethod
     def take(self, chosen: Order) -> dict[str, NDArray[Any]]:

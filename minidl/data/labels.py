@@ -12,14 +12,14 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from minidl.data.baselines import majority
-from minidl.data.batches import Dataset, InputSpec
+from minidl.data.batches import ArraySpec, Dataset
 from minidl.data.independent import Order
 from minidl.data.padded import PaddedBatches
 from minidl.data.rows import Rows
-from minidl.data.task import Deal, Task
+from minidl.data.task import SplitAndBatch, Task
 from minidl.data.vocabulary import Vocabulary
 from minidl.data.words import split_words
-from minidl.errors import DataError, suggest
+from minidl.system.errors import DataError, suggest
 
 Ids = NDArray[Any]
 Symbols = Sequence[str]
@@ -47,7 +47,7 @@ class TextTask(Task, abstract=True):
         """The names of the classes of each row: one, or one for each symbol of its text."""
         raise NotImplementedError
 
-    def dataset(self, rows: Rows, deal: Deal) -> Dataset:
+    def dataset(self, rows: Rows, deal: SplitAndBatch) -> Dataset:
         """Texts and their classes as padded batches."""
         texts = [self.symbols(cell) for cell in rows.column(self.text)]
         _check_filled(rows, texts, self.text)
@@ -64,9 +64,9 @@ class TextTask(Task, abstract=True):
             validation=validation,
             test=test,
             inputs={
-                "ids": InputSpec("int", len(vocabulary), ("T", "B")),
-                "lengths": InputSpec("int", None, ("B",)),
-                "targets": InputSpec("int", len(classes), self.target_axes),
+                "ids": ArraySpec("int", len(vocabulary), ("T", "B")),
+                "lengths": ArraySpec("int", None, ("B",)),
+                "targets": ArraySpec("int", len(classes), self.target_axes),
             },
             facts={
                 "vocab_size": len(vocabulary),
@@ -87,12 +87,14 @@ class TextTask(Task, abstract=True):
             return Vocabulary.from_text("".join(chain.from_iterable(texts)), "char", self.max_vocab)
         return Vocabulary.from_words(chain.from_iterable(texts[i] for i in training), self.max_vocab)
 
-    def _batches(self, ids: list[Ids], targets: list[Ids], part: Order, deal: Deal, *, shuffle: bool) -> PaddedBatches:
+    def _batches(
+        self, ids: list[Ids], targets: list[Ids], part: Order, deal: SplitAndBatch, *, shuffle: bool
+    ) -> PaddedBatches:
         chosen = [targets[i] for i in part]
         answers = np.concatenate(chosen) if self.target_axes == ("B",) else chosen
         return PaddedBatches([ids[i] for i in part], answers, deal.batch_size, deal.seed, shuffle)
 
-    def _evaluation(self, ids: list[Ids], targets: list[Ids], part: Order, deal: Deal) -> PaddedBatches | None:
+    def _evaluation(self, ids: list[Ids], targets: list[Ids], part: Order, deal: SplitAndBatch) -> PaddedBatches | None:
         """In the order of length, which leaves the least to pad."""
         if not part.size:
             return None

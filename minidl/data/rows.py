@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.errors import DataError, suggest
+from minidl.system.errors import DataError, suggest
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from minidl.data import examples
-from minidl.errors import DataError, suggest_file
+from minidl.system.errors import DataError, suggest_file
 
 Source = str | Mapping[str, str]
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.data.batches import Batch, Batches, check_positive
-from minidl.errors import DataError
+from minidl.system.errors import DataError
 
 _WINDOWS_TO_WARM_UP = 8
 
@@ -60,7 +60,7 @@ class Streams(Batches):
         start = window * self.seq_len
         stop = min(start + self.seq_len, len(self._streams) - 1)
         inputs = {"ids": self._streams[start:stop], "targets": self._streams[start + 1 : stop + 1]}
-        return Batch(inputs, fresh=window == 0)
+        return Batch(inputs, reset_state=window == 0)
 
     def ids(self) -> NDArray[Any]:
         """The ids in the order of the text, each once.

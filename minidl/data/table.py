@@ -12,7 +12,7 @@ from minidl.data.batches import Dataset
 from minidl.data.data import Data
 from minidl.data.rows import read_rows
 from minidl.data.sources import read_source
-from minidl.data.task import Deal, Task
+from minidl.data.task import SplitAndBatch, Task
 
 
 @dataclass(frozen=True)
@@ -45,4 +45,4 @@ class Table(Data):
         """Read the table and prepare the task; `folder` is where relative paths start."""
         name, text = read_source(self.source, folder)
         rows = read_rows(text, name, self.delimiter)
-        return self.task.dataset(rows, Deal(self.split, self.batch_size, self.shuffle, self.seed))
+        return self.task.dataset(rows, SplitAndBatch(self.split, self.batch_size, self.shuffle, self.seed))

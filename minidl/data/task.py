@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minidl.config.declared import Declared, snake_case
 from minidl.data.batches import Dataset, split_slices
 from minidl.data.independent import Order
 from minidl.data.rows import Rows
-from minidl.declared import Declared, snake_case
 
 
 @dataclass(frozen=True)
-class Deal:
+class SplitAndBatch:
     """How examples come into parts and batches; the fields are those of `Table`."""
 
     split: tuple[float, float, float]
@@ -24,7 +24,7 @@ class Deal:
     def parts(self, count: int) -> list[Order]:
         """Which of `count` rows are for training, validation and test: drawn, or in their order without `shuffle`.
 
-        >>> [part.tolist() for part in Deal((0.5, 0.25, 0.25), 8, shuffle=False, seed=0).parts(4)]
+        >>> [part.tolist() for part in SplitAndBatch((0.5, 0.25, 0.25), 8, shuffle=False, seed=0).parts(4)]
         [[0, 1], [2], [3]]
         """
         order = np.random.default_rng(self.seed).permutation(count) if self.shuffle else np.arange(count)
@@ -40,6 +40,6 @@ class Task(Declared, family="task"):
         """The name in files: the class in small letters."""
         return snake_case(cls.__name__)
 
-    def dataset(self, rows: Rows, deal: Deal) -> Dataset:
+    def dataset(self, rows: Rows, deal: SplitAndBatch) -> Dataset:
         """The rows as batches; DataError with the line of what cannot be used."""
         raise NotImplementedError

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
-from minidl.data.batches import Dataset, InputSpec, split_slices
+from minidl.data.batches import ArraySpec, Dataset, split_slices
 from minidl.data.data import Data
 from minidl.data.sources import read_text
 from minidl.data.streams import Streams, evaluation_streams
@@ -50,7 +50,7 @@ class Text(Data):
         parts = split_slices(len(tokens), self.split, least=2, what=f"{self.tokens}s")
         vocabulary = self._vocabulary(text, tokens[parts[0]])
         ids = vocabulary.encode(text) if self.tokens == "char" else vocabulary.encode_words(tokens)
-        spec = InputSpec("int", len(vocabulary), ("T", "B"))
+        spec = ArraySpec("int", len(vocabulary), ("T", "B"))
         return Dataset(
             train=Streams(ids[parts[0]], self.batch_size, self.seq_len, name="training text"),
             validation=self._evaluation(ids[parts[1]], "validation text"),

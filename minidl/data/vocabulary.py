@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minidl.data.words import UNKNOWN, join_words, split_words
-from minidl.errors import DataError
+from minidl.system.errors import DataError
 
 Ids = NDArray[np.int32]
 Policy = Literal["error", "skip"]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl import threads
+from minidl.engine import threads
 from minidl.kernels.compiler import kernel
 from minidl.optim import Adam
-from minidl.schedules import Clock
+from minidl.optim.schedules import Clock
 
 Array = NDArray[Any]
 PER_WEIGHT = 20  # multiplications that moving a weight is worth: it waits for memory

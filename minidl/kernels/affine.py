@@ -1,6 +1,6 @@
 """The input's share of a layer and its gradients, for rows of numbers and for ids of rows that are one-hot.
 
-The same as `minidl.ops` has, for kernels: x is (R, F), or holds R ids.
+The same as `minidl.graph.operations` has, for kernels: x is (R, F), or holds R ids.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from minidl.graph.operations import OneHotRows
 from minidl.kernels.compiler import by_type
 from minidl.kernels.product import WIDTH, multiply
 from minidl.kernels.rows import fill_rows
 from minidl.kernels.vector_product import add_vector_times
-from minidl.ops import OneHotRows
 
 Array = NDArray[Any]
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from minidl import threads
-from minidl.kernels import Call
+from minidl.engine import threads
+from minidl.engine.dispatch import Call
+from minidl.graph.operations import OneHotRows, rows
 from minidl.kernels.affine import affine, or_empty
 from minidl.kernels.compiler import kernel
 from minidl.kernels.product import WIDTH, multiply, strips, transposed_multiply
 from minidl.kernels.rows import add_rows, clear, scatter
 from minidl.layers.dense import Dense
-from minidl.ops import OneHotRows, rows
 
 Array = NDArray[Any]
 

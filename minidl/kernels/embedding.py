@@ -7,11 +7,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from minidl.kernels import Call
+from minidl.engine.dispatch import Call
+from minidl.graph.operations import rows
 from minidl.kernels.compiler import kernel
 from minidl.kernels.rows import clear, scatter
 from minidl.layers.embedding import Embedding
-from minidl.ops import rows
 
 Array = NDArray[Any]
 

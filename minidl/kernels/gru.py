@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl import threads
-from minidl.kernels import Call
+from minidl.engine import threads
+from minidl.engine.dispatch import Call
 from minidl.kernels.affine import as_kernels_take_it, or_empty
 from minidl.kernels.compiler import kernel, part
 from minidl.kernels.functions import sigmoid, tanh
@@ -48,18 +48,19 @@ def forward(
     gates: Array,
     s: Array,
     a: Array,
-    kept: Array,
-    Wu: Array,
+    mask: Array,
+    Wh_dropped: Array,
     training: bool,
     rng: np.random.Generator,
 ) -> Call:
     """As GRU.forward."""
-    compute = partial(sequence, as_kernels_take_it(x), Wx, Wu if layer.drops(training) else Wh, b, bh, h, gates, s, a)
+    Wh_used = Wh_dropped if layer.drops(training) else Wh
+    compute = partial(sequence, as_kernels_take_it(x), Wx, Wh_used, b, bh, h, gates, s, a)
     share = partial(threads.in_shares, h.shape[1], gates.size * layer.units, compute)
     if not layer.drops(training):
         return share
     draw, drop = layer.draw_mask, layer.recurrent_weights
-    return one_by_one(partial(draw, kept, training, rng), partial(drop, Wh, kept, Wu, training), share)
+    return one_by_one(partial(draw, mask, training, rng), partial(drop, Wh, mask, Wh_dropped, training), share)
 
 
 def backward(
@@ -70,8 +71,8 @@ def backward(
     h: Array,
     gates: Array,
     s: Array,
-    kept: Array,
-    Wu: Array,
+    mask: Array,
+    Wh_dropped: Array,
     dy: Array,
     dh: Array,
     dx: Array | None,
@@ -82,10 +83,11 @@ def backward(
     training: bool,
 ) -> Call:
     """As GRU.backward."""
+    Wh_used = Wh_dropped if layer.drops(training) else Wh
     x, dx = as_kernels_take_it(x), or_empty(dx, dy)
-    compute = partial(sequence_back, x, Wx, Wu if layer.drops(training) else Wh, h, gates, s, dy, dh, dx)
+    compute = partial(sequence_back, x, Wx, Wh_used, h, gates, s, dy, dh, dx)
     total = sum_over_shares((dWx, dWh, db, dbh), h.shape[1], 2 * gates.size * layer.units, compute)
-    return one_by_one(total, partial(layer.mask_gradient, dWh, kept, training)) if layer.drops(training) else total
+    return one_by_one(total, partial(layer.mask_gradient, dWh, mask, training)) if layer.drops(training) else total
 
 
 @kernel
@@ -115,7 +117,7 @@ def sequence(
 
 
 @part
-def step(gates: Array, a: Array, s: Array, h_before: Array, h: Array) -> None:
+def step(gates: Array, a: Array, s: Array, h_prev: Array, h: Array) -> None:
     """One step forward: gates and a hold the shares of input and past, and gates then the gates."""
     B, H = h.shape
     for b in range(B):
@@ -128,7 +130,7 @@ def step(gates: Array, a: Array, s: Array, h_before: Array, h: Array) -> None:
         for j in range(H):
             gates[b, NEW, j] = tanh(gates[b, NEW, j] + gates[b, RESET, j] * s[b, j])
         for j in range(H):
-            h[b, j] = gates[b, NEW, j] + gates[b, UPDATE, j] * (h_before[b, j] - gates[b, NEW, j])
+            h[b, j] = gates[b, NEW, j] + gates[b, UPDATE, j] * (h_prev[b, j] - gates[b, NEW, j])
 
 
 @kernel
@@ -184,7 +186,7 @@ def sequence_back(
 
 @part
 def step_back(
-    gates: Array, s: Array, h_before: Array, dy: Array, dh: Array, direct: Array, dinput: Array, dpast: Array
+    gates: Array, s: Array, h_prev: Array, dy: Array, dh: Array, direct: Array, dinput: Array, dpast: Array
 ) -> None:
     """One step backward; direct: what of dh passes by the gates."""
     B, H = dy.shape
@@ -197,7 +199,7 @@ def step_back(
             dinput[b, NEW, j] = dh[b, j] * (one - z) * (one - n * n)
         for j in range(H):
             z, n = gates[b, UPDATE, j], gates[b, NEW, j]
-            dinput[b, UPDATE, j] = dh[b, j] * (h_before[b, j] - n) * z * (one - z)
+            dinput[b, UPDATE, j] = dh[b, j] * (h_prev[b, j] - n) * z * (one - z)
         for j in range(H):
             r = gates[b, RESET, j]
             dinput[b, RESET, j] = dinput[b, NEW, j] * s[b, j] * r * (one - r)

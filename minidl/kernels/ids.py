@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from minidl.kernels.compiler import kernel
 
 if TYPE_CHECKING:
-    from minidl.feeds import Feeds
+    from minidl.engine.feeds import Feeds
 
 Array = NDArray[Any]
 

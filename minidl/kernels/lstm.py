@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl import threads
-from minidl.kernels import Call
+from minidl.engine import threads
+from minidl.engine.dispatch import Call
 from minidl.kernels.affine import as_kernels_take_it, or_empty
 from minidl.kernels.compiler import kernel, part
 from minidl.kernels.functions import sigmoid, tanh
@@ -47,18 +47,19 @@ def forward(
     c: Array,
     gates: Array,
     tanh_c: Array,
-    kept: Array,
-    Wu: Array,
+    mask: Array,
+    Wh_dropped: Array,
     training: bool,
     rng: np.random.Generator,
 ) -> Call:
     """As LSTM.forward."""
-    compute = partial(sequence, as_kernels_take_it(x), Wx, Wu if layer.drops(training) else Wh, b, h, c, gates, tanh_c)
+    Wh_used = Wh_dropped if layer.drops(training) else Wh
+    compute = partial(sequence, as_kernels_take_it(x), Wx, Wh_used, b, h, c, gates, tanh_c)
     share = partial(threads.in_shares, h.shape[1], gates.size * layer.units, compute)
     if not layer.drops(training):
         return share
     draw, drop = layer.draw_mask, layer.recurrent_weights
-    return one_by_one(partial(draw, kept, training, rng), partial(drop, Wh, kept, Wu, training), share)
+    return one_by_one(partial(draw, mask, training, rng), partial(drop, Wh, mask, Wh_dropped, training), share)
 
 
 def backward(
@@ -70,8 +71,8 @@ def backward(
     c: Array,
     gates: Array,
     tanh_c: Array,
-    kept: Array,
-    Wu: Array,
+    mask: Array,
+    Wh_dropped: Array,
     dy: Array,
     dh: Array,
     dc: Array,
@@ -82,10 +83,11 @@ def backward(
     training: bool,
 ) -> Call:
     """As LSTM.backward."""
+    Wh_used = Wh_dropped if layer.drops(training) else Wh
     x, dx = as_kernels_take_it(x), or_empty(dx, dy)
-    compute = partial(sequence_back, x, Wx, Wu if layer.drops(training) else Wh, h, c, gates, tanh_c, dy, dh, dc, dx)
+    compute = partial(sequence_back, x, Wx, Wh_used, h, c, gates, tanh_c, dy, dh, dc, dx)
     total = sum_over_shares((dWx, dWh, db), h.shape[1], 2 * gates.size * layer.units, compute)
-    return one_by_one(total, partial(layer.mask_gradient, dWh, kept, training)) if layer.drops(training) else total
+    return one_by_one(total, partial(layer.mask_gradient, dWh, mask, training)) if layer.drops(training) else total
 
 
 @kernel
@@ -112,7 +114,7 @@ def sequence(
 
 
 @part
-def step(gates: Array, c_before: Array, c: Array, tanh_c: Array, h: Array) -> None:
+def step(gates: Array, c_prev: Array, c: Array, tanh_c: Array, h: Array) -> None:
     """One step forward: gates holds the sums, and then the gates."""
     B, H = h.shape
     for n in range(B):
@@ -125,7 +127,7 @@ def step(gates: Array, c_before: Array, c: Array, tanh_c: Array, h: Array) -> No
         for j in range(H):
             gates[n, OUTPUT, j] = sigmoid(gates[n, OUTPUT, j])
         for j in range(H):
-            c[n, j] = gates[n, FORGET, j] * c_before[n, j] + gates[n, INPUT, j] * gates[n, CANDIDATE, j]
+            c[n, j] = gates[n, FORGET, j] * c_prev[n, j] + gates[n, INPUT, j] * gates[n, CANDIDATE, j]
         for j in range(H):
             tanh_c[n, j] = tanh(c[n, j])
         for j in range(H):
@@ -176,7 +178,7 @@ def sequence_back(
 
 
 @part
-def step_back(gates: Array, c_before: Array, tanh_c: Array, dy: Array, dh: Array, dc: Array, dgates: Array) -> None:
+def step_back(gates: Array, c_prev: Array, tanh_c: Array, dy: Array, dh: Array, dc: Array, dgates: Array) -> None:
     """One step backward."""
     B, H = dy.shape
     one = dy.dtype.type(1)
@@ -191,7 +193,7 @@ def step_back(gates: Array, c_before: Array, tanh_c: Array, dy: Array, dh: Array
             dgates[n, INPUT, j] = dc[n, j] * gates[n, CANDIDATE, j] * i * (one - i)
         for j in range(H):
             f = gates[n, FORGET, j]
-            dgates[n, FORGET, j] = dc[n, j] * c_before[n, j] * f * (one - f)
+            dgates[n, FORGET, j] = dc[n, j] * c_prev[n, j] * f * (one - f)
         for j in range(H):
             g = gates[n, CANDIDATE, j]
             dgates[n, CANDIDATE, j] = dc[n, j] * gates[n, INPUT, j] * (one - g * g)

@@ -7,8 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from minidl.graph.operations import SUMMED, norm
 from minidl.kernels.compiler import kernel, part
-from minidl.ops import SUMMED, norm
 from minidl.optim import Optimizer
 
 Array = NDArray[Any]

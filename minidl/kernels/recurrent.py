@@ -15,8 +15,8 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from minidl import threads
-from minidl.kernels import Call
+from minidl.engine import threads
+from minidl.engine.dispatch import Call
 from minidl.kernels.affine import affine, flat
 from minidl.kernels.compiler import by_type, part
 from minidl.kernels.product import pack, packed_size, strips, times, transposed_times

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl import threads
-from minidl.kernels import Call
+from minidl.engine import threads
+from minidl.engine.dispatch import Call
 from minidl.kernels.affine import as_kernels_take_it, or_empty
 from minidl.kernels.compiler import kernel, part
 from minidl.kernels.functions import tanh
@@ -41,20 +41,27 @@ def forward(
     b: Array,
     h: Array,
     y: Array,
-    kept: Array,
-    Wu: Array,
+    mask: Array,
+    Wh_dropped: Array,
     training: bool,
     rng: np.random.Generator,
 ) -> Call:
     """As RNN.forward."""
+    Wh_used = Wh_dropped if layer.drops(training) else Wh
     compute = partial(
-        sequence, as_kernels_take_it(x), Wx, Wu if layer.drops(training) else Wh, b, h, layer.activation == "tanh"
+        sequence,
+        as_kernels_take_it(x),
+        Wx,
+        Wh_used,
+        b,
+        h,
+        layer.activation == "tanh",
     )
     share = partial(threads.in_shares, h.shape[1], h.size * layer.units, compute)
     if not layer.drops(training):
         return share
     draw, drop = layer.draw_mask, layer.recurrent_weights
-    return one_by_one(partial(draw, kept, training, rng), partial(drop, Wh, kept, Wu, training), share)
+    return one_by_one(partial(draw, mask, training, rng), partial(drop, Wh, mask, Wh_dropped, training), share)
 
 
 def backward(
@@ -63,8 +70,8 @@ def backward(
     Wx: Array,
     Wh: Array,
     h: Array,
-    kept: Array,
-    Wu: Array,
+    mask: Array,
+    Wh_dropped: Array,
     dy: Array,
     dh: Array,
     dx: Array | None,
@@ -74,12 +81,11 @@ def backward(
     training: bool,
 ) -> Call:
     """As RNN.backward."""
+    Wh_used = Wh_dropped if layer.drops(training) else Wh
     x, dx = as_kernels_take_it(x), or_empty(dx, dy)
-    compute = partial(
-        sequence_back, x, Wx, Wu if layer.drops(training) else Wh, h, dy, dh, dx, layer.activation == "tanh"
-    )
+    compute = partial(sequence_back, x, Wx, Wh_used, h, dy, dh, dx, layer.activation == "tanh")
     total = sum_over_shares((dWx, dWh, db), h.shape[1], 2 * h.size * layer.units, compute)
-    return one_by_one(total, partial(layer.mask_gradient, dWh, kept, training)) if layer.drops(training) else total
+    return one_by_one(total, partial(layer.mask_gradient, dWh, mask, training)) if layer.drops(training) else total
 
 
 @kernel

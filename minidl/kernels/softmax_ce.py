@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl import threads
-from minidl.kernels import Call
+from minidl.engine import threads
+from minidl.engine.dispatch import Call
+from minidl.graph.operations import rows
 from minidl.kernels.affine import or_empty
 from minidl.kernels.compiler import kernel, part
 from minidl.kernels.functions import exp, larger
 from minidl.layers.softmax_ce import SoftmaxCE
-from minidl.ops import rows
 
 Array = NDArray[Any]
 PER_NUMBER = 50  # multiplications that an exponential function and what is around it are worth

@@ -8,8 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from minidl.layer import Array, Cache, Declaration, Layer, Out, Port, Shape
-from minidl.ops import sigmoid, sigmoid_slope, tanh_slope
+from minidl.graph.arrays import Array, Cache, Declaration, InputSpec, Out, Shape
+from minidl.graph.layer import Layer
+from minidl.graph.operations import sigmoid, sigmoid_slope, tanh_slope
 
 GELU_SCALE = math.sqrt(2 / math.pi)
 GELU_CUBIC = 0.044715
@@ -36,7 +37,7 @@ class Activation(Layer):
 
     kind: Literal["tanh", "sigmoid", "relu", "gelu"]
 
-    inputs = {"x": Port("...")}
+    inputs = {"x": InputSpec("...")}
 
     def arrays(self, x: Shape) -> dict[str, Declaration]:
         gate = x if self.kind == "gelu" else (0,)

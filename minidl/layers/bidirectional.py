@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from minidl.layer import Layer, MadeName
+from minidl.graph.arrays import MadeName
+from minidl.graph.layer import Layer, Node
 from minidl.layers.merge import Concat
 from minidl.layers.recurrent import Recurrent
 from minidl.layers.steps import Reverse
-from minidl.node import Node
 
 
 @dataclass(frozen=True)

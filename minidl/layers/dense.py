@@ -8,8 +8,9 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Gt
 
-from minidl.layer import Array, Declaration, Layer, Out, Param, Port, Shape, Tied
-from minidl.ops import affine, affine_gradients, rows
+from minidl.graph.arrays import Array, Declaration, InputSpec, Out, Param, Shape, Tied
+from minidl.graph.layer import Layer
+from minidl.graph.operations import affine, affine_gradients, rows
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Dense(Layer):
     units: Annotated[int, Gt(0)]
     tied_to: str | None = None
 
-    inputs = {"x": Port("... F")}
-    looks_up = True
+    inputs = {"x": InputSpec("... F")}
+    accepts_one_hot = True
 
     def arrays(self, x: Shape) -> dict[str, Declaration]:
         features = x[-1]

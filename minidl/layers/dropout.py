@@ -8,7 +8,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Lt
 
-from minidl.layer import Array, Cache, Declaration, Layer, Out, Port, Shape
+from minidl.graph.arrays import Array, Cache, Declaration, InputSpec, Out, Shape
+from minidl.graph.layer import Layer
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Dropout(Layer):
     rate: Annotated[float, Ge(0), Lt(1)]
     same_at_every_step: bool = False
 
-    inputs = {"x": Port("...")}
+    inputs = {"x": InputSpec("...")}
 
     def arrays(self, x: Shape) -> dict[str, Declaration]:
         mask = (1, *x[1:]) if self.same_at_every_step else x

@@ -8,8 +8,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Gt
 
-from minidl.layer import Array, Declaration, Ids, Layer, Out, Param, Port
-from minidl.ops import scatter_rows
+from minidl.graph.arrays import Array, Declaration, Ids, InputSpec, Out, Param
+from minidl.graph.layer import Layer
+from minidl.graph.operations import scatter_rows
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Embedding(Layer):
 
     units: Annotated[int, Gt(0)]
 
-    inputs: ClassVar = {"ids": Port("...", dtype="int")}
+    inputs: ClassVar = {"ids": InputSpec("...", dtype="int")}
 
     def arrays(self, ids: Ids) -> dict[str, Declaration]:
         return {"table": Param((ids.depth, self.units), "normal"), "y": Out((*ids, self.units))}

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minidl.layer import Array, Cache, Declaration, Param, Scratch, Shape
+from minidl.graph.arrays import Array, Cache, Declaration, Param, Shape, Workspace
+from minidl.graph.operations import affine, affine_gradients, rows, sigmoid, sigmoid_slope, tanh_slope
 from minidl.layers.recurrent import Recurrent, backwards, blocks, forwards, split, transposed
-from minidl.ops import affine, affine_gradients, rows, sigmoid, sigmoid_slope, tanh_slope
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class GRU(Recurrent):
             "bh": Param((3 * H,)),
             "gates": Cache((T, B, 3 * H)),
             "s": Cache((T, B, H)),
-            "dinput": Scratch((T, B, 3 * H)),
-            "drecurrent": Scratch((T, B, 3 * H)),
+            "dinput": Workspace((T, B, 3 * H)),
+            "drecurrent": Workspace((T, B, 3 * H)),
         }
 
     def forward(
@@ -60,26 +60,26 @@ class GRU(Recurrent):
         gates: Array,
         s: Array,
         a: Array,
-        kept: Array,
-        Wu: Array,
+        mask: Array,
+        Wh_dropped: Array,
         training: bool,
         rng: np.random.Generator,
     ) -> None:
         H = self.units
-        self.draw_mask(kept, training, rng)
-        Wh = self.recurrent_weights(Wh, kept, Wu, training)
+        self.draw_mask(mask, training, rng)
+        Wh = self.recurrent_weights(Wh, mask, Wh_dropped, training)
         affine(x, Wx, b, out=gates)  # the inputs' share of all steps at once
         a_rz, a_n = a[:, : 2 * H], a[:, 2 * H :]
         steps = forwards(gates[..., : 2 * H], *split(gates, 3), s, h[:-1], h[1:])
-        for rz, r, z, n, s_t, h_before, h_t in steps:
-            np.dot(h_before, Wh, out=a)
+        for rz, r, z, n, s_t, h_prev, h_t in steps:
+            np.dot(h_prev, Wh, out=a)
             a += bh
             rz += a_rz
             sigmoid(rz, out=rz)
             s_t[...] = a_n
             n += np.multiply(r, s_t, out=a_n)
             np.tanh(n, out=n)
-            np.subtract(h_before, n, out=h_t)
+            np.subtract(h_prev, n, out=h_t)
             h_t *= z
             h_t += n
 
@@ -91,9 +91,9 @@ class GRU(Recurrent):
         h: Array,
         gates: Array,
         s: Array,
-        kept: Array,
-        Wu: Array,
-        WuT: Array,
+        mask: Array,
+        Wh_dropped: Array,
+        Wh_T: Array,
         dy: Array,
         dinput: Array,
         drecurrent: Array,
@@ -106,7 +106,7 @@ class GRU(Recurrent):
         dbh: Array,
         training: bool,
     ) -> None:
-        WuT = transposed(self.recurrent_weights(Wh, kept, Wu, training), WuT, len(dh))
+        Wh_T = transposed(self.recurrent_weights(Wh, mask, Wh_dropped, training), Wh_T, len(dh))
         dh[...] = 0
         dh_past = a[:, : self.units]
         for block in blocks(len(dy), dh.size):
@@ -122,21 +122,21 @@ class GRU(Recurrent):
                 drecurrent_t[...] = dinput_t
                 ds_t *= r_t
                 dh *= z_t
-                dh += np.matmul(drecurrent_t, WuT, out=dh_past)
+                dh += np.matmul(drecurrent_t, Wh_T, out=dh_past)
         affine_gradients(x, dinput, dWx, db)
         affine_gradients(h[:-1], drecurrent, dWh, dbh)
-        self.mask_gradient(dWh, kept, training)
+        self.mask_gradient(dWh, mask, training)
         if dx is not None:
             np.matmul(rows(dinput), Wx.T, out=rows(dx))
 
 
-def local_slopes(gates: Array, s: Array, h_before: Array, dinput: Array, drecurrent: Array) -> None:
+def local_slopes(gates: Array, s: Array, h_prev: Array, dinput: Array, drecurrent: Array) -> None:
     """What dh (for r: dn) is multiplied by on its way to each gate, for a block of steps at once."""
     r, z, n = split(gates, 3)
     dr, dz, dn = split(dinput, 3)
     room = split(drecurrent, 3)[2]
     np.multiply(sigmoid_slope(r, out=dr), s, out=dr)
-    np.subtract(h_before, n, out=room)
+    np.subtract(h_prev, n, out=room)
     np.multiply(sigmoid_slope(z, out=dz), room, out=dz)
     tanh_slope(n, out=dn)
     np.subtract(1, z, out=room)

@@ -8,7 +8,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Gt
 
-from minidl.layer import Array, Cache, Declaration, Layer, Out, Param, Port, Scratch, Shape
+from minidl.graph.arrays import Array, Cache, Declaration, InputSpec, Out, Param, Shape, Workspace
+from minidl.graph.layer import Layer
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class LayerNorm(Layer):
 
     eps: Annotated[float, Gt(0)] = 1e-5
 
-    inputs = {"x": Port("... F")}
+    inputs = {"x": InputSpec("... F")}
 
     def arrays(self, x: Shape) -> dict[str, Declaration]:
         return {
@@ -39,7 +40,7 @@ class LayerNorm(Layer):
             "n": Cache(x),
             "inverse": Cache((*x[:-1], 1)),
             "y": Out(x),
-            "dn": Scratch(x),
+            "dn": Workspace(x),
         }
 
     def forward(self, x: Array, gain: Array, bias: Array, n: Array, inverse: Array, y: Array) -> None:

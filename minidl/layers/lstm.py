@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from minidl.layer import Array, Cache, Carried, Declaration, Scratch, Shape
+from minidl.graph.arrays import Array, Cache, Declaration, Shape, State, Workspace
+from minidl.graph.operations import affine, affine_gradients, rows, sigmoid_slope, tanh_slope
 from minidl.layers.recurrent import Recurrent, backwards, blocks, forwards, split, transposed
-from minidl.ops import affine, affine_gradients, rows, sigmoid_slope, tanh_slope
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class LSTM(Recurrent):
         T, B, _ = x
         H = self.units
         return super().arrays(x, lengths) | {
-            "c": Carried((T + 1, B, H)),
+            "c": State((T + 1, B, H)),
             "tanh_c": Cache((T, B, H)),
             "gates": Cache((T, B, 4 * H)),
-            "ig": Scratch((B, H)),
-            "dgates": Scratch((T, B, 4 * H)),
-            "arriving": Scratch((B, 4 * H)),
-            "dc_dh": Scratch((T, B, H)),
-            "dc": Scratch((B, H)),
+            "ig": Workspace((B, H)),
+            "dgates": Workspace((T, B, 4 * H)),
+            "upstream": Workspace((B, 4 * H)),
+            "dc_dh": Workspace((T, B, H)),
+            "dc": Workspace((B, H)),
         }
 
     def forward(
@@ -69,24 +69,24 @@ class LSTM(Recurrent):
         tanh_c: Array,
         a: Array,
         ig: Array,
-        kept: Array,
-        Wu: Array,
+        mask: Array,
+        Wh_dropped: Array,
         training: bool,
         rng: np.random.Generator,
     ) -> None:
-        self.draw_mask(kept, training, rng)
-        Wh = self.recurrent_weights(Wh, kept, Wu, training)
+        self.draw_mask(mask, training, rng)
+        Wh = self.recurrent_weights(Wh, mask, Wh_dropped, training)
         affine(x, Wx, b, out=gates)  # the inputs' share of all steps at once
         scale, shift = one_tanh_for_all_gates(a.shape, a.dtype)
         steps = forwards(gates, *split(gates, 4), c[:-1], c[1:], tanh_c, h[:-1], h[1:])
-        for gates_t, i, f, g, o, c_before, c_t, tanh_t, h_before, h_t in steps:
-            np.dot(h_before, Wh, out=a)
+        for gates_t, i, f, g, o, c_prev, c_t, tanh_t, h_prev, h_t in steps:
+            np.dot(h_prev, Wh, out=a)
             gates_t += a
             gates_t *= scale
             np.tanh(gates_t, out=gates_t)
             gates_t *= scale
             gates_t += shift
-            np.multiply(f, c_before, out=c_t)
+            np.multiply(f, c_prev, out=c_t)
             c_t += np.multiply(i, g, out=ig)
             np.tanh(c_t, out=tanh_t)
             np.multiply(o, tanh_t, out=h_t)
@@ -100,12 +100,12 @@ class LSTM(Recurrent):
         c: Array,
         gates: Array,
         tanh_c: Array,
-        kept: Array,
-        Wu: Array,
-        WuT: Array,
+        mask: Array,
+        Wh_dropped: Array,
+        Wh_T: Array,
         dy: Array,
         dgates: Array,
-        arriving: Array,
+        upstream: Array,
         dc_dh: Array,
         dh: Array,
         dc: Array,
@@ -115,28 +115,28 @@ class LSTM(Recurrent):
         db: Array,
         training: bool,
     ) -> None:
-        WuT = transposed(self.recurrent_weights(Wh, kept, Wu, training), WuT, len(dh))
+        Wh_T = transposed(self.recurrent_weights(Wh, mask, Wh_dropped, training), Wh_T, len(dh))
         dh[...] = 0
         dc[...] = 0
-        to_i, to_f, to_g, to_o = split(arriving, 4)
+        to_i, to_f, to_g, to_o = split(upstream, 4)
         for block in blocks(len(dy), dc.size):
             slopes(gates[block], tanh_c[block], dgates[block], dc_dh[block])
             i, f, g, _ = split(gates[block], 4)
             steps = backwards(dy[block], dc_dh[block], dgates[block], i, f, g, c[block], tanh_c[block])
-            for dy_t, dc_dh_t, dgates_t, i_t, f_t, g_t, c_before, tanh_t in steps:
+            for dy_t, dc_dh_t, dgates_t, i_t, f_t, g_t, c_prev, tanh_t in steps:
                 dh += dy_t
                 dc_dh_t *= dh
                 dc += dc_dh_t
                 np.multiply(dc, g_t, out=to_i)
-                np.multiply(dc, c_before, out=to_f)
+                np.multiply(dc, c_prev, out=to_f)
                 np.multiply(dc, i_t, out=to_g)
                 np.multiply(dh, tanh_t, out=to_o)
-                dgates_t *= arriving
-                np.dot(dgates_t, WuT, out=dh)
+                dgates_t *= upstream
+                np.dot(dgates_t, Wh_T, out=dh)
                 dc *= f_t
         affine_gradients(x, dgates, dWx, db)
         np.matmul(rows(h[:-1]).T, rows(dgates), out=dWh)
-        self.mask_gradient(dWh, kept, training)
+        self.mask_gradient(dWh, mask, training)
         if dx is not None:
             np.matmul(rows(dgates), Wx.T, out=rows(dx))
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from minidl.layer import Array, Declaration, Layer, Out, Port, Shape
+from minidl.graph.arrays import Array, Declaration, InputSpec, Out, Shape
+from minidl.graph.layer import Layer
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Add(Layer):
     [[[2.0, 2.0]]]
     """
 
-    inputs: ClassVar = {"xs": Port("...")}
+    inputs: ClassVar = {"xs": InputSpec("...")}
     variadic = True
 
     def arrays(self, *xs: Shape) -> dict[str, Declaration]:
@@ -51,7 +52,7 @@ class Concat(Layer):
     [[[0.0, 0.0, 1.0]]]
     """
 
-    inputs: ClassVar = {"xs": Port("...")}
+    inputs: ClassVar = {"xs": InputSpec("...")}
     variadic = True
 
     def arrays(self, *xs: Shape) -> dict[str, Declaration]:

@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from minidl.layer import LENGTHS, Array, Cache, Declaration, Layer, Out, Port, Scratch, Shape
+from minidl.graph.arrays import LENGTHS, Array, Cache, Declaration, InputSpec, Out, Shape, Workspace
+from minidl.graph.layer import Layer
 
 
 def check_shapes(x: Shape, targets: Shape, lengths: Shape | None) -> None:
@@ -54,11 +55,11 @@ class MSE(Layer):
 
     reduction: Literal["mean", "sum"] = "mean"
 
-    inputs: ClassVar = {"x": Port("..."), "targets": Port("..."), "lengths": LENGTHS}
+    inputs: ClassVar = {"x": InputSpec("..."), "targets": InputSpec("..."), "lengths": LENGTHS}
 
     def arrays(self, x: Shape, targets: Shape, lengths: Shape | None = None) -> dict[str, Declaration]:
         check_shapes(x, targets, lengths)
-        return {"error": Cache(x), "square": Scratch(x), "y": Out(())}
+        return {"error": Cache(x), "square": Workspace(x), "y": Out(())}
 
     def forward(self, x: Array, targets: Array, lengths: Array | None, error: Array, square: Array, y: Array) -> None:
         np.subtract(x, targets, out=error)

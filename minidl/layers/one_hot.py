@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from minidl.layer import Array, Declaration, Ids, Layer, Out, Port
+from minidl.graph.arrays import Array, Declaration, Ids, InputSpec, Out
+from minidl.graph.layer import Layer
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class OneHot(Layer):
     [[[1, 0, 0]], [[0, 0, 1]]]
     """
 
-    inputs: ClassVar = {"ids": Port("...", dtype="int")}
+    inputs: ClassVar = {"ids": InputSpec("...", dtype="int")}
     one_hot = True
 
     def arrays(self, ids: Ids) -> dict[str, Declaration]:

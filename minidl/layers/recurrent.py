@@ -9,9 +9,22 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
-from minidl.layer import LENGTHS, Array, Cache, Carried, Declaration, Layer, MadeName, Out, Param, Port, Scratch, Shape
+from minidl.graph.arrays import (
+    LENGTHS,
+    Array,
+    Cache,
+    Declaration,
+    InputSpec,
+    MadeName,
+    Out,
+    Param,
+    Shape,
+    State,
+    Workspace,
+)
+from minidl.graph.layer import Layer, Node, connect
+from minidl.graph.symbol import Symbol
 from minidl.layers.dropout import Dropout
-from minidl.node import Node, Symbol, connect
 
 BLOCK = 1 << 15  # numbers a (B, H) slab holds over a block of steps: the block's arrays then stay in the cache
 
@@ -32,8 +45,8 @@ class Recurrent(Layer, abstract=True):
 
     gates_per_unit: ClassVar[int] = 1
     bias_init: ClassVar[str] = "zeros"
-    inputs: ClassVar = {"x": Port("T B F"), "lengths": LENGTHS}
-    looks_up = True
+    inputs: ClassVar = {"x": InputSpec("T B F"), "lengths": LENGTHS}
+    accepts_one_hot = True
 
     def __call__(self, *inputs: Any) -> Node:
         if self.dropout and inputs and isinstance(inputs[0], Symbol):
@@ -48,35 +61,35 @@ class Recurrent(Layer, abstract=True):
             "Wx": Param((F, kH), f"glorot_{self.gates_per_unit}"),
             "Wh": Param((H, kH), "orthogonal"),
             "b": Param((kH,), self.bias_init),
-            "h": Carried((T + 1, B, H)),
+            "h": State((T + 1, B, H)),
             "y": Out((T, B, H), steps_of="h"),
-            "kept": Cache((H, kH) if self.recurrent_dropout else (0, 0)),
-            "Wu": Cache((H, kH) if self.recurrent_dropout else (0, 0)),
-            "a": Scratch((B, kH)),
-            "dh": Scratch((B, H)),
-            "WuT": Scratch((kH, H)),
+            "mask": Cache((H, kH) if self.recurrent_dropout else (0, 0)),
+            "Wh_dropped": Cache((H, kH) if self.recurrent_dropout else (0, 0)),
+            "a": Workspace((B, kH)),
+            "dh": Workspace((B, H)),
+            "Wh_T": Workspace((kH, H)),
         }
 
     def drops(self, training: bool) -> bool:
         """Whether recurrent weights are left out."""
         return training and self.recurrent_dropout > 0
 
-    def recurrent_weights(self, Wh: Array, kept: Array, Wu: Array, training: bool) -> Array:
+    def recurrent_weights(self, Wh: Array, mask: Array, Wh_dropped: Array, training: bool) -> Array:
         """The weights in use: Wh, or what dropout has left of it."""
         if not self.drops(training):
             return Wh
-        return np.multiply(Wh, kept, out=Wu)
+        return np.multiply(Wh, mask, out=Wh_dropped)
 
-    def draw_mask(self, kept: Array, training: bool, rng: np.random.Generator) -> None:
+    def draw_mask(self, mask: Array, training: bool, rng: np.random.Generator) -> None:
         """Which recurrent weights this window uses, scaled by how many are left."""
         if self.drops(training):
-            kept[...] = rng.random(kept.shape) >= self.recurrent_dropout
-            kept *= 1 / (1 - self.recurrent_dropout)
+            mask[...] = rng.random(mask.shape) >= self.recurrent_dropout
+            mask *= 1 / (1 - self.recurrent_dropout)
 
-    def mask_gradient(self, dWh: Array, kept: Array, training: bool) -> None:
+    def mask_gradient(self, dWh: Array, mask: Array, training: bool) -> None:
         """A weight that was not used has no gradient."""
         if self.drops(training):
-            dWh *= kept
+            dWh *= mask
 
 
 def transposed(W: Array, room: Array, rows: int) -> Array:

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from minidl.layer import Array, Declaration, Scratch, Shape
+from minidl.graph.arrays import Array, Declaration, Shape, Workspace
+from minidl.graph.operations import affine, affine_gradients, rows, tanh_slope
 from minidl.layers.recurrent import Recurrent, backwards, forwards, transposed
-from minidl.ops import affine, affine_gradients, rows, tanh_slope
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class RNN(Recurrent):
     activation: Literal["tanh", "relu"] = "tanh"
 
     def arrays(self, x: Shape, lengths: Shape | None = None) -> dict[str, Declaration]:
-        return super().arrays(x, lengths) | {"da": Scratch((*x[:2], self.units))}
+        return super().arrays(x, lengths) | {"da": Workspace((*x[:2], self.units))}
 
     def forward(
         self,
@@ -48,16 +48,16 @@ class RNN(Recurrent):
         h: Array,
         y: Array,
         a: Array,
-        kept: Array,
-        Wu: Array,
+        mask: Array,
+        Wh_dropped: Array,
         training: bool,
         rng: np.random.Generator,
     ) -> None:
-        self.draw_mask(kept, training, rng)
-        Wh = self.recurrent_weights(Wh, kept, Wu, training)
+        self.draw_mask(mask, training, rng)
+        Wh = self.recurrent_weights(Wh, mask, Wh_dropped, training)
         affine(x, Wx, b, out=y)  # the inputs' share of all steps at once; y is h from step 1 on
-        for h_before, h_t in forwards(h[:-1], y):
-            h_t += np.dot(h_before, Wh, out=a)
+        for h_prev, h_t in forwards(h[:-1], y):
+            h_t += np.dot(h_prev, Wh, out=a)
             if self.activation == "tanh":
                 np.tanh(h_t, out=h_t)
             else:
@@ -69,9 +69,9 @@ class RNN(Recurrent):
         Wx: Array,
         Wh: Array,
         h: Array,
-        kept: Array,
-        Wu: Array,
-        WuT: Array,
+        mask: Array,
+        Wh_dropped: Array,
+        Wh_T: Array,
         dy: Array,
         da: Array,
         dh: Array,
@@ -85,14 +85,14 @@ class RNN(Recurrent):
             tanh_slope(h[1:], out=da)
         else:
             np.greater(h[1:], 0, out=da, casting="unsafe")
-        WuT = transposed(self.recurrent_weights(Wh, kept, Wu, training), WuT, len(dh))
+        Wh_T = transposed(self.recurrent_weights(Wh, mask, Wh_dropped, training), Wh_T, len(dh))
         dh[...] = 0
         for dy_t, da_t in backwards(dy, da):
             dh += dy_t
             da_t *= dh
-            np.dot(da_t, WuT, out=dh)
+            np.dot(da_t, Wh_T, out=dh)
         affine_gradients(x, da, dWx, db)
         np.matmul(rows(h[:-1]).T, rows(da), out=dWh)
-        self.mask_gradient(dWh, kept, training)
+        self.mask_gradient(dWh, mask, training)
         if dx is not None:
             np.matmul(rows(da), Wx.T, out=rows(dx))

@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from minidl.layer import LENGTHS, Array, Cache, Declaration, Layer, Out, Port, Scratch, Shape
+from minidl.graph.arrays import LENGTHS, Array, Cache, Declaration, InputSpec, Out, Shape, Workspace
+from minidl.graph.layer import Layer
+from minidl.graph.operations import sigmoid
 from minidl.layers.mse import check_shapes, drop_padding, share
-from minidl.ops import sigmoid
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,11 @@ class SigmoidCE(Layer):
 
     reduction: Literal["mean", "sum"] = "mean"
 
-    inputs: ClassVar = {"logits": Port("..."), "targets": Port("..."), "lengths": LENGTHS}
+    inputs: ClassVar = {"logits": InputSpec("..."), "targets": InputSpec("..."), "lengths": LENGTHS}
 
     def arrays(self, logits: Shape, targets: Shape, lengths: Shape | None = None) -> dict[str, Declaration]:
         check_shapes(logits, targets, lengths)
-        return {"p": Cache(logits), "room": Scratch(logits), "y": Out(())}
+        return {"p": Cache(logits), "room": Workspace(logits), "y": Out(())}
 
     def forward(self, logits: Array, targets: Array, lengths: Array | None, p: Array, room: Array, y: Array) -> None:
         np.negative(logits, out=p)

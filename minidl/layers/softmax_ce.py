@@ -8,8 +8,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge, Lt
 
-from minidl.layer import Array, Cache, Declaration, Ids, Layer, Out, Port, Shape
-from minidl.ops import rows
+from minidl.graph.arrays import Array, Cache, Declaration, Ids, InputSpec, Out, Shape
+from minidl.graph.layer import Layer
+from minidl.graph.operations import rows
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class SoftmaxCE(Layer):
     reduction: Literal["mean", "sum"] = "mean"
     label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
 
-    inputs: ClassVar = {"logits": Port("... V"), "targets": Port("...", dtype="int", lowest=-1)}
+    inputs: ClassVar = {"logits": InputSpec("... V"), "targets": InputSpec("...", dtype="int", lowest=-1)}
 
     def arrays(self, logits: Shape, targets: Ids) -> dict[str, Declaration]:
         if tuple(targets) != tuple(logits[:-1]):

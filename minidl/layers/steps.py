@@ -7,9 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from minidl.layer import LENGTHS, Array, Declaration, Layer, Out, Port, Shape
+from minidl.graph.arrays import LENGTHS, Array, Declaration, InputSpec, Out, Shape
+from minidl.graph.layer import Layer
 
-SEQUENCES = {"x": Port("T B F"), "lengths": LENGTHS}
+SEQUENCES = {"x": InputSpec("T B F"), "lengths": LENGTHS}
 
 
 @dataclass(frozen=True)

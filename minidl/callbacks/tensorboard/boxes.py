@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minidl.graph import Graph
+from minidl.graph.graph import Graph
 from minidl.layers import Concat
 
 

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minidl.callbacks.base import Callback, Every
 from minidl.callbacks.tensorboard.embeddings import write_embeddings
 from minidl.callbacks.tensorboard.histograms import histograms
 from minidl.callbacks.tensorboard.layer_graph import layer_graph
 from minidl.callbacks.tensorboard.layout import layout
 from minidl.callbacks.tensorboard.pictures import Pictures
 from minidl.callbacks.tensorboard.settings import hyperparameters
+from minidl.training.callback import Callback, Every
 
 if TYPE_CHECKING:
-    from minidl.events import EventWriter
-    from minidl.trainer import Trainer
+    from minidl.callbacks.tensorboard.events import EventWriter
+    from minidl.training.callback import Run
 
 LONGEST_LINE = 100  # characters; the Text tab cuts off what does not fit
 FAILED = ".failed"  # the ending of the small file that says so: TensorBoard keeps the first end it reads
@@ -47,9 +47,9 @@ class TensorBoard(Callback):
         self._pictures = Pictures()
         self._laid_out = self._completed = False
 
-    def start(self, trainer: Trainer) -> None:
+    def start(self, trainer: Run) -> None:
         """Open a file; the first one of a run also says what the run is."""
-        from minidl.events import EventWriter
+        from minidl.callbacks.tensorboard.events import EventWriter
 
         for failed in self.folder.glob(f"*{FAILED}"):
             failed.unlink()
@@ -59,13 +59,13 @@ class TensorBoard(Callback):
             self._writer.graph(layer_graph(trainer.model.graph))
         self._write(trainer)
 
-    def step(self, trainer: Trainer) -> None:
+    def step(self, trainer: Run) -> None:
         """Write what this step has measured, and views of the model when they are due."""
         self._write(trainer)
         if self.histograms_every is not None and self.histograms_every.due(trainer):
             self._act(trainer)
 
-    def act(self, trainer: Trainer) -> None:
+    def act(self, trainer: Run) -> None:
         """Write histograms and pictures."""
         if self._writer is None or self.histograms_every is None:
             return
@@ -75,7 +75,7 @@ class TensorBoard(Callback):
         for tag, pixels in self._pictures.draw(trainer.model, trainer.data):
             self._writer.image(tag, pixels, step)
 
-    def finish(self, trainer: Trainer, *, completed: bool) -> None:
+    def finish(self, trainer: Run, *, completed: bool) -> None:
         """Write what was measured at the end, and the embeddings."""
         self._completed = completed
         self._write(trainer)
@@ -83,17 +83,17 @@ class TensorBoard(Callback):
         if self._writer is not None:
             write_embeddings(self.folder, trainer.model)
 
-    def close(self, trainer: Trainer) -> None:
+    def close(self, trainer: Run) -> None:
         """Say how the run ended; nothing of one that was interrupted and may go on."""
         if self._writer is None:
             return
         with contextlib.closing(self._writer):
-            if isinstance(trainer.callbacks.error or sys.exc_info()[1], Exception):
+            if isinstance(trainer.failure or sys.exc_info()[1], Exception):
                 self._write_failure()
             elif self._completed:
                 self._writer.hparams_end("success")
 
-    def _write(self, trainer: Trainer) -> None:
+    def _write(self, trainer: Run) -> None:
         if self._writer is None:
             return
         if "train/loss" in trainer.record and not self._laid_out:
@@ -108,7 +108,7 @@ class TensorBoard(Callback):
 
     def _write_failure(self) -> None:
         """A file of its own, so that it can be taken away when the run goes on."""
-        from minidl.events import EventWriter
+        from minidl.callbacks.tensorboard.events import EventWriter
 
         with contextlib.closing(EventWriter(self.folder, ending=FAILED)) as writer:
             writer.hparams_end("failure")

@@ -10,7 +10,7 @@ from minidl.model import Model
 
 def write_embeddings(folder: Path, model: Model) -> None:
     """Write the tables whose rows are the symbols of the model's vocabulary; StorageError where the disk refuses."""
-    from minidl.events import write_projector
+    from minidl.callbacks.tensorboard.events import write_projector
 
     if model.vocabulary is None:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minidl.layer import Layer
+from minidl.graph.layer import Layer
 from minidl.layers import GRU, LSTM
 
 GATES: dict[type[Layer], tuple[str, ...]] = {LSTM: ("i", "f", "g", "o"), GRU: ("r", "z", "n")}

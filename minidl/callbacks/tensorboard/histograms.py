@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.callbacks.tensorboard.gates import gate_names
-from minidl.layer import Carried, Out
+from minidl.graph.arrays import Out, State
 from minidl.model import Model
 
 Array = NDArray[Any]
@@ -42,7 +42,7 @@ def computed(model: Model, node: str) -> dict[str, Array]:
     for name, item in declared.items():
         if isinstance(item, Out) and f"{node}/{name}" in arrays:  # one-hot rows are not written out
             found[name] = arrays[f"{node}/{name}"]
-        elif isinstance(item, Carried) and Out(declared["y"].shape, steps_of=name) != declared["y"]:
+        elif isinstance(item, State) and Out(declared["y"].shape, steps_of=name) != declared["y"]:
             found[name] = arrays[f"{node}/{name}"][1:]
     if names := gate_names(model.graph.nodes[node].layer):
         found |= zip(names, np.split(arrays[f"{node}/gates"], len(names), axis=-1), strict=True)

@@ -6,13 +6,13 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from minidl.callbacks.tensorboard.boxes import boxes
-from minidl.graph import Graph
-from minidl.layer import Param, Shape, Tied
-from minidl.node import Axis
-from minidl.table import parameter_count
+from minidl.graph.arrays import Param, Shape, Tied
+from minidl.graph.graph import Graph
+from minidl.graph.summary import parameter_count
+from minidl.graph.symbol import Axis
 
 if TYPE_CHECKING:
-    from minidl.events import GraphNode
+    from minidl.callbacks.tensorboard.events import GraphNode
 
 
 def layer_graph(graph: Graph) -> list[GraphNode]:
@@ -21,7 +21,7 @@ def layer_graph(graph: Graph) -> list[GraphNode]:
     A layer with weights is a group of them and of what computes, and so are the parts of a Bidirectional. Weights that
     several layers share are drawn once, with an edge to each.
     """
-    from minidl.events import GraphNode
+    from minidl.callbacks.tensorboard.events import GraphNode
 
     drawn = [
         GraphNode(name, "Input", (), _open_axes(node.shape), {"dtype": node.dtype, "depth": str(node.depth)})

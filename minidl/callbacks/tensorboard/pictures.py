@@ -96,7 +96,7 @@ def _text(data: Dataset) -> Array:
 
 
 def _labels(model: Model, ids: Array) -> list[str]:
-    from minidl.events.projector import visible
+    from minidl.callbacks.tensorboard.events.projector import visible
 
     return [] if model.vocabulary is None else [visible(model.vocabulary.symbols[i]) for i in ids]
 

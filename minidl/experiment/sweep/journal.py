@@ -16,10 +16,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from minidl.errors import CheckpointError
 from minidl.experiment.sweep.mutex import Mutex
 from minidl.experiment.sweep.sampler import SeededByTrial
-from minidl.storage import refusing
+from minidl.storage.atomic import refusing
+from minidl.system.errors import CheckpointError
 
 FINISHED_FIRST = 5  # trials that end before others are compared with them
 SPARED = 1  # evaluations of each trial that are not compared

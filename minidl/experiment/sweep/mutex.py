@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from minidl.storage import refusing
+from minidl.storage.atomic import refusing
 
 
 class Mutex:

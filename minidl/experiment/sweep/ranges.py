@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from minidl.errors import UsageError, suggest
-from minidl.experiment.document import inline
-from minidl.experiment.marks import Mark, Mistake, refuse
-from minidl.experiment.overrides import SOURCE
-from minidl.experiment.reader import read
+from minidl.experiment.yaml.document import inline
+from minidl.experiment.yaml.loader import read
+from minidl.experiment.yaml.overrides import SOURCE
+from minidl.experiment.yaml.source_positions import Mark, Mistake, refuse
+from minidl.system.errors import UsageError, suggest
 
 if TYPE_CHECKING:
     from optuna import Trial

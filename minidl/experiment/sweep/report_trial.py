@@ -6,10 +6,10 @@ import multiprocessing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from minidl.callbacks.base import Callback
+from minidl.training.callback import Callback
 
 if TYPE_CHECKING:
-    from minidl.trainer import Trainer
+    from minidl.training.callback import Run
 
 
 @dataclass(eq=False)
@@ -25,21 +25,21 @@ class ReportTrial(Callback):
 
     order = Callback.DECIDE
 
-    def start(self, trainer: Trainer) -> None:
+    def start(self, trainer: Run) -> None:
         """Note which run it is."""
         self.journal.note(self.trial, "run", self.run)
 
-    def act(self, trainer: Trainer) -> None:
+    def act(self, trainer: Run) -> None:
         """Report what is new."""
         if "val/loss" in trainer.record and self.journal.report(self.trial, trainer.progress.validation):
             trainer.stop("pruned")
         self._end_with_parent(trainer)
 
-    def finish(self, trainer: Trainer, *, completed: bool) -> None:
+    def finish(self, trainer: Run, *, completed: bool) -> None:
         """Report the last evaluation, which is made when the run has ended."""
         self.act(trainer)
 
-    def _end_with_parent(self, trainer: Trainer) -> None:
+    def _end_with_parent(self, trainer: Run) -> None:
         """Whoever could have told this process to stop may have been killed."""
         parent = multiprocessing.parent_process()
         if parent is not None and not parent.is_alive():

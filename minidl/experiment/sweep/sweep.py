@@ -13,18 +13,18 @@ from typing import Any
 
 from optuna.trial import Trial, TrialState
 
-from minidl.callbacks.base import Callback
-from minidl.errors import CheckpointError, DataError, ExperimentError, NumericsError, UsageError
-from minidl.experiment.document import load
-from minidl.experiment.experiment import Experiment
-from minidl.experiment.loading import read_experiment
-from minidl.experiment.overview import title
-from minidl.experiment.session import Outcome, resume, train
+from minidl.experiment.build.experiment import Experiment
+from minidl.experiment.build.read_experiment import read_experiment
+from minidl.experiment.run.callbacks_of_run import Watchers
+from minidl.experiment.run.overview import title
+from minidl.experiment.run.session import Outcome, resume, train
 from minidl.experiment.sweep.journal import Journal
 from minidl.experiment.sweep.ranges import Space, read_space
 from minidl.experiment.sweep.report_trial import ReportTrial
-from minidl.experiment.training import Watchers
-from minidl.run_folder import RunFolder
+from minidl.experiment.yaml.document import load
+from minidl.storage.run_folder import RunFolder
+from minidl.system.errors import CheckpointError, DataError, ExperimentError, NumericsError, UsageError
+from minidl.training.callback import Callback
 
 logger = logging.getLogger("minidl")
 Sources = tuple[str, str]  # the hash of the data, and what the model file holds

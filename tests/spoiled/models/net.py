@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from minidl.graph.layer import Node
+from minidl.graph.symbol import Input
 from minidl.layers import GRU, LSTM, Dense, OneHot
-from minidl.node import Input, Node
 
 CELLS = {"LSTM": LSTM, "GRU": GRU}
 

@@ -1,0 +1,64 @@
+"""How a command is carried out and how it ends: a message and an exit code, no traceback for a user's mistake."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from types import ModuleType
+
+from minidl.cli import colours, streams
+from minidl.cli.arguments import Parser
+from minidl.system.errors import MinidlError, StorageError, UsageError
+from minidl.system.persistent_signals import until_heard
+from minidl.system.termination import INTERRUPTED, TERMINATED, Terminated, heeding_termination
+
+
+def carry_out(module: ModuleType, words: Sequence[str], prog: str) -> int:
+    """Carry out the verb of a module; the exit code. prog: how the command is called."""
+    return ended(prog, lambda: _run(module, words, prog))
+
+
+def parser_of(module: ModuleType, prog: str) -> Parser:
+    """What understands the words after a verb."""
+    verb = module.__name__.rpartition(".")[2]
+    parser = Parser(prog, str(module.__doc__).partition("\n")[0], module.EXAMPLES.replace(f"minidl {verb}", prog))
+    module.add_arguments(parser)
+    return parser
+
+
+def _run(module: ModuleType, words: Sequence[str], prog: str) -> int:
+    try:
+        arguments = parser_of(module, prog).parse(words)
+    except SystemExit:  # argparse has shown the help
+        return 0
+    with heeding_termination(), until_heard():
+        code: int = module.run(arguments)
+    return code
+
+
+def ended(prog: str, work: Callable[[], int]) -> int:
+    """Do it, and turn what ends it early into a message and an exit code."""
+    try:
+        streams.prepare()
+        streams.log_to_stderr()
+        code = work()
+        sys.stdout.flush()
+    except MinidlError as error:
+        message, code = str(error), error.exit_code
+    except KeyboardInterrupt:
+        message, code = "interrupted", INTERRUPTED
+    except Terminated:
+        message, code = "terminated", TERMINATED
+    except BrokenPipeError:  # whoever read our output has gone, as in `| head`
+        streams.discard(sys.stdout)
+        return 0
+    except MemoryError as error:
+        message, code = f"out of memory: {error}; lower batch_size, seq_len or units", UsageError.exit_code
+    except OSError as error:
+        streams.discard(sys.stdout)
+        place = f"{error.filename or 'stdout'}: " if error.strerror else ""
+        message, code = f"{place}{error.strerror or error}", StorageError.exit_code
+    else:
+        return code
+    colours.show(message if "\n" in message else f"{prog}: {message}", colours.MESSAGE, streams.Lasting(sys.stderr))
+    return code

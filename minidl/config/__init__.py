@@ -1,0 +1,1 @@
+"""Declarations: what is configured, from plain data to objects, and what is wrong with the data."""

@@ -1,0 +1,20 @@
+"""Declarations as plain data, which JSON and YAML can hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """Lists, dicts and scalars in place of tuples and of whatever has a `config()`.
+
+    >>> plain({"axes": (1, 2)})
+    {'axes': [1, 2]}
+    """
+    if callable(getattr(value, "config", None)):
+        return value.config()
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,1 @@
+"""How a graph runs: parameters, buffers, forward and backward programs, the executor."""

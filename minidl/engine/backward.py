@@ -1,0 +1,154 @@
+"""The calls of a backward pass: from gradients of some results to those of all parameters and inputs.
+
+Layers assign; what has to be added up is added here: the gradients of a node that feeds several others, and of
+parameters that several nodes share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from functools import partial
+from typing import Any
+
+from numpy.typing import NDArray
+
+from minidl.engine.binding import asked_for, bind
+from minidl.engine.buffers import Arena, DryRunAllocator, Request
+from minidl.engine.dispatch import Call
+from minidl.engine.forward import ForwardProgram
+from minidl.graph.arrays import Param, Shape, Tied, Workspace
+from minidl.graph.graph import Graph
+
+Array = NDArray[Any]
+
+
+class BackwardProgram:
+    """The backward calls from gradients of some results (`seeds`) to all parameters, and to inputs where asked for."""
+
+    def __init__(self, forward: ForwardProgram, seeds: Iterable[str], arena: Arena | DryRunAllocator) -> None:
+        self.forward, self.context = forward, forward.context
+        graph = self.context.graph
+        self.wanted = wanted(graph, self.context.input_gradients)
+        self.order = reachable(graph, seeds, self.wanted)
+        self.parts: dict[str, list[tuple[str, int]]] = {}  # source -> the consumers' inputs that hold its gradient
+        for name in self.order:
+            for i, source in enumerate(graph.sources(name)):
+                if source in self.wanted:
+                    self.parts.setdefault(source, []).append((name, i))
+        self.users = self._parameter_users()
+        self.buffers = arena.take(self._requests(set(seeds)))
+        self.seeds = {name: self.buffers[name, "seed"] for name in seeds if (name, "seed") in self.buffers}
+        self.calls = [call for name in self.order for call in self._node_calls(name)]
+        self.calls += [("sum", self._sum_call(self._parts_of(name))) for name in self._input_gradients()]
+        self.calls += [("sum", partial(add_up, parts, total)) for parts, total in self._shared_gradients()]
+        self.results = {name: self._parts_of(name)[0] for name in self._input_gradients()}
+        self.untouched = [grad for name, grad in self.context.gradients.items() if name not in self.users]
+
+    def _input_gradients(self) -> list[str]:
+        """The inputs whose gradient comes out."""
+        return [name for name in self.context.graph.inputs if self._parts_of(name)]
+
+    def _parameter_users(self) -> dict[str, list[tuple[str, str]]]:
+        users: dict[str, list[tuple[str, str]]] = {}
+        for name in self.order:
+            for array, item in self.forward.declared[name].items():
+                if isinstance(item, Param):
+                    users.setdefault(f"{self.context.graph.owners[name]}/{array}", []).append((name, array))
+                elif isinstance(item, Tied):
+                    owner = self.context.graph.owners[item.node]
+                    users.setdefault(f"{owner}/{item.array}", []).append((name, array))
+        return users
+
+    def _requests(self, seeds: set[str]) -> dict[Hashable, Request]:
+        graph, dtype, end = self.context.graph, self.context.dtype, len(self.order)
+        at = {name: i for i, name in enumerate(self.order)}
+        requests: dict[Hashable, Request] = {}
+        for name in seeds & self.wanted:
+            requests[name, "seed"] = Request(self._shape(name), dtype, -1, at.get(name, end))
+        for name, i in at.items():
+            for spec, source in enumerate(graph.sources(name)):
+                if source in self.wanted:
+                    requests[name, spec] = Request(self._shape(source), dtype, i, at.get(source, end))
+            asked = asked_for(graph.nodes[name], "backward", dtype)
+            for array, item in self.forward.declared[name].items():
+                if isinstance(item, Workspace) and array in asked:
+                    requests[name, array] = Request(item.shape, dtype, i, i)
+        for users in self.users.values():
+            for name, array in users if self._is_shared(users) else ():
+                shape = self.forward.arrays[name][array].shape
+                requests[name, "d" + array] = Request(shape, dtype, at[name], end)
+        return requests
+
+    def _shape(self, name: str) -> Shape:
+        return self.forward.arrays[name]["y"].shape if name in self.forward.arrays else self.forward.shapes[name]
+
+    def _is_shared(self, users: list[tuple[str, str]]) -> bool:
+        return len(users) > 1 or isinstance(self.forward.declared[users[0][0]][users[0][1]], Tied)
+
+    def _parts_of(self, name: str) -> list[Array]:
+        seed = [self.buffers[name, "seed"]] if (name, "seed") in self.buffers else []
+        return seed + [self.buffers[part] for part in self.parts.get(name, [])]
+
+    def _node_calls(self, name: str) -> list[tuple[str, Call]]:
+        node, parts = self.context.graph.nodes[name], self._parts_of(name)
+        layer, sources = node.layer, self.context.graph.sources(name)
+        given = [self.buffers.get((name, i)) for i in range(len(sources))]
+        arrays = {**self.forward.arrays[name], "dy": parts[0]}
+        if layer.variadic:
+            arrays["dxs"] = given
+        else:
+            specs = list(layer.inputs)
+            arrays |= dict(zip([f"d{spec}" for spec in specs], given + [None] * len(specs), strict=False))
+        for array, item in self.forward.declared[name].items():
+            if isinstance(item, Workspace) and (name, array) in self.buffers:
+                arrays[array] = self.buffers[name, array]
+            elif isinstance(item, (Param, Tied)):
+                arrays["d" + array] = self._parameter_gradient(name, array)
+        call = (name, bind(node, "backward", {**arrays, **self.forward.services(name)}, self.context.dtype))
+        return [("sum", self._sum_call(parts)), call] if len(parts) > 1 else [call]
+
+    def _parameter_gradient(self, name: str, array: str) -> Array:
+        if (name, "d" + array) in self.buffers:
+            return self.buffers[name, "d" + array]
+        return self.context.gradients[f"{self.context.graph.owners[name]}/{array}"]
+
+    def _sum_call(self, parts: list[Array]) -> Call:
+        return partial(add_up, parts[1:], parts[0], True)
+
+    def _shared_gradients(self) -> Iterable[tuple[list[Array], Array]]:
+        for key, users in self.users.items():
+            if self._is_shared(users):
+                yield [self._as_owned(name, array) for name, array in users], self.context.gradients[key]
+
+    def _as_owned(self, name: str, array: str) -> Array:
+        part = self.buffers[name, "d" + array]
+        return part.T if isinstance(self.forward.declared[name][array], Tied) else part
+
+
+def wanted(graph: Graph, input_gradients: bool) -> set[str]:
+    """Names through which a gradient has to flow: trained nodes, those behind them, and inputs where asked for."""
+    names = {name for name, node in graph.inputs.items() if input_gradients and node.dtype == "float"}
+    for name, node in graph.nodes.items():
+        trained = any(isinstance(item, (Param, Tied)) for item in node.declarations.values())
+        if trained or names.intersection(graph.sources(name)):
+            names.add(name)
+    return names
+
+
+def reachable(graph: Graph, seeds: Iterable[str], through: set[str]) -> list[str]:
+    """The nodes that a gradient from the seeds passes, last first."""
+    active = set(seeds) & through
+    order = []
+    for name in reversed(graph.nodes):
+        if name in active:
+            order.append(name)
+            active.update(source for source in graph.sources(name) if source in through)
+    return order
+
+
+def add_up(parts: list[Array], total: Array, onto: bool = False) -> None:
+    """total = Σ parts, or total += Σ parts."""
+    if not onto:
+        total[...] = 0
+    for part in parts:
+        total += part

@@ -1,0 +1,115 @@
+"""One block of memory from which a program takes all its arrays, planned before anything is allocated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from minidl.engine.memory_limit import Sized, fitting
+from minidl.graph.arrays import Shape
+
+Array = NDArray[Any]
+ALIGNMENT = 64  # bytes: a cache line, and the width of the widest vector registers
+
+
+def aligned(size: int) -> NDArray[np.uint8]:
+    """So many bytes that begin with a cache line, so that no vector of a row lies across two."""
+    raw = np.empty(size + ALIGNMENT, np.uint8)  # unlike np.zeros, asks for huge pages
+    skip = -raw.ctypes.data % ALIGNMENT
+    return raw[skip : skip + size]
+
+
+def zeros(size: int, dtype: DTypeLike) -> Array:
+    """An aligned vector of zeros."""
+    vector: Array = aligned(size * np.dtype(dtype).itemsize).view(dtype)
+    vector[...] = 0
+    return vector
+
+
+@dataclass(frozen=True)
+class Request:
+    """An array that is wanted from call `first` to call `last` of a program."""
+
+    shape: Shape
+    dtype: DTypeLike
+    first: int
+    last: int
+
+    @property
+    def size(self) -> int:
+        """Bytes, rounded up to whole cache lines."""
+        return -(-math.prod(self.shape) * np.dtype(self.dtype).itemsize // ALIGNMENT) * ALIGNMENT
+
+    def meets(self, other: Request) -> bool:
+        """Whether both are wanted at the same time."""
+        return self.first <= other.last and other.first <= self.last
+
+
+def plan(requests: Mapping[Hashable, Request]) -> tuple[dict[Hashable, int], int]:
+    """An offset for each request, and the total; arrays that are never wanted at the same time may share bytes.
+
+    Largest first, each at the lowest place that is free while it is wanted.
+    """
+    offsets: dict[Hashable, int] = {}
+    total = 0
+    for key, wanted in sorted(requests.items(), key=lambda item: -item[1].size):
+        neighbours = sorted((offsets[k], requests[k].size) for k in offsets if requests[k].meets(wanted))
+        offset = 0
+        for start, size in neighbours:
+            if offset + wanted.size <= start:
+                break
+            offset = max(offset, start + size)
+        offsets[key] = offset
+        total = max(total, offset + wanted.size)
+    return offsets, total
+
+
+def sizes(requests: Mapping[Hashable, Request]) -> list[Sized]:
+    """What each array is called, its shape and its bytes, for those who have to say that they do not fit."""
+    return [
+        ("/".join(map(str, key)) if isinstance(key, tuple) else str(key), wanted.shape, wanted.size)
+        for key, wanted in requests.items()
+    ]
+
+
+class DryRunAllocator:
+    """Measures what programs would take from an arena: its arrays have shapes, but no memory and no values."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.arrays: list[Sized] = []
+
+    def take(self, requests: Mapping[Hashable, Request]) -> dict[Hashable, Array]:
+        """An array without memory for each request."""
+        self.total += plan(requests)[1]
+        self.arrays += sizes(requests)
+        return {key: np.broadcast_to(np.empty((), wanted.dtype), wanted.shape) for key, wanted in requests.items()}
+
+
+class Arena:
+    """A block that grows when a program needs more; programs bound before it grew have to be bound again."""
+
+    def __init__(self) -> None:
+        self.block: NDArray[np.uint8] = np.empty(0, np.uint8)
+        self.generation = 0
+
+    def take(self, requests: Mapping[Hashable, Request]) -> dict[Hashable, Array]:
+        """An array for each request, its content undefined."""
+        offsets, total = plan(requests)
+        if total > self.block.size:
+            with fitting(total, sizes(requests)):
+                self._grow(total)
+        return {key: self._view(offsets[key], wanted) for key, wanted in requests.items()}
+
+    def _grow(self, total: int) -> None:
+        self.block = aligned(total)
+        self.generation += 1
+
+    def _view(self, offset: int, wanted: Request) -> Array:
+        count = math.prod(wanted.shape) * np.dtype(wanted.dtype).itemsize
+        return self.block[offset : offset + count].view(wanted.dtype).reshape(wanted.shape)

@@ -1,0 +1,197 @@
+"""Runs a graph: owns buffers, carried state and random generators, and knows nothing of what the layers compute.
+
+Several executors may share the same weights (training, validation, sampling), each with a state of its own.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from minidl.engine.backward import BackwardProgram
+from minidl.engine.binding import Context
+from minidl.engine.buffers import Arena, DryRunAllocator, zeros
+from minidl.engine.feeds import Feeds, Shapes
+from minidl.engine.forward import ForwardProgram
+from minidl.engine.memory_limit import check_fits
+from minidl.engine.parameters import Parameters
+from minidl.graph.graph import Graph
+from minidl.system.errors import DataError, UsageError, suggest
+
+Array = NDArray[Any]
+PROGRAMS_KEPT = 8  # shapes that alternate (training windows, a last short one) are not bound anew each time
+
+
+class Executor:
+    """A graph with weights, ready to run forward and backward."""
+
+    def __init__(
+        self, graph: Graph, weights: Parameters, *, training: bool, seed: int, input_gradients: bool = True
+    ) -> None:
+        self.graph, self.weights = graph, weights
+        self.gradient: Array = zeros(weights.flat.size, weights.flat.dtype)
+        self.gradients = weights.views(self.gradient)
+        self.rngs = {name: np.random.default_rng([seed, zlib.crc32(name.encode())]) for name in graph.nodes}
+        self.context = Context(graph, weights, self.gradients, training, self.rngs, input_gradients)
+        self.state: dict[str, Array] = {}
+        self._feeds = Feeds(graph, weights.flat.dtype)
+        self._arenas = Arena(), Arena()
+        self._forwards: dict[Any, ForwardProgram] = {}
+        self._backwards: dict[Any, BackwardProgram] = {}
+        self._current: ForwardProgram | None = None
+        self._computed_at = -1
+
+    def forward(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """All results that can be computed from these inputs: views of the executor's own buffers."""
+        arrays, shapes = self._feeds.check(feeds)
+        self._current = None  # until this pass is through, there is nothing to go back from
+        program = self._forward_program(shapes)
+        for name, array in arrays.items():
+            program.values[name][...] = array
+        self._run(program)
+        self._current, self._computed_at = program, self.weights.version
+        return dict(program.results)
+
+    def backward(self, seeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """Gradients of Σ seed · result for every parameter (into `gradients`) and float input (returned)."""
+        program = self._backward_program(tuple(seeds))
+        self._set_seeds(program, seeds)
+        for grad in program.untouched:
+            grad[...] = 0
+        for _, call in program.calls:
+            call()
+        return dict(program.results)
+
+    def rerun(self) -> None:
+        """The last forward pass once more, on what its inputs hold now, and without a look at them."""
+        if self._current is None:
+            raise UsageError("rerun repeats a forward pass: call model.forward(...) first")
+        self._run(self._current)
+
+    def input(self, name: str) -> Array:
+        """Where the last forward pass has put one of its inputs."""
+        if self._current is None or name not in self._current.shapes:
+            raise UsageError(f"the last forward pass had no input {name!r}")
+        given: Array = self._current.values[name]
+        return given
+
+    def arrays(self) -> dict[str, Array]:
+        """What the last forward pass left, by "node/array": outputs, caches such as gates, carried values."""
+        if self._current is None:
+            return {}
+        return {
+            f"{name}/{array}": value
+            for name, arrays in self._current.arrays.items()
+            for array, value in arrays.items()
+            if array in self._current.declared[name] and isinstance(value, np.ndarray)
+        }
+
+    def reset_state(self) -> None:
+        """Begin anew: what recurrent layers carry is zero."""
+        for carried in self.state.values():
+            carried[...] = 0
+
+    def estimate(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
+        """Bytes that weights, gradients and a training step on inputs of these shapes take; nothing is allocated."""
+        return self._measure(shapes).total + 2 * self.weights.flat.nbytes
+
+    def check_fits(self, shapes: Mapping[str, tuple[int, ...]], more: int = 0) -> None:
+        """Raise OutOfMemory where a training step on inputs of these shapes, and `more` bytes, do not fit."""
+        ruler = self._measure(shapes)
+        check_fits(ruler.total + more, ruler.arrays)
+
+    def _measure(self, shapes: Mapping[str, tuple[int, ...]]) -> DryRunAllocator:
+        ruler = DryRunAllocator()
+        forward = ForwardProgram(self.context, shapes, ruler)
+        BackwardProgram(forward, [name for result, name in self.graph.ends.items() if result == "loss"], ruler)
+        return ruler
+
+    def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """What the next call depends on besides weights: carried state (arrays), random generators (plain data)."""
+        state = {name: array.copy() for name, array in self.state.items()}
+        return state, {name: rng.bit_generator.state for name, rng in self.rngs.items()}
+
+    def load_state_dict(self, state: Mapping[str, Array], generators: Mapping[str, Any]) -> None:
+        """Go back to what `state_dict` gave."""
+        self.state = {name: np.array(array, self.weights.flat.dtype) for name, array in state.items()}
+        for name, generator in generators.items():
+            self.rngs[name].bit_generator.state = generator
+
+    def _forward_program(self, shapes: Shapes) -> ForwardProgram:
+        program = self._forwards.get((self._arenas[0].generation, shapes))
+        if program is None:
+            if len(self._forwards) >= PROGRAMS_KEPT:
+                self._forget()
+            program = ForwardProgram(self.context, dict(shapes), self._arenas[0])
+            self._forwards[self._arenas[0].generation, shapes] = program
+        return program
+
+    def _backward_program(self, results: tuple[str, ...]) -> BackwardProgram:
+        if self._current is None:
+            raise UsageError("backward needs a forward pass before it: call model.forward(...) first")
+        if self._computed_at != self.weights.version:
+            raise UsageError("the weights have changed since the last forward pass: call model.forward(...) again")
+        program = self._backwards.get((self._arenas[1].generation, id(self._current), results))
+        if program is None:
+            program = BackwardProgram(self._current, self._seeded_nodes(results), self._arenas[1])
+            self._backwards[self._arenas[1].generation, id(self._current), results] = program
+        return program
+
+    def _run(self, program: ForwardProgram) -> None:
+        self._begin(program)
+        for _, call in program.calls:
+            call()
+        self._end(program)
+
+    def _forget(self) -> None:
+        self._forwards.clear()
+        self._backwards.clear()
+
+    def _begin(self, program: ForwardProgram) -> None:
+        """Step 0 of each carried array is what the previous call left; a new batch size begins at zero."""
+        for key, array, _ in program.carried:
+            first, state = array[0], self.state.get(key)
+            if state is None or state.shape != first.shape:
+                state = self.state[key] = np.zeros_like(first)
+            first[...] = state
+
+    def _end(self, program: ForwardProgram) -> None:
+        """Each sequence leaves the value after its own last step."""
+        for key, array, lengths in program.carried:
+            last = array[-1] if lengths is None else array[lengths, np.arange(array.shape[1])]
+            self.state[key][...] = last
+
+    def _seeded_nodes(self, results: tuple[str, ...]) -> list[str]:
+        for name in results:
+            if name not in self.graph.ends:
+                known = ", ".join(self.graph.ends)
+                raise UsageError(f"the model has no output {name!r}{suggest(name, self.graph.ends)} (it has: {known})")
+            if self._current is not None and self.graph.ends[name] not in self._current.values:
+                missing = ", ".join(name for name in self.graph.inputs if name not in self._current.shapes)
+                raise UsageError(f"{name!r} was not computed: the last forward pass was given no {missing}")
+        return sorted({self.graph.ends[name] for name in results})
+
+    def _set_seeds(self, program: BackwardProgram, seeds: Mapping[str, ArrayLike]) -> None:
+        unset = dict(program.seeds)  # without nodes behind which nothing is trained
+        for name, value in seeds.items():
+            node = self.graph.ends[name]
+            if node in unset:
+                seed = unset.pop(node)
+                seed[...] = _as_gradient(name, value, seed)
+            elif node in program.seeds:  # one node may be several results
+                seed = program.seeds[node]
+                seed += _as_gradient(name, value, seed)
+
+
+def _as_gradient(name: str, value: ArrayLike, like: Array) -> Array:
+    try:
+        given = np.asarray(value, like.dtype)
+    except (TypeError, ValueError):
+        raise DataError(f"the gradient of {name!r} should be numbers of its shape {like.shape}") from None
+    if given.shape not in (like.shape, ()):
+        raise DataError(f"the gradient of {name!r} should have its shape {like.shape}, got {given.shape}")
+    return given

@@ -1,0 +1,114 @@
+"""What enters a graph: arrays checked by name, dtype, axes and range before a layer sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from minidl.engine.dispatch import implementation
+from minidl.graph.arrays import InputSpec, Shape
+from minidl.graph.graph import Graph
+from minidl.graph.layer import input_specs
+from minidl.graph.symbol import Axis, Input, show
+from minidl.system.errors import DataError, suggest
+
+Array = NDArray[Any]
+Shapes = tuple[tuple[str, Shape], ...]
+LARGEST = int(np.iinfo(np.int64).max)
+
+
+class Feeds:
+    """The inputs of a graph, and what they may hold. dtype: what the graph computes in."""
+
+    def __init__(self, graph: Graph, dtype: DTypeLike) -> None:
+        self.inputs = graph.inputs
+        self.numbers = "fciub" if np.dtype(dtype).kind == "c" else "fiub"  # kinds of dtype that a float input takes
+        self._compiled_within = implementation(Feeds, "within", dtype)
+        specs = {name: [spec for source, spec in _connections(graph) if source == name] for name in graph.inputs}
+        # -1 is allowed where every reader ignores it; lengths end with the steps.
+        self.lowest = {name: max((spec.lowest for spec in specs[name]), default=0) for name in graph.inputs}
+        self._highest: dict[Shapes, dict[str, int]] = {}
+        self.within_steps = {name for name in graph.inputs if any(spec.within_steps for spec in specs[name])}
+
+    def check(self, feeds: Mapping[str, ArrayLike]) -> tuple[dict[str, Array], Shapes]:
+        """The feeds as arrays of integers or numbers with the right axes; DataError with the name and the remedy."""
+        for name in feeds:
+            if name not in self.inputs:
+                raise DataError(f"the model has no input {name!r}{suggest(name, self.inputs)} ({self._expected()})")
+        if not feeds:
+            raise DataError(f"forward was given nothing ({self._expected()})")
+        arrays = {name: self._as_kind(node, feeds[name]) for name, node in self.inputs.items() if name in feeds}
+        shapes = tuple([(name, array.shape) for name, array in arrays.items()])
+        if shapes not in self._highest:  # axes that have been found right once are not looked at again
+            self._highest[shapes] = self._check_axes(arrays)
+        for name, highest in self._highest[shapes].items():
+            self._check_range(name, arrays[name], highest)
+        return arrays, shapes
+
+    def within(self, ids: Array, lowest: int, highest: int) -> bool:
+        """Whether all ids lie in [lowest, highest]."""
+        return bool(ids.min() >= lowest and ids.max() <= highest)
+
+    def _check_axes(self, arrays: Mapping[str, Array]) -> dict[str, int]:
+        """The largest integer that each integer input may hold, once the axes of all inputs agree."""
+        sizes: dict[str, tuple[int, str]] = {}
+        for name, array in arrays.items():
+            _check_axes(self.inputs[name], array, sizes)
+        steps = sizes.get("T", (LARGEST, ""))[0]
+        depths = {name: LARGEST if node.depth is None else node.depth - 1 for name, node in self.inputs.items()}
+        return {
+            name: steps if name in self.within_steps else depths[name]
+            for name in arrays
+            if self.inputs[name].dtype == "int"
+        }
+
+    def _expected(self) -> str:
+        return "inputs: " + ", ".join(f"{name} {show(node.shape)}" for name, node in self.inputs.items())
+
+    def _as_kind(self, node: Input, given: ArrayLike) -> Array:
+        try:
+            array = np.asarray(given)
+        except ValueError:
+            raise DataError(f"input {node.name!r} has rows of several lengths; pad them to one, see lengths") from None
+        if array.size == 0:
+            raise DataError(f"input {node.name!r} is empty: shape {array.shape}, expected {show(node.shape)}")
+        if node.dtype == "int" and array.dtype.kind not in "iu":
+            raise DataError(f"input {node.name!r} takes integer ids, got {array.dtype}; round and convert them first")
+        if node.dtype == "float" and array.dtype.kind not in self.numbers:
+            raise DataError(f"input {node.name!r} takes numbers, got an array of {array.dtype}")
+        return array
+
+    def _check_range(self, name: str, array: Array, highest: int) -> None:
+        lowest = self.lowest[name]
+        within = self._compiled_within if array.dtype == np.int64 else Feeds.within
+        if within(self, array, lowest, highest):
+            return
+        where = tuple(int(i) for i in np.argwhere((array < lowest) | (array > highest))[0])
+        what, remedy = "id", "encode the data with the model's own vocabulary"
+        if name in self.within_steps:
+            what, remedy = "length", "count the steps of each sequence"
+        raise DataError(
+            f"input {name!r} holds the {what} {array[where]} at {where}, but {what}s lie in [{lowest}, {highest + 1}): "
+            f"{remedy}"
+        )
+
+
+def _connections(graph: Graph) -> Iterator[tuple[str, InputSpec]]:
+    for name, node in graph.nodes.items():
+        yield from zip(graph.sources(name), input_specs(node.layer, len(node.inputs)).values(), strict=True)
+
+
+def _check_axes(node: Input, array: Array, sizes: dict[str, tuple[int, str]]) -> None:
+    if array.ndim != len(node.shape):
+        raise DataError(f"input {node.name!r} should have axes {show(node.shape)}, got shape {array.shape}")
+    for axis, size in zip(node.shape, array.shape, strict=True):
+        symbol = axis.symbol if isinstance(axis, Axis) else ""
+        known, giver = sizes.setdefault(symbol, (size, node.name)) if symbol else (int(axis), "the model")
+        if size != known:
+            what = f"{symbol} = {known} as in {giver!r}" if symbol else f"{known} features as the model was built"
+            raise DataError(
+                f"input {node.name!r} should have axes {show(node.shape)} with {what}, got shape {array.shape}"
+            )

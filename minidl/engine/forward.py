@@ -1,0 +1,119 @@
+"""A graph bound to shapes and buffers: the calls of a forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from minidl.engine.binding import Context, asked_for, bind
+from minidl.engine.buffers import Arena, DryRunAllocator, Request
+from minidl.engine.dispatch import Call
+from minidl.graph.arrays import Cache, Declaration, Out, Param, Shape, State, Tied, Workspace
+from minidl.graph.graph import Graph
+from minidl.graph.operations import OneHotRows
+
+Array = NDArray[Any]
+
+
+class ForwardProgram:
+    """The forward calls for inputs of these shapes; nodes whose inputs are not all given are left out."""
+
+    def __init__(self, context: Context, shapes: Mapping[str, Shape], arena: Arena | DryRunAllocator) -> None:
+        self.context, self.shapes = context, dict(shapes)
+        self.declared = specialise(context.graph, shapes)
+        self.looked_up = {name for name in self.declared if is_looked_up(context.graph, name)}
+        buffers = arena.take(self._requests())
+        self.values: dict[str, Any] = {name: buffers[name, "y"] for name in shapes}
+        self.arrays: dict[str, dict[str, Any]] = {}
+        self.calls: list[tuple[str, Call]] = []
+        for name in self.declared:
+            self._bind(name, buffers)
+        self.carried = list(self._carried())
+        ends = context.graph.ends
+        self.results = {result: self.values[name] for result, name in ends.items() if name in self.values}
+
+    def _carried(self) -> Iterable[tuple[str, Array, Array | None]]:
+        """Each carried array by "node/array", with the lengths of its sequences where they are given."""
+        for name, declared in self.declared.items():
+            for array, item in declared.items():
+                if isinstance(item, State):
+                    yield f"{name}/{array}", self.arrays[name][array], self.arrays[name].get("lengths")
+
+    def _requests(self) -> dict[Hashable, Request]:
+        end = len(self.declared)
+        requests: dict[Hashable, Request] = {
+            (name, "y"): Request(shape, self._input_dtype(name), 0, end) for name, shape in self.shapes.items()
+        }
+        for i, (name, declared) in enumerate(self.declared.items()):
+            wanted = asked_for(self.context.graph.nodes[name], "forward", self.context.dtype)
+            for array, item in declared.items():
+                if isinstance(item, Workspace) and array in wanted:
+                    requests[name, array] = Request(item.shape, self.context.dtype, i, i)
+                elif isinstance(item, State) or self._is_written(name, item):
+                    requests[name, array] = Request(item.shape, self.context.dtype, 0, end)
+                elif isinstance(item, Cache):
+                    requests[name, array] = Request(item.shape, item.dtype or self.context.dtype, 0, end)
+        return requests
+
+    def _is_written(self, name: str, item: Declaration) -> bool:
+        return isinstance(item, Out) and item.steps_of is None and name not in self.looked_up
+
+    def _input_dtype(self, name: str) -> DTypeLike:
+        return np.int64 if self.context.graph.inputs[name].dtype == "int" else self.context.dtype
+
+    def _bind(self, name: str, buffers: Mapping[Hashable, Array]) -> None:
+        context, node = self.context, self.context.graph.nodes[name]
+        arrays: dict[str, Any] = self._inputs(name)
+        for array, item in self.declared[name].items():
+            if isinstance(item, Param):
+                arrays[array] = context.weights.arrays[f"{context.graph.owners[name]}/{array}"]
+            elif isinstance(item, Tied):
+                arrays[array] = context.weights.arrays[f"{context.graph.owners[item.node]}/{item.array}"].T
+            elif (name, array) in buffers:
+                arrays[array] = buffers[name, array]
+        out = self.declared[name]["y"]
+        if isinstance(out, Out) and out.steps_of is not None:
+            arrays["y"] = arrays[out.steps_of][1:]
+        self.arrays[name] = arrays
+        if name in self.looked_up:
+            self.values[name] = OneHotRows(self._fed(name)[0], out.shape[-1])
+        else:
+            self.values[name] = arrays["y"]
+            self.calls.append((name, bind(node, "forward", {**arrays, **self.services(name)}, context.dtype)))
+
+    def _inputs(self, name: str) -> dict[str, Any]:
+        layer = self.context.graph.nodes[name].layer
+        fed = self._fed(name)
+        if layer.variadic:
+            return {"xs": fed}
+        specs = list(layer.inputs)
+        return dict(zip(specs, fed + [None] * (len(specs) - len(fed)), strict=True))
+
+    def _fed(self, name: str) -> list[Any]:
+        return [self.values[source] for source in self.context.graph.sources(name)]
+
+    def services(self, name: str) -> dict[str, Any]:
+        """What a layer may ask for besides arrays."""
+        return {"training": self.context.training, "rng": self.context.rngs.get(name)}
+
+
+def specialise(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, dict[str, Declaration]]:
+    """The declarations of every node that can be computed from inputs of these shapes."""
+    known: dict[str, Shape] = {name: graph.inputs[name].sized(shape) for name, shape in shapes.items()}
+    declared: dict[str, dict[str, Declaration]] = {}
+    for name, node in graph.nodes.items():
+        sources = graph.sources(name)
+        if all(source in known for source in sources):
+            declared[name] = node.layer.arrays(*(known[source] for source in sources))
+            known[name] = declared[name]["y"].shape
+    return declared
+
+
+def is_looked_up(graph: Graph, name: str) -> bool:
+    """Whether a node's one-hot rows stay unwritten: all its readers look rows up, and it is not a result itself."""
+    readers = [node.layer for reader, node in graph.nodes.items() if name in graph.sources(reader)]
+    is_result = any(node is graph.nodes[name] for node in graph.results.values())
+    return graph.nodes[name].layer.one_hot and not is_result and all(layer.accepts_one_hot for layer in readers)

@@ -1,0 +1,120 @@
+"""All trained arrays of a graph, laid out in one flat vector.
+
+The optimizer, clipping, checkpoints and NaN checks are then operations on a single array, and each layer's `W` or
+`b` is a view into it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from minidl.engine.buffers import zeros
+from minidl.engine.memory_limit import fitting
+from minidl.graph.arrays import Param
+from minidl.graph.initializers import initialize
+from minidl.system.errors import CheckpointError, UnknownName, suggest
+
+Array = NDArray[Any]
+
+
+class NamedArrays(Mapping[str, Array]):
+    """Live arrays by name; a wrong name is answered with the nearest right one."""
+
+    def __init__(self, arrays: Mapping[str, Array], kind: str) -> None:
+        self._arrays, self._kind = arrays, kind
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._arrays:
+            known = ", ".join(self._arrays) or "none yet: call forward first"
+            raise UnknownName(f"there is no {self._kind} {name!r}{suggest(name, self._arrays)} (there are: {known})")
+        return self._arrays[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{name}: {array.shape}' for name, array in self._arrays.items())}}}"
+
+
+class Parameters:
+    """The weights: a flat vector, and views into it by "node/array".
+
+    version counts the updates, so that gradients of older weights can be told from current ones.
+    """
+
+    def __init__(self, declared: Mapping[str, Param], dtype: DTypeLike) -> None:
+        self.declared = dict(declared)
+        sizes = {name: math.prod(param.shape) for name, param in declared.items()}
+        each = np.dtype(dtype).itemsize
+        with_gradients = 2 * each * sum(sizes.values())
+        with fitting(with_gradients, ((name, declared[name].shape, each * size) for name, size in sizes.items())):
+            self.flat: Array = zeros(sum(sizes.values()), dtype)
+        self.arrays = self.views(self.flat)
+        self.version = 0
+
+    def initialize(self, seed: int) -> None:
+        """First weights, the same numbers for every dtype."""
+        rng = np.random.default_rng(seed)
+        for name, param in self.declared.items():
+            values = np.empty(param.shape)
+            initialize(param.init, values, rng)
+            self.arrays[name][...] = values
+
+    def views(self, vector: Array) -> dict[str, Array]:
+        """The parts of a vector that is laid out as the weights are: gradients, moments of an optimizer."""
+        views, start = {}, 0
+        for name, param in self.declared.items():
+            stop = start + math.prod(param.shape)
+            views[name] = vector[start:stop].reshape(param.shape)
+            start = stop
+        return views
+
+    def load(self, given: Mapping[str, Array]) -> None:
+        """Copy weights that `fitting_weights` has found to fit."""
+        for name, array in self.arrays.items():
+            array[...] = given[name]
+        self.version += 1
+
+    def astype(self, dtype: DTypeLike) -> Parameters:
+        """A copy in another precision."""
+        other = Parameters(self.declared, dtype)
+        other.flat[...] = self.flat
+        return other
+
+
+def fitting_weights(arrays: Mapping[str, Array], declared: Mapping[str, Param], source: str) -> dict[str, Array]:
+    """Of the arrays of a file those named "parameters/node/array"; CheckpointError where they do not fit."""
+    given = _weights_of(arrays)
+    problems = misfits({name: array.shape for name, array in arrays.items()}, declared)
+    problems += [f"{name}: holds NaN or infinity" for name, array in given.items() if not np.isfinite(array).all()]
+    if problems:
+        raise CheckpointError(f"{source} does not fit this model: {'; '.join(problems)}")
+    return given
+
+
+def misfits(shapes: Mapping[str, tuple[int, ...]], declared: Mapping[str, Param]) -> list[str]:
+    """Which weights of a file are missing, unexpected, or of another shape."""
+    given = _weights_of(shapes)
+    problems = [f"missing {name} {declared[name].shape}" for name in declared if name not in given]
+    problems += [f"unexpected {name} {shape}" for name, shape in given.items() if name not in declared]
+    return problems + [
+        f"{name}: shape {given[name]}, the model has {param.shape}"
+        for name, param in declared.items()
+        if given.get(name, param.shape) != param.shape
+    ]
+
+
+def _weights_of(named: Mapping[str, Any]) -> dict[str, Any]:
+    prefix = "parameters/"
+    return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}

@@ -1,0 +1,157 @@
+"""Threads that share the rows of a batch: each computes its own sequences, in code that needs no interpreter.
+
+Rows do not depend on each other, and what is summed over rows is summed in shares that do not depend on the threads
+(`fixed_bounds`): all numbers are the same to the bit for any number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import pairwise
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from minidl.system.errors import UsageError
+
+T = TypeVar("T")
+WORTH_A_THREAD = 2_000_000  # multiplications: below that, waking a thread takes longer than the work
+ROWS_OF_A_SHARE, MOST_SHARES = 16, 8  # at the least, and at the most, in a sum
+
+
+class Team:
+    """A number of threads: the one that calls, and workers that wait for their share."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._busy = threading.Lock()
+        self._outcomes: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
+        self._tasks: list[SimpleQueue[Callable[[], Any]]] = [SimpleQueue() for _ in range(size - 1)]
+        for number, tasks in enumerate(self._tasks, start=1):
+            threading.Thread(target=self._work, args=(number, tasks), name=f"minidl-{number}", daemon=True).start()
+
+    def run(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """The results of at most `size` calls, made at the same time.
+
+        Within one another, or from two threads at once, they are made one after the other.
+        """
+        if len(calls) == 1 or not self._busy.acquire(blocking=False):
+            return [call() for call in calls]
+        try:
+            for tasks, call in zip(self._tasks, calls[1:], strict=False):
+                tasks.put(call)
+            try:
+                results = [calls[0]()]
+            finally:
+                outcomes = sorted((self._outcomes.get() for _ in calls[1:]), key=lambda outcome: outcome[0])
+            for _, result, error in outcomes:
+                if error is not None:
+                    raise error
+                results.append(result)
+            return results
+        finally:
+            self._busy.release()
+
+    def _work(self, number: int, tasks: SimpleQueue[Callable[[], Any]]) -> None:
+        while True:
+            try:
+                self._outcomes.put((number, tasks.get()(), None))
+            except BaseException as error:  # raised again where the result is waited for
+                self._outcomes.put((number, None, error))
+
+
+_team = Team(1)
+
+
+def use(threads: int) -> None:
+    """Let kernels compute with so many threads from now on.
+
+    >>> use(2); in_use()
+    2
+    >>> use(1)
+    """
+    global _team
+    if threads < 1:
+        raise UsageError(f"there has to be at least one thread, got {threads}")
+    if threads != _team.size:
+        _team = Team(threads)
+
+
+def in_use() -> int:
+    """The number of threads of kernels."""
+    return _team.size
+
+
+def limit_blas(threads: int) -> None:
+    """Let the matrix products of NumPy use so many threads from now on.
+
+    >>> limit_blas(1); blas_in_use()
+    1
+    """
+    from threadpoolctl import threadpool_limits
+
+    blas_available()
+    threadpool_limits(threads, user_api="blas")
+
+
+def blas_in_use() -> int:
+    """The number of threads that NumPy's matrix products may use."""
+    from threadpoolctl import threadpool_info
+
+    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+
+
+@cache
+def blas_available() -> int:
+    """What NumPy's products may use at first: all processors, or what OPENBLAS_NUM_THREADS and the like say."""
+    return min(blas_in_use(), available())
+
+
+def available() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_shares(count: int, work: float, call: Callable[[int, int], T], *, least: int = 1) -> list[T]:
+    """Call with (0, k), (k, ..), ..., (.., count): as many shares as there are threads and the work is worth.
+
+    work: multiplications in all. least: the size of the smallest share.
+
+    >>> in_shares(5, 1e9, lambda start, stop: list(range(start, stop)))
+    [[0, 1, 2, 3, 4]]
+    """
+    if _team.size == 1:
+        return [call(0, count)]
+    parts = min(_team.size, count // least, int(work / WORTH_A_THREAD))
+    if parts <= 1:
+        return [call(0, count)]
+    bounds = [count * part // parts for part in range(parts + 1)]
+    return _team.run([_share(call, start, stop) for start, stop in pairwise(bounds)])
+
+
+def fixed_bounds(rows: int, work: float) -> list[int]:
+    """Where rows are cut into shares for sums: 0, ..., rows. A power of two of them, by the size of the work only.
+
+    >>> fixed_bounds(64, 1e9), fixed_bounds(33, 1e9), fixed_bounds(64, 1e3)
+    ([0, 16, 32, 48, 64], [0, 16, 33], [0, 64])
+    """
+    count = 1
+    while count < MOST_SHARES and rows >= 2 * count * ROWS_OF_A_SHARE and work >= 2 * count * WORTH_A_THREAD:
+        count *= 2
+    return [rows * share // count for share in range(count + 1)]
+
+
+def _share(call: Callable[[int, int], T], start: int, stop: int) -> Callable[[], T]:
+    return lambda: call(start, stop)
+
+
+def _after_fork() -> None:
+    """A child process has none of the workers."""
+    global _team
+    _team = Team(_team.size)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

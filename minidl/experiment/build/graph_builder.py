@@ -1,0 +1,139 @@
+"""From `layers:` and `loss:` of an experiment to nodes: each follows the one above it, or names what feeds it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from minidl.data.batches import Dataset
+from minidl.system.errors import GraphError, suggest
+from minidl.experiment.build.sections import NAME
+from minidl.graph.graph import Graph
+from minidl.graph.layer import Layer
+from minidl.graph.symbol import Input, Symbol
+from minidl.graph.layer import Node
+from minidl.config.findings import A_NAME, Finding, Path
+from minidl.config.build import revive
+from minidl.config.findings import shown
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A node that a file describes, at a path of the file: its layer, its name, and what feeds it.
+
+    A layer of None has mistakes; a name of None is not known because of them.
+    """
+
+    layer: Layer | None
+    name: str | None
+    sources: tuple[str, ...] | None
+    path: Path
+
+
+def plan_layers(layers: Any, path: Path, mistakes: list[Finding]) -> list[Plan]:
+    """The nodes of a list, with all mistakes in their settings."""
+    if not isinstance(layers, list) or not layers:
+        example = "[{type: LSTM, units: 128}, ...]"
+        mistakes.append(Finding(path, f"layers should be a list of layers, such as {example}, got {shown(layers)}"))
+        return []
+    return [plan_node(item, (*path, i), mistakes) for i, item in enumerate(layers)]
+
+
+def plan_node(item: Any, path: Path, mistakes: list[Finding]) -> Plan:
+    """One node: a layer's settings, and `inputs`, which is a name or a list of names."""
+    if not isinstance(item, Mapping):
+        mistakes.append(Finding(path, f"a layer is written as {{type: NAME, ...}}, got {shown(item)}"))
+        return Plan(None, None, None, path)
+    fields, sources = split_node(item)
+    layer = revive(Layer, fields, path, mistakes, beside=["inputs"])
+    name = fields.get("name")
+    if isinstance(name, str) and not re.fullmatch(NAME, name):
+        mistakes.append(Finding((*path, "name"), f"'name' should be {A_NAME}, got {name!r}"))
+        layer, name = None, None
+    if sources is not None and not (isinstance(sources, list) and all(isinstance(source, str) for source in sources)):
+        wanted = "the name of a node, or a list of names such as [lstm, skip]"
+        mistakes.append(Finding((*path, "inputs"), f"'inputs' should be {wanted}, got {shown(sources)}"))
+        layer, sources = None, None
+    made = layer.default_name() if layer is not None else None
+    return Plan(layer, name if isinstance(name, str) else made, None if sources is None else tuple(sources), path)
+
+
+def split_node(item: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """The layer's own settings, and what feeds it."""
+    fields = dict(item)
+    sources = fields.pop("inputs", None)
+    return fields, [sources] if isinstance(sources, str) else sources
+
+
+def data_inputs(data: Dataset) -> dict[str, Symbol]:
+    """An Input for each array that the data gives."""
+    return {
+        name: Input(name, dtype=spec.dtype, depth=spec.depth, shape=spec.shape) for name, spec in data.inputs.items()
+    }
+
+
+class Chain:
+    """Nodes being wired one after the other. What cannot be made is a mistake; what follows it is not judged.
+
+    known: inputs and nodes by name, None where there is a mistake. last: what the next node follows.
+    """
+
+    def __init__(self, inputs: Mapping[str, Symbol], mistakes: list[Finding]) -> None:
+        self.known: dict[str, Symbol | None] = dict(inputs)
+        self.last = next(iter(inputs))
+        self._mistakes = mistakes
+        self._paths: dict[str, Path] = {}
+        self._used: set[str] = set()
+        self._all_named = True
+
+    def add(self, plan: Plan) -> Node | None:
+        """Put a layer on what feeds it."""
+        names = plan.sources if plan.sources is not None else (self.last,)
+        self._used.update(names)
+        fed = [self._find(source, (*plan.path, "inputs", i)) for i, source in enumerate(names)]
+        self._all_named &= plan.name is not None
+        name = self._new_name(plan)
+        node = None if plan.layer is None or None in fed else self._connect(plan.layer, name, fed, plan.path)
+        self.known[name], self._paths[name], self.last = node, plan.path, name
+        return node
+
+    def put(self, node: Node | None, path: Path) -> None:
+        """Go on from a node that was wired elsewhere; None where there is none."""
+        name = "?" if node is None else node.label
+        self.known[name], self._paths[name], self.last = node, path, name
+        self._all_named &= node is not None
+
+    def report_unused(self) -> None:
+        """A node that feeds nothing would be left out of the model without a word."""
+        for name, path in self._paths.items():
+            if name not in self._used and name != self.last:
+                message = f"nothing follows {name!r}: name it in the inputs of another layer, or leave it out"
+                self._mistakes.append(Finding(path, message))
+
+    def _connect(self, layer: Layer, name: str, fed: list[Any], path: Path) -> Node | None:
+        try:
+            node = dataclasses.replace(layer, name=name)(*fed)
+            Graph({name: node})  # ties are checked here
+        except GraphError as error:
+            self._mistakes.append(Finding(path, str(error)))
+            return None
+        return node
+
+    def _find(self, name: str, path: Path) -> Symbol | None:
+        if name not in self.known and self._all_named:
+            message = f"there is no node {name!r} above{suggest(name, self.known)} (so far: {', '.join(self.known)})"
+            self._mistakes.append(Finding(path, message))
+        return self.known.get(name)
+
+    def _new_name(self, plan: Plan) -> str:
+        base = plan.name or "?"  # no name that a file can give
+        if base not in self.known:
+            return base
+        if plan.layer is not None and plan.layer.name is not None:
+            message = f"there is a node or input named {base!r} already: choose another name"
+            self._mistakes.append(Finding((*plan.path, "name"), message))
+            self._all_named = False
+        return next(name for i in range(2, len(self.known) + 3) if (name := f"{base}_{i}") not in self.known)

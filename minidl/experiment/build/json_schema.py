@@ -1,0 +1,117 @@
+"""The JSON Schema of experiment files, made from the declarations, by which editors complete and check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from minidl.config.declared import Declared
+from minidl.experiment.build.spec import REQUIRED, SECTIONS
+from minidl.experiment.build.sections import Header
+from minidl.graph.layer import Layer
+from minidl.config.rules import first_line, nested_families, rules
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+REFERENCE = {"type": "string", "pattern": r"^\$\{[^{}]+\}$"}  # to another value of the file, or a fact of the data
+TEXT = {"type": "string"}
+NODE_INPUTS = {
+    "anyOf": [TEXT, {"type": "array", "items": TEXT}],
+    "description": "what feeds it: names of nodes; the node above where it is not given",
+}
+
+
+def experiment_schema() -> dict[str, Any]:
+    """The schema, as plain data for `json.dump`."""
+    families: dict[str, type[Declared]] = {"loss": Layer, **SECTIONS}
+    return {
+        "$schema": DIALECT,
+        "title": "minidl experiment",
+        "type": "object",
+        "properties": {
+            "extends": {**TEXT, "description": "an experiment file whose values hold where this one says nothing"},
+            **_properties(Header),
+            "model": _model(),
+            **{name: {"$ref": f"#/$defs/{family.__name__}"} for name, family in families.items()},
+        },
+        "anyOf": [{"required": list(REQUIRED)}, {"required": ["extends"]}],
+        "additionalProperties": False,
+        "$defs": dict(_definitions(families.values())),
+    }
+
+
+def _model() -> dict[str, Any]:
+    layers = {"type": "array", "items": {"$ref": "#/$defs/Layer"}, "minItems": 1}
+    chain = {"type": "object", "properties": {"layers": layers}, "required": ["layers"], "additionalProperties": False}
+    name = {**TEXT, "description": "a file in models/, whose function build is called with the other names"}
+    builder = {"type": "object", "properties": {"type": name, "layers": False}, "required": ["type"]}
+    return {"anyOf": [chain, builder], "description": "the network: a list of layers, or a model file"}
+
+
+def _definitions(families: Iterable[type[Declared]]) -> Iterator[tuple[str, Any]]:
+    for family in _with_nested(families):
+        name = family.__name__
+        if not family.abstract:
+            yield name, _definition(family, [], _properties(family))
+            continue
+        yield name, _choice(name, list(family.types()))
+        inputs = {"inputs": NODE_INPUTS} if family is Layer else {}
+        for kind, cls in family.types().items():
+            properties = {"type": {"const": kind, "description": first_line(cls)}, **_properties(cls), **inputs}
+            yield f"{name}.{kind}", _definition(cls, ["type"], properties)
+
+
+def _choice(family: str, kinds: list[str]) -> dict[str, Any]:
+    """Kinds told apart by `type`: an editor completes and checks by the one that is named, not by all of them."""
+    named = [
+        {
+            "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
+            "then": {"$ref": f"#/$defs/{family}.{kind}"},
+        }
+        for kind in kinds
+    ]
+    return {"type": "object", "properties": {"type": {"enum": kinds}}, "required": ["type"], "allOf": named}
+
+
+def _with_nested(families: Iterable[type[Declared]]) -> list[type[Declared]]:
+    """The families, and all that their fields hold."""
+    found: dict[Any, None] = {}
+    waiting: list[Any] = list(families)
+    while waiting:
+        family = waiting.pop(0)
+        if family not in found:
+            found[family] = None
+            waiting += [nested for cls in family.types().values() for nested in nested_families(cls).values()]
+    return list(found)
+
+
+def _definition(cls: Any, required: list[str], properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "title": cls.type_name(),
+        "description": first_line(cls),
+        "type": "object",
+        "properties": properties,
+        "required": [*required, *rules(cls).model_json_schema().get("required", [])],
+        "additionalProperties": False,
+    }
+
+
+def _properties(cls: Any) -> dict[str, Any]:
+    """The fields of a declaration; a reference may stand for any value."""
+    schema = _with_references(rules(cls).model_json_schema())["properties"]
+    schema.pop("type")
+    properties = {}
+    for name, value in schema.items():
+        about = {key: value.pop(key) for key in ("default", "description") if key in value}
+        value.pop("title", None)
+        properties[name] = {"anyOf": [value, REFERENCE], **about}
+    return properties
+
+
+def _with_references(schema: Any) -> Any:
+    """Nested declarations as references to their definitions."""
+    if isinstance(schema, dict):
+        if "declared" in schema:
+            about = {key: value for key, value in schema.items() if key != "declared"}
+            return {"$ref": f"#/$defs/{schema['declared']}", **about}
+        return {key: _with_references(value) for key, value in schema.items()}
+    return [_with_references(item) for item in schema] if isinstance(schema, list) else schema

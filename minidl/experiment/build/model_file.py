@@ -1,0 +1,143 @@
+"""Model files: `model: {type: NAME}` is the function `build` in models/NAME.py, the only code that a file can name."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import sys
+import traceback
+import typing
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from minidl.config.plain import plain
+from minidl.system.errors import ExperimentError, MinidlError, suggest
+from minidl.graph.layer import Node
+from minidl.config.rules import STRICT
+from minidl.config.findings import Finding, explain
+
+
+@dataclass(frozen=True)
+class Builder:
+    """The function `build` of a model file."""
+
+    path: Path
+    build: Callable[..., Any]
+
+    def call(
+        self, given: Mapping[str, Any], offered: Mapping[str, Any], mistakes: list[Finding]
+    ) -> tuple[Node | None, dict[str, Any]]:
+        """The node that `build` returns, and its settings with defaults; None, and mistakes, where it does not.
+
+        given: what the file says. offered: inputs and facts of the data, for the parameters that ask for them by name.
+        """
+        rules = self._rules(given, offered)
+        try:
+            settings = rules.model_validate_json(json.dumps(given))
+        except ValidationError as error:
+            mistakes += explain(error, given, list(rules.model_fields), ())
+            return None, {}
+        chosen = {name: getattr(settings, name) for name in (*rules.model_fields, *(settings.model_extra or ()))}
+        asked = inspect.signature(self.build).parameters.keys() & offered.keys() - chosen.keys()
+        try:
+            node = self.build(**{name: offered[name] for name in asked}, **chosen)
+        except Exception as error:
+            mistakes.append(Finding((), _theirs(self.path, error)))
+            return None, {}
+        if not isinstance(node, Node):
+            wanted = "what calling the last layer gives"
+            mistakes.append(Finding((), f"build in {self.path} should return a node, {wanted}, got {node!r:.60}"))
+            return None, {}
+        return node, {name: plain(value) for name, value in chosen.items() if _is_plain(value)}
+
+    def _rules(self, given: Mapping[str, Any], offered: Mapping[str, Any]) -> type[BaseModel]:
+        """What the file may say: the parameters of `build` but for those that the data fills."""
+        parameters = inspect.signature(self.build).parameters
+        fields: dict[str, Any] = {}
+        for name, parameter in parameters.items():
+            if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                continue
+            if name in given or name not in offered:
+                default = ... if parameter.default is parameter.empty else parameter.default
+                fields[name] = (self._hint(name), default)
+        takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+        config = ConfigDict(**{**STRICT, "extra": "allow" if takes_all else "forbid"})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a parameter may have the name of a method of pydantic's
+            return create_model("build", __config__=config, **fields)
+
+    def _hint(self, name: str) -> Any:
+        try:
+            return typing.get_type_hints(self.build, include_extras=True).get(name, Any)
+        except Exception:  # an annotation that only a type checker can follow
+            return Any
+
+
+def find_builder(name: Any, folder: Path) -> Path:
+    """The file models/NAME.py of a builder: beside the experiment's folder, in it, or in the working folder."""
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ExperimentError(f"a model's type is the name of a file in models/, such as char_lstm, got {name!r}")
+    places = list(dict.fromkeys(place / "models" for place in (folder.parent, folder, Path.cwd())))
+    for place in places:
+        if (place / f"{name}.py").is_file():
+            return place / f"{name}.py"
+    known = sorted({path.stem for place in places for path in place.glob("*.py")})
+    there_are = f" (there are: {', '.join(known)})" if known else ""
+    raise ExperimentError(
+        f"there is no model {name!r}{suggest(name, known)}: no {name}.py in {', '.join(map(str, places))}{there_are}; "
+        "a chain of layers is written as layers: [...]"
+    )
+
+
+class _Uncached(SourceFileLoader):
+    """Compiles a file whenever it is loaded: what Python keeps is told from a newer file by size and second only."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the file as it is now."""
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
+def load_builder(path: Path) -> Builder:
+    """The builder in a model file; its layers enter the registry. ExperimentError shows what its code has raised."""
+    loader = _Uncached(f"models.{path.stem}", str(path))
+    spec = importlib.util.spec_from_file_location(loader.name, path, loader=loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    try:
+        loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[spec.name]
+        raise ExperimentError(_theirs(path, error)) from error
+    build = getattr(module, "build", None)
+    if not callable(build):
+        near = suggest("build", [name for name, value in vars(module).items() if inspect.isfunction(value)])
+        raise ExperimentError(f"{path} should define a function named build, which returns the last node{near}")
+    return Builder(path, build)
+
+
+def _theirs(path: Path, error: Exception) -> str:
+    """What code of the user's has raised, with the lines of their file that led there."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"{path}:{error.lineno}: {error.msg}\n  {(error.text or '').strip()}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    lines = "".join(f"\n  {path}:{frame.lineno}: {frame.line}" for frame in frames)
+    kind = "" if isinstance(error, MinidlError) else f"{type(error).__name__}: "
+    return f"{path} fails: {kind}{error}{lines}"
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        json.dumps(plain(value))
+    except (TypeError, ValueError):
+        return False
+    return True

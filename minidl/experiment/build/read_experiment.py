@@ -1,0 +1,160 @@
+"""Reading an experiment: the file, then its data, then the model, with all mistakes in one report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from minidl.data import Data, Dataset
+from minidl.system.errors import DataError, ExperimentError, MinidlError, UsageError
+from minidl.experiment.yaml import overrides
+from minidl.experiment.yaml import references
+from minidl.experiment.build.model_builder import Network, assemble
+from minidl.experiment.yaml.document import Document, Mistake, load, report
+from minidl.experiment.build.experiment import Experiment
+from minidl.experiment.build.spec import DEFAULTS, Parts, homes
+from minidl.model import Model
+from minidl.config.findings import Finding
+
+EXAMPLE = 64  # stands for every fact of the data until the data is read
+
+
+def read_experiment(path: str | Path, changes: list[str] | None = None) -> Experiment:
+    """Read, check and build an experiment; ExperimentError lists all mistakes with their lines.
+
+    changes: overrides such as "optimizer.lr=1e-3", checked like the file.
+    """
+    document = load(path)
+    if document.tree.get("optimizer") is None:
+        document.tree["optimizer"] = dict(DEFAULTS["optimizer"])  # so that a change can reach into it
+    overrides.apply(document, changes or [])
+    return _Loader(document, Path(path)).load()
+
+
+class _Loader:
+    """One experiment on its way from a document to a model."""
+
+    def __init__(self, document: Document, path: Path) -> None:
+        self.document, self.path = document, path
+        self.wrong_references = ""
+        self.mistakes: list[Finding] = []
+        self.parts = self._read_parts(example_facts(document.tree), None)
+
+    def load(self) -> Experiment:
+        """The experiment, or ExperimentError."""
+        dataset = self._dataset()
+        self.parts = self._read_parts(dataset.facts, self.parts)  # once more, now that the facts are known
+        network = assemble(self.parts, dataset, self.mistakes)
+        if network is None or self._mistaken:
+            self._refuse()
+        model = self._model(network)
+        model.vocabulary = dataset.vocabulary
+        parts: Any = self.parts
+        return Experiment(
+            header=parts.header,
+            **parts.sections,
+            network=tuple(parts.layers) if network.settings is None else network.settings,
+            loss=parts.loss,
+            dataset=dataset,
+            model=model,
+            folder=self._data_folder(),
+            builder=parts.builder and parts.builder.path,
+        )
+
+    def _read_parts(self, facts: Mapping[str, Any], before: Parts | None) -> Parts:
+        """All sections, checked, with these facts of the data in the place of references to them."""
+        self.mistakes.clear()
+        named = {f"data.{name}": value for name, value in facts.items()}
+        try:
+            tree = references.resolve(self.document, named)
+        except ExperimentError as error:
+            self.wrong_references = str(error)
+            tree = self.document.tree
+        builder = before.builder if before else None
+        return Parts(tree, self.path.resolve().parent, self.path.stem, self.mistakes, builder)
+
+    def _data_folder(self) -> Path:
+        """Where paths of the data start: at the file that names them, or, on the command line, where they exist."""
+        mark = self.document.mark(("data", "source"))
+        if mark.source != overrides.SOURCE:
+            return Path(mark.source).resolve().parent
+        given = self.document.tree["data"].get("source")
+        exists_here = isinstance(given, str) and Path(given).exists()
+        return Path.cwd() if exists_here else self.path.resolve().parent
+
+    def _dataset(self) -> Dataset:
+        """The data, also of a file that has mistakes elsewhere, so that layers can be judged too."""
+        data = self.parts.data
+        if data is None or (self._mistaken and _is_download(data)):
+            self._refuse()
+        try:
+            return data.load(self._data_folder())
+        except (DataError, UsageError) as error:
+            self._refuse_data(error)
+
+    def _refuse_data(self, error: MinidlError) -> NoReturn:
+        """An error that stands at the name it begins with, or at the source; a mistake of the file where it is one."""
+        first = str(error).partition(" ")[0]
+        place = ("data", first if first in self.parts.tree["data"] else "source")
+        if isinstance(error, DataError) and not self._mistaken:
+            raise DataError(f"{self.document.mark(place)}: {error}") from None
+        self.mistakes.append(Finding(place, str(error)))
+        self._refuse()
+
+    def _model(self, network: Network) -> Model:
+        header: Any = self.parts.header
+        outputs = {network.prediction.label: network.prediction}
+        try:
+            return Model(network.loss, outputs, seed=header.seed, dtype=header.dtype)
+        except UsageError as error:  # too large, or names that the layers of a model file share
+            self.mistakes.append(Finding(("model",), str(error)))
+            self._refuse()
+
+    @property
+    def _mistaken(self) -> bool:
+        return bool(self.mistakes or self.wrong_references)
+
+    def _refuse(self) -> NoReturn:
+        """Raise one ExperimentError for all that was found so far."""
+        found = [_at_home(finding) for finding in self.mistakes if not self._waits(finding)]
+        marked = report(Mistake(self.document.mark(finding.path), finding.message) for finding in found)
+        raise ExperimentError("\n".join(filter(None, (self.wrong_references, marked))))
+
+    def _waits(self, finding: Finding) -> bool:
+        """Whether a value cannot be judged, because it is a reference and references are mistaken."""
+        value: Any = self.document.tree
+        for step in finding.path:
+            if isinstance(value, str):
+                break
+            try:
+                value = value[step]
+            except LookupError:
+                return False
+        return bool(self.wrong_references) and isinstance(value, str) and "${" in value
+
+
+def _at_home(finding: Finding) -> Finding:
+    """A name in the wrong section is told where it belongs."""
+    name, section = str(finding.path[-1]), homes().get(str(finding.path[-1]))
+    if not finding.unknown or section is None or section == finding.path[0]:
+        return finding
+    return dataclasses.replace(finding, message=f"{name!r} is unknown here: it belongs in the section {section!r}")
+
+
+def _is_download(data: Data) -> bool:
+    return isinstance(getattr(data, "source", None), Mapping)
+
+
+def example_facts(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the right kind for the facts that the data will have, to check the rest of a file by.
+
+    >>> example_facts({"data": {"type": "text"}})["vocab_size"]
+    64
+    """
+    section = tree.get("data")
+    kind = section.get("type") if isinstance(section, Mapping) else None
+    kinds = Data.types()
+    meant = [kinds[kind]] if isinstance(kind, str) and kind in kinds else list(kinds.values())
+    return {name: EXAMPLE for known in meant for name in known.facts}

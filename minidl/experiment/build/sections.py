@@ -1,0 +1,98 @@
+"""The sections of an experiment file that are minidl's own; layers, optimizers and data declare themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt
+from pydantic import Field
+
+from minidl.training.callback import Every
+from minidl.callbacks.sample import Temperature
+from minidl.config.declared import Declared
+from minidl.system.errors import ConfigError
+
+EVERY_EPOCH, EVERY_MINUTE, EVERY_50_STEPS = Every(epochs=1), Every(minutes=1), Every(steps=50)
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of experiments and nodes: part of a path, and of names such as lstm/Wx
+
+
+@dataclass(frozen=True)
+class Header(Declared, family="header", abstract=False):
+    """What stands above the sections.
+
+    name: of the experiment; runs lie in runs/NAME. seed: of first weights, dropout and samples. dtype: of all weights
+    and activations. kernels: what computes; auto: numba where it is installed. threads: how many compute; auto: as many
+    as are fastest in a few steps.
+    """
+
+    name: Annotated[str, Field(pattern=NAME)]
+    seed: Annotated[int, Ge(0)] = 0
+    dtype: Literal["float32", "float64"] = "float32"
+    kernels: Literal["auto", "numpy", "numba"] = "auto"
+    threads: Literal["auto"] | Annotated[int, Gt(0)] = "auto"
+
+
+@dataclass(frozen=True)
+class Patience(Declared, family="early_stop", abstract=False):
+    """When a run that no longer gets better ends.
+
+    patience: evaluations in a row without a better validation loss. min_delta: by how much it has to be better.
+    """
+
+    patience: Annotated[int, Gt(0)] = 3
+    min_delta: Annotated[float, Ge(0)] = 0.0
+
+
+@dataclass(frozen=True)
+class Train(Declared, family="train", abstract=False):
+    """How long to train, and what happens on the way.
+
+    epochs, steps, minutes: when to stop; the first that is reached. state: carry or zero what recurrent layers hold
+    from window to window. evaluate_every: how often the validation part is measured. checkpoint_every: how often the
+    run is saved. sample_every: how often a language model writes a text. early_stop: when a run that no longer gets
+    better ends. non_finite: stop at NaN or infinity, or skip that step.
+    """
+
+    epochs: Annotated[float, Gt(0)] | None = None
+    steps: Annotated[int, Gt(0)] | None = None
+    minutes: Annotated[float, Gt(0)] | None = None
+    state: Literal["carry", "zero"] = "carry"
+    evaluate_every: Every | None = EVERY_EPOCH
+    checkpoint_every: Every | None = EVERY_MINUTE
+    sample_every: Every | None = EVERY_EPOCH
+    early_stop: Patience | None = None
+    non_finite: Literal["stop", "skip"] = "stop"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.epochs is None and self.steps is None and self.minutes is None:
+            raise ConfigError("say when training ends: epochs, steps or minutes")
+        if self.early_stop is not None and self.evaluate_every is None:
+            raise ConfigError("early_stop looks at evaluations: it needs evaluate_every")
+
+
+@dataclass(frozen=True)
+class Log(Declared, family="log", abstract=False):
+    """How often training is measured, and whether TensorBoard is written.
+
+    every: how often train/* is recorded. histograms_every: how often weights, gradients, activations and gates are, as
+    histograms and pictures. tensorboard: whether to write its files.
+    """
+
+    every: Every = EVERY_50_STEPS
+    histograms_every: Every | None = EVERY_EPOCH
+    tensorboard: bool = True
+
+
+@dataclass(frozen=True)
+class Samples(Declared, family="sample", abstract=False):
+    """The texts that a language model writes on the way.
+
+    length: symbols of a text. temperatures: how daring each text is. prime: what it goes on from, shown unless it
+    is white space.
+    """
+
+    length: Annotated[int, Gt(0)] = 200
+    temperatures: tuple[Temperature, ...] = (0.5, 0.8, 1.0)
+    prime: str = "\n"

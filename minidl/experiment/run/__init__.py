@@ -1,0 +1,1 @@
+"""A run of an experiment, and what is asked of one afterwards."""

@@ -1,0 +1,88 @@
+"""From an experiment to a trainer with all its callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from minidl.callbacks import (
+    Baselines,
+    Callback,
+    EarlyStop,
+    Evaluate,
+    LayerMetrics,
+    RunLog,
+    Sample,
+    SaveCheckpoints,
+    ShowProgress,
+    TensorBoard,
+    TrainMetrics,
+)
+from minidl.engine import dispatch
+from minidl.experiment.build.experiment import Experiment
+from minidl.experiment.run.overview import title
+from minidl.storage.run_folder import RunFolder
+from minidl.training.autotune import use_fastest, use_threads
+from minidl.training.trainer import Trainer
+
+Watchers = Callable[[RunFolder], Iterable[Callback]]  # of the run in a folder: they show it, or may end it
+
+
+def set_up(experiment: Experiment) -> None:
+    """Choose the kernels and threads that an experiment names; before its model runs for the first time."""
+    wanted = experiment.header
+    dispatch.select(None if wanted.kernels == "auto" else wanted.kernels)
+    if wanted.threads == "auto":
+        use_fastest(experiment.model, experiment.dataset.train.batch(0).inputs)
+    else:
+        use_threads(wanted.threads)
+
+
+def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Trainer:
+    """What trains the model of an experiment."""
+    train = experiment.train
+    return Trainer(
+        experiment.model,
+        experiment.dataset,
+        experiment.optimizer,
+        epochs=train.epochs,
+        steps=train.steps,
+        minutes=train.minutes,
+        state=train.state,
+        non_finite=train.non_finite,
+        callbacks=callbacks,
+    )
+
+
+def measuring(experiment: Experiment) -> Iterator[Callback]:
+    """The callbacks by which a run is measured, and may be ended."""
+    train, log = experiment.train, experiment.log
+    yield TrainMetrics(log.every)
+    yield LayerMetrics(log.every)
+    if train.evaluate_every is not None:
+        yield Evaluate(train.evaluate_every)
+    if train.early_stop is not None:
+        yield EarlyStop(patience=train.early_stop.patience, min_delta=train.early_stop.min_delta)
+
+
+def showing(*, as_json: bool = False) -> Watchers:
+    """What shows a run to its user."""
+    return lambda folder: [ShowProgress(as_json=as_json, title=title(folder))]
+
+
+def recording(experiment: Experiment, folder: RunFolder, *, resumed_at: int | None = None) -> Iterator[Callback]:
+    """The callbacks that keep everything of a run in its folder."""
+    train, log, sample = experiment.train, experiment.log, experiment.sample
+    if train.evaluate_every is not None:
+        yield Baselines()
+    if train.sample_every is not None and experiment.dataset.unit != "step":
+        yield Sample(train.sample_every, length=sample.length, temperatures=sample.temperatures, prime=sample.prime)
+    yield RunLog(folder=folder.path)
+    if log.tensorboard:
+        yield TensorBoard(
+            folder=folder.path,
+            experiment=experiment.resolved(),
+            histograms_every=log.histograms_every,
+            resumed_at=resumed_at,
+        )
+    facts = {"experiment": experiment.resolved(), "legend": experiment.dataset.legend}
+    yield SaveCheckpoints(train.checkpoint_every, checkpoints=folder.checkpoints, facts=facts)

@@ -1,0 +1,69 @@
+"""What a run was made with: the command, the versions of everything that computes, the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from minidl.config.diff import differences
+from minidl.engine import threads
+from minidl.engine.dispatch import in_use
+
+COMPUTING = ("minidl", "python", "numpy", "numba")  # packages on which numbers depend
+DECISIVE = ("kernels", "processor")
+PACKAGES = ("numpy", "pyyaml", "pydantic", "tensorboardX", "rich", "numba")
+
+
+def surroundings() -> dict[str, Any]:
+    """Plain data for run.json.
+
+    >>> sorted(surroundings())
+    ['arguments', 'cores', 'kernels', 'processor', 'system', 'threads', 'versions']
+    """
+    from minidl.system.version import __version__
+
+    versions = {"minidl": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = _version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "arguments": sys.argv[1:],
+        "versions": versions,
+        "kernels": in_use(),
+        "threads": max(threads.in_use(), threads.blas_in_use()),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+    }
+
+
+def changes_since(facts: Mapping[str, Any]) -> dict[str, str]:
+    """What is not as it was when run.json was written, and may change the last bits of a number."""
+    return differences(_decisive(facts), _decisive(surroundings()))
+
+
+def _decisive(facts: Mapping[str, Any]) -> dict[str, Any]:
+    versions = facts.get("versions") or {}
+    return {name: versions.get(name) for name in COMPUTING} | {name: facts.get(name) for name in DECISIVE}
+
+
+@cache
+def _version(package: str) -> str:
+    """Read once: it takes as long as a step of training."""
+    return metadata.version(package)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

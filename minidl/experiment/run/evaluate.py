@@ -1,0 +1,57 @@
+"""A trained model measured on the data of its run, or on another text."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from minidl.callbacks.evaluate import evaluate
+from minidl.data import Data, Text, evaluation_streams, read_text
+from minidl.experiment.run.load_model import Trained, load_trained, unseen
+from minidl.system.errors import CheckpointError, UsageError
+
+logger = logging.getLogger("minidl")
+
+
+def measure(path: Path, text: str | None = None) -> dict[str, float]:
+    """Loss and measures of the model in a checkpoint: by "val/..." and "test/...", or by "data/..." for a text."""
+    trained = load_trained(path)
+    data = _data(trained)
+    if text is not None:
+        return _on_text(trained, data, text)
+    dataset = data.load(Path())
+    if dataset.digest != trained.archive.meta.get("data"):
+        raise CheckpointError(f"{path}: the data is not what this run was trained on; name a text with --data")
+    results: dict[str, float] = {}
+    for split, batches in (("val", dataset.validation), ("test", dataset.test)):
+        if batches is not None:
+            results |= evaluate(trained.model.replica(), batches, split, dataset.unit)
+    if not results:
+        raise UsageError(f"{path}: its data has no validation or test part; name a text with --data")
+    return results | {f"val_baseline/{name}": value for name, value in dataset.baselines.items()}
+
+
+def _data(trained: Trained) -> Data:
+    experiment = trained.archive.meta.get("experiment")
+    section: Any = experiment.get("data") if isinstance(experiment, dict) else None
+    if section is None:
+        raise CheckpointError(
+            f"{trained.path}: holds a model without the data it was trained on; name a run or a checkpoint"
+        )
+    plain = json.loads(json.dumps(section).replace("$${", "${"))  # what escape() of references has done
+    return Data.from_config(plain)
+
+
+def _on_text(trained: Trained, data: Data, source: str) -> dict[str, float]:
+    model = trained.model
+    if not isinstance(data, Text) or model.vocabulary is None:
+        raise UsageError("--data takes a text, and this model was not trained on text")
+    text = read_text(source, Path())
+    strange = unseen(model.vocabulary, text)
+    if strange:
+        logger.warning("%s: %s", source, strange)
+    ids = model.vocabulary.encode(text, unknown="skip")
+    streams = evaluation_streams(ids, data.batch_size, data.seq_len, source)
+    return evaluate(model.replica(), streams, "data", data.tokens)

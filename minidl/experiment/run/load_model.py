@@ -1,0 +1,74 @@
+"""Trained models as commands use them: the file, what it says, and the model, with layers of the user's own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from minidl.data import Vocabulary, split_words
+from minidl.experiment.build.model_file import load_builder
+from minidl.graph.layer import Layer
+from minidl.model import Model, check_described
+from minidl.storage.archive import Archive, read_archive
+
+NAMED = 8  # symbols that a warning names
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model from a file."""
+
+    path: Path
+    archive: Archive
+    model: Model
+
+
+def load_trained(path: Path) -> Trained:
+    """The model in a checkpoint or model file.
+
+    Where the model has layers that are not minidl's own, the model file that the run keeps beside its checkpoints is
+    loaded first: it is the user's code, and defines them.
+    """
+    archive = read_archive(path, _check_own)
+    if not _is_own(archive.meta):
+        for file in sorted((path.parent.parent / "models").glob("*.py")):
+            load_builder(file)
+    model = Model.from_config(archive.meta.get("model"), archive.arrays, str(path))
+    return Trained(path, archive, model)
+
+
+def _is_own(meta: Mapping[str, Any]) -> bool:
+    """Whether all layers are minidl's."""
+    known = Layer.types()
+    return all(name in known and known[name].__module__.startswith("minidl.") for name in _types(meta))
+
+
+def _check_own(meta: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+    """Layers of the user's are not known before the rest of the file is."""
+    if _is_own(meta):
+        check_described(meta, shapes)
+
+
+def _types(meta: Any) -> Iterator[str]:
+    """The types of the layers in what a file says of its graph; nothing where it is not as we write it."""
+    with contextlib.suppress(KeyError, TypeError):
+        yield from (str(node["type"]) for node in meta["model"]["graph"]["nodes"])
+
+
+def unseen(vocabulary: Vocabulary, text: str) -> str:
+    """What becomes of the symbols of a text that a vocabulary does not know, as a sentence; nothing where it knows all.
+
+    >>> unseen(Vocabulary(("a", "b")), "abc, ab")
+    "not in the vocabulary and left out: 'c', ',', ' '"
+    """
+    symbols = split_words(text) if vocabulary.kind == "word" else text
+    known = set(vocabulary.symbols)
+    strange = [symbol for symbol in dict.fromkeys(symbols) if symbol not in known]
+    if not strange:
+        return ""
+    more = f" and {len(strange) - NAMED} more" if len(strange) > NAMED else ""
+    fate = "left out" if vocabulary.unknown is None else f"read as {vocabulary.symbols[vocabulary.unknown]}"
+    return f"not in the vocabulary and {fate}: {', '.join(map(repr, strange[:NAMED]))}{more}"

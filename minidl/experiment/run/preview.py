@@ -1,0 +1,53 @@
+"""What an experiment would do, without doing it: the model, steps, and an estimate of memory."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from minidl.experiment.build.experiment import Experiment
+from minidl.graph.summary import parameter_count
+
+MEGABYTE = 1e6
+
+
+def preview(experiment: Experiment, *, as_json: bool = False) -> str:
+    """The text that `--dry-run` prints, or its numbers as one JSON object."""
+    numbers = _numbers(experiment)
+    if as_json:
+        return json.dumps(numbers)
+    shown = {name: f"{value:,}" if isinstance(value, int) else str(value) for name, value in numbers.items()}
+    if numbers["total_steps"] is None:
+        minutes = experiment.train.minutes
+        shown["total_steps"] = f"as many as fit into {minutes:g} minute{'s' if minutes != 1 else ''}"
+    shown["memory"] = f"about {numbers['memory_bytes'] / MEGABYTE:,.1f} MB in arrays"
+    del shown["memory_bytes"]
+    return f"{experiment.model}\n\n" + "\n".join(f"{_title(name)}: {value}" for name, value in shown.items())
+
+
+def _title(name: str) -> str:
+    """A fact of the data is called as `${...}` calls it."""
+    return name if name.startswith("data.") else name.replace("_", " ")
+
+
+def _numbers(experiment: Experiment) -> dict[str, Any]:
+    model, data = experiment.model, experiment.dataset
+    shapes = {name: array.shape for name, array in data.train.batch(0).inputs.items()}
+    slots = len(experiment.optimizer.slots) * model.weights.flat.nbytes
+    return {
+        "name": experiment.name,
+        "parameters": sum(parameter_count(model.graph, name) for name in model.graph.nodes),
+        "steps_per_epoch": data.train.steps_per_epoch,
+        "total_steps": _total_steps(experiment),
+        "tokens_per_step": data.train.tokens_per_step,
+        "memory_bytes": model.executor.estimate(shapes) + slots,
+        **{f"data.{name}": value for name, value in data.facts.items()},
+    }
+
+
+def _total_steps(experiment: Experiment) -> int | None:
+    """Where training ends; None where time alone decides."""
+    train = experiment.train
+    by_epochs = None if train.epochs is None else math.ceil(train.epochs * experiment.dataset.train.steps_per_epoch)
+    return min((limit for limit in (train.steps, by_epochs) if limit is not None), default=None)

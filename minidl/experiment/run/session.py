@@ -1,0 +1,148 @@
+"""A session: an experiment trained in a run folder, from its start or from a checkpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from minidl.config.diff import differences
+from minidl.experiment.build.experiment import Experiment
+from minidl.experiment.run.callbacks_of_run import Watchers, make_trainer, measuring, recording, set_up, showing
+from minidl.experiment.run.environment import changes_since, surroundings
+from minidl.experiment.run.stop_on_signal import EXIT_CODES, stopping
+from minidl.experiment.yaml.document import dump
+from minidl.storage.archive import Archive
+from minidl.storage.run_folder import RunFolder
+from minidl.system.errors import CheckpointError
+from minidl.training.checkpoint import check_data, reading, restore, saved_progress
+from minidl.training.trainer import Trainer
+
+logger = logging.getLogger("minidl")
+# What a resumed run may have otherwise: sections, and what does not change its mathematics.
+FREE_TO_CHANGE = ("train", "log", "sample", "name", "kernels", "threads")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a session ended: where the run lies, its state, the exit code that goes with it, the best validation loss."""
+
+    run: Path
+    state: str
+    exit_code: int
+    best: float | None
+
+
+def train(experiment: Experiment, source: Path, runs: Path, *, watchers: Watchers | None = None) -> Outcome:
+    """Train from the start, in a new run folder."""
+    _check_memory(experiment)
+    set_up(experiment)
+    with RunFolder.create(runs, experiment.name) as folder, _telling(folder):
+        facts = {"seed": experiment.seed, "data_sha256": experiment.dataset.digest}
+        folder.describe({"state": "running", **surroundings(), **facts})
+        folder.write("experiment.yaml", source.read_bytes().decode(errors="replace"))
+        folder.write("resolved.yaml", dump(experiment.resolved()))
+        if experiment.builder is not None:
+            folder.copy(experiment.builder, "models")
+        callbacks = [*measuring(experiment), *recording(experiment, folder), *(watchers or showing())(folder)]
+        return _run(folder, make_trainer(experiment, callbacks))
+
+
+def resume(experiment: Experiment, runs: Path, number: int | None, *, watchers: Watchers | None = None) -> Outcome:
+    """Go on with a run from its newest good checkpoint."""
+    _check_memory(experiment)
+    set_up(experiment)
+    with RunFolder.find(runs, experiment.name, number).lock() as folder:
+        path, archive = folder.checkpoints.newest()
+        changes = _changes(experiment, archive, path)
+        progress = saved_progress(archive, str(path))
+        recorded = recording(experiment, folder, resumed_at=progress.step)
+        callbacks = [*measuring(experiment), *recorded, *(watchers or showing())(folder)]
+        trainer = make_trainer(experiment, callbacks)
+        trainer.progress = progress
+        if trainer.at_end or (progress.done and not any(name.startswith("train.") for name in changes)):
+            return _nothing_left(folder, trainer)
+        restore(trainer, archive, str(path))
+        folder.checkpoints.go_back(progress.step, progress.best_step)
+        folder.write("resolved.yaml", dump(experiment.resolved()))
+        around = changes_since(folder.facts)
+        for name, what in around.items():
+            logger.warning("%s: %s; the run goes on, but perhaps not to the bit", name, what)
+        resumed = {"step": progress.step, "changed": {**changes, **around}}
+        folder.describe({"resumed": [*folder.facts.get("resumed", []), resumed]})
+        logger.info("going on from %s", path)
+        return _run(folder, trainer)
+
+
+@contextlib.contextmanager
+def _telling(folder: RunFolder) -> Iterator[None]:
+    """A run that ends before its first step says how."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            folder.describe({"state": "failed" if isinstance(error, Exception) else "interrupted"})
+        raise
+
+
+def _run(folder: RunFolder, trainer: Trainer) -> Outcome:
+    folder.describe({"state": "running"})
+    ending = "failed"
+    try:
+        with stopping(trainer):
+            trainer.run()
+        ending = "done" if trainer.completed else str(trainer.stop_reason)
+    except KeyboardInterrupt:  # a second signal
+        ending = trainer.stop_reason or "interrupted"
+    finally:
+        state = "interrupted" if ending in EXIT_CODES else ending
+        with contextlib.suppress(OSError):
+            folder.describe(_facts(state, trainer))
+    return Outcome(folder.path, state, EXIT_CODES.get(ending, 0), trainer.progress.best)
+
+
+def _facts(state: str, trainer: Trainer) -> dict[str, Any]:
+    return {"state": state, "step": trainer.progress.step, "best": trainer.progress.best}
+
+
+def _nothing_left(folder: RunFolder, trainer: Trainer) -> Outcome:
+    progress = trainer.progress
+    state, what = ("done", "is finished") if progress.done else ("interrupted", "has nothing left to do")
+    # The process may have died before it could do this.
+    folder.checkpoints.go_back(progress.step, progress.best_step)
+    folder.describe(_facts(state, trainer))
+    ends = [f"train.{name}" for name in ("epochs", "steps", "minutes") if getattr(trainer, name) is not None]
+    logger.warning("%s %s (step %d): raise %s to go on", folder.path, what, progress.step, " or ".join(ends))
+    return Outcome(folder.path, state, 0, progress.best)
+
+
+def _check_memory(experiment: Experiment) -> None:
+    """Refuse a run that would be killed for want of memory before it has a folder."""
+    shapes = {name: array.shape for name, array in experiment.dataset.train.batch(0).inputs.items()}
+    weights = experiment.model.weights.flat.nbytes
+    slots = len(experiment.optimizer.slots) * weights
+    checkpoint = weights + slots
+    experiment.model.executor.check_fits(shapes, more=slots + checkpoint)
+
+
+def _changes(experiment: Experiment, archive: Archive, path: Path) -> dict[str, str]:
+    """What has changed since the run was begun; CheckpointError for what would make it another run."""
+    with reading(str(path)):
+        check_data(archive.meta, experiment.dataset.digest)
+    changed = differences(archive.meta.get("experiment", {}), experiment.resolved())
+    refused = [f"  {name}: {what}" for name, what in changed.items() if not _is_free(name)]
+    if refused:
+        raise CheckpointError(
+            f"{path}: the experiment has changed since this run was begun:\n" + "\n".join(refused) + "\n"
+            "Change it back to resume, or start a new run without --resume."
+        )
+    return changed
+
+
+def _is_free(name: str) -> bool:
+    """Where the data lies is free as well: its hash says whether it is the same."""
+    section = name.split(".")[0]
+    return name.startswith("data.source") or (section in FREE_TO_CHANGE and name != "train.state")

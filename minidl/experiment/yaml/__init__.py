@@ -1,0 +1,1 @@
+"""From the text of an experiment file to a tree of values with their places."""

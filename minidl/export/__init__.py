@@ -1,7 +1,0 @@
-"""Models for other programs: the graph as ONNX, the weights as safetensors. A format is a file here."""
-
-from minidl.export.layouts import NAMES as LAYOUTS
-from minidl.export.onnx import to_onnx, write_onnx
-from minidl.export.safetensors import write_safetensors
-
-__all__ = ["LAYOUTS", "to_onnx", "write_onnx", "write_safetensors"]

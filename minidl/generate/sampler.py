@@ -1,0 +1,61 @@
+"""How the next symbol of a sequence is chosen: drawn from the softmax of the logits, or the most likely one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from annotated_types import Ge, Gt, Le
+from numpy.typing import NDArray
+
+from minidl.config.declared import Declared
+from minidl.system.errors import NumericsError
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Sampler(Declared, family="sampler", abstract=False):
+    """How the next symbol is drawn from the logits.
+
+        p = softmax(logits / temperature), over the top_k most likely, or the fewest that hold top_p of it
+
+    temperature: 1 as trained, below 1 safer, 0 always the most likely.
+
+    >>> rng = np.random.default_rng(0)
+    >>> Sampler(temperature=0).draw(np.array([0.1, 2.0, 0.3]), rng)
+    1
+
+    top_p: Holtzman et al. 2020, section 3.1.
+    """
+
+    temperature: Annotated[float, Ge(0)] = 1.0
+    top_k: Annotated[int, Gt(0)] | None = None
+    top_p: Annotated[float, Gt(0), Le(1)] | None = None
+
+    def draw(self, logits: Array, rng: np.random.Generator) -> int:
+        """The id of a symbol; NumericsError where the model has diverged."""
+        largest = logits.max()
+        if not math.isfinite(largest):
+            raise NumericsError("the logits hold NaN or infinity: the model has diverged; take an older checkpoint")
+        if self.temperature == 0:
+            return int(logits.argmax())
+        p = np.exp((logits - largest).astype(np.float64) / self.temperature)
+        if self.top_k is not None or self.top_p is not None:
+            p[~self._likely(p / p.sum())] = 0
+        cumulative = np.cumsum(p)
+        return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+
+    def _likely(self, p: Array) -> Array:
+        order = np.argsort(-p, kind="stable")
+        keep = np.ones(len(p), bool)
+        if self.top_k is not None:
+            keep[self.top_k :] = False
+        if self.top_p is not None:
+            sums = np.cumsum(p[order])
+            keep &= (sums - p[order]) < self.top_p  # up to and with the symbol that reaches top_p
+        likely = np.zeros(len(p), bool)
+        likely[order[keep]] = True
+        return likely

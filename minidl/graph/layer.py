@@ -1,0 +1,182 @@
+"""What a layer is: a frozen dataclass that declares its arrays, and two functions of plain array code over them.
+
+    forward     y  = f(x, parameters)                     fills outputs and caches
+    backward    dx, dW = f'(dy, what forward left)        assigns gradients, never adds to them
+
+A layer owns no memory and has no state. The executor allocates what `arrays` declares and passes each array to
+the functions by the name of their argument: `x` and the other inputs, the declared arrays, and in backward also
+`d` + name for the gradient of an input, a parameter or the output. Two more names may be asked for: `training`
+(a bool) and `rng` (the node's own random generator).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from minidl.config.declared import Declared, snake_case
+from minidl.graph.arrays import Declaration, InputSpec, Out, Param, Tied
+from minidl.graph.symbol import Axis, Symbol, show
+from minidl.system.errors import GraphError, suggest
+
+
+@dataclass(frozen=True)
+class Layer(Declared, family="layer"):
+    """Base of all layers.
+
+    A subclass is a frozen dataclass with `inputs`, `arrays`, `forward` and `backward`; docs/own_layer.md shows one
+    being written. Calling a layer on nodes adds it to a graph; calling the same object twice shares its weights.
+
+    name: of the node; made from the type where it is not given.
+    """
+
+    name: str | None = field(default=None, kw_only=True)
+
+    inputs: ClassVar[dict[str, InputSpec]] = {"x": InputSpec("... F")}
+    variadic: ClassVar[bool] = False  # any number of inputs, which forward receives as the list `xs`
+    one_hot: ClassVar[bool] = False  # the output is one-hot rows of the input, which need not be written out
+    accepts_one_hot: ClassVar[bool] = False  # such rows may come as indices (see ops.OneHotRows)
+    analytic: ClassVar[bool] = True  # forward is complex-differentiable almost everywhere
+
+    # Shapes of the inputs in, declarations by name out; raises ValueError for shapes that do not fit.
+    arrays: ClassVar[Callable[..., dict[str, Declaration]]]
+    forward: ClassVar[Callable[..., None]]
+    backward: ClassVar[Callable[..., None]]
+
+    def __call__(self, *inputs: Any) -> Node:
+        """A node of a graph: this layer, fed by these nodes."""
+        return connect(self, inputs)
+
+    @classmethod
+    def default_name(cls) -> str:
+        """The name of a node that was given none: the type in small letters."""
+        return snake_case(cls.__name__)
+
+    @classmethod
+    def arguments(cls, function: str) -> list[str]:
+        """The array names that `forward` or `backward` asks for."""
+        return list(inspect.signature(getattr(cls, function)).parameters)[1:]
+
+
+class Node(Symbol):
+    """A layer fed by other nodes: what calling a layer returns, and what feeds the next."""
+
+    dtype = "float"
+
+    def __init__(self, layer: Layer, inputs: Sequence[Symbol]) -> None:
+        self.layer = layer
+        self.inputs = tuple(inputs)
+        self.label = layer.name or layer.default_name()
+        check_complete(layer)
+        check_inputs(layer, inputs)
+        try:
+            self.declarations = layer.arrays(*(source.shape for source in inputs))
+        except (ValueError, TypeError, IndexError) as error:
+            raise GraphError(f"{_describe(layer, inputs)}: {error}") from None
+        out = self.declarations.get("y")
+        if not isinstance(out, Out):
+            raise GraphError(f"{type(layer).__name__}.arrays declares no output: it needs 'y': Out(shape)")
+        check_arguments(layer, self.declarations)
+        check_parameters(layer, inputs, self.declarations)
+        self.shape = out.shape
+
+
+def connect(layer: Layer, inputs: Sequence[Any]) -> Node:
+    """A node: the layer on these inputs, given one by one or as a list."""
+    if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
+        inputs = inputs[0]
+    for given in inputs:
+        if not isinstance(given, Symbol):
+            raise GraphError(
+                f"{layer.name or layer.default_name()}: a layer is called on an Input or on another layer's result, "
+                f"got {type(given).__name__}; to try a layer on an array use Model.of(layer, array)"
+            )
+    return Node(layer, inputs)
+
+
+def check_inputs(layer: Layer, inputs: Sequence[Symbol]) -> None:
+    """Number, dtype and axes of what feeds a layer, against its specs."""
+    specs = input_specs(layer, len(inputs))
+    sizes: dict[str, tuple[int, str]] = {}
+    for (name, spec), node in zip(specs.items(), inputs, strict=True):
+        where = f"{_describe(layer, inputs)}: {name}"
+        if spec.dtype != node.dtype and spec.dtype == "int":
+            raise GraphError(f"{where} should be integers (ids), but {node.label!r} gives numbers {show(node.shape)}")
+        if spec.dtype != node.dtype:
+            raise GraphError(
+                f"{where} should be numbers (..., features), but {node.label!r} gives integer ids "
+                f"{show(node.shape)}; put OneHot() or Embedding(units) between"
+            )
+        _match(spec, node, sizes, where)
+
+
+def _match(spec: InputSpec, node: Symbol, sizes: dict[str, tuple[int, str]], where: str) -> None:
+    letters = spec.axes.replace("...", "").split()
+    open_rank = spec.axes.startswith("...")
+    wanted = f"({', '.join(spec.axes.split())})"
+    if len(node.shape) < len(letters) or (not open_rank and len(node.shape) != len(letters)):
+        raise GraphError(f"{where} should have axes {wanted}, but {node.label!r} gives {show(node.shape)}")
+    named = zip(letters, node.shape[len(node.shape) - len(letters) :], strict=True)
+    for letter, size in named:
+        known, giver = sizes.setdefault(letter, (size, node.label))
+        if known != size:
+            raise GraphError(
+                f"{where} should have axes {wanted} with {letter} = {known!r} as in {giver!r}, "
+                f"but {node.label!r} gives {show(node.shape)}"
+            )
+
+
+def input_specs(layer: Layer, count: int) -> dict[str, InputSpec]:
+    """The specs that `count` inputs of a layer go to, in order."""
+    if layer.variadic:
+        (spec,) = layer.inputs.values()
+        if count == 0:
+            raise GraphError(f"{layer.default_name()} needs at least one input")
+        return {f"xs[{i}]": spec for i in range(count)}
+    required = sum(not spec.optional for spec in layer.inputs.values())
+    if not required <= count <= len(layer.inputs):
+        names = ", ".join(f"{name}{' (optional)' if spec.optional else ''}" for name, spec in layer.inputs.items())
+        raise GraphError(f"{layer.name or layer.default_name()} takes the inputs {names}; it got {count}")
+    return dict(list(layer.inputs.items())[:count])
+
+
+def check_complete(layer: Layer) -> None:
+    """A layer says which arrays it needs, and computes in both directions."""
+    for function in ("arrays", "forward", "backward"):
+        if not hasattr(layer, function):
+            raise GraphError(
+                f"{type(layer).__name__} has no method {function!r}; a layer needs arrays, forward, backward"
+            )
+
+
+def check_arguments(layer: Layer, declarations: Mapping[str, Declaration]) -> None:
+    """Every argument of forward and backward is an input, a declared array, or one of the names the executor gives."""
+    specs = ["xs"] if layer.variadic else list(layer.inputs)
+    trained = [name for name, declared in declarations.items() if isinstance(declared, (Param, Tied))]
+    offered = {*specs, *declarations, "training", "rng"}
+    gradients = {f"d{name}" for name in (*specs, *trained, "y")}
+    for function, known in (("forward", offered), ("backward", offered | gradients)):
+        for name in layer.arguments(function):
+            if name not in known:
+                raise GraphError(
+                    f"{type(layer).__name__}.{function} asks for {name!r}{suggest(name, known)} "
+                    f"(inputs and declared arrays: {', '.join(sorted(known))})"
+                )
+
+
+def check_parameters(layer: Layer, inputs: Sequence[Symbol], declarations: Mapping[str, Declaration]) -> None:
+    """What is trained has a size that does not change from call to call."""
+    for name, declared in declarations.items():
+        for size in declared.shape if isinstance(declared, Param) else ():
+            if isinstance(size, Axis):
+                raise GraphError(
+                    f"{_describe(layer, inputs)}: {name} {show(declared.shape)} would change its size with {size!r}, "
+                    "an open axis; the last axis of its input should be features, as of Input('x', depth=3)"
+                )
+
+
+def _describe(layer: Layer, inputs: Sequence[Symbol]) -> str:
+    fed = ", ".join(f"{node.label!r} {show(node.shape)}" for node in inputs)
+    return f"node {layer.name or layer.default_name()!r} ({type(layer).__name__}, fed by {fed})"

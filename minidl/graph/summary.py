@@ -1,0 +1,38 @@
+"""The table that `print(model)` shows: a row a node, with its type, output shape, parameters and inputs."""
+
+from __future__ import annotations
+
+import math
+
+from minidl.graph.arrays import Param, Tied
+from minidl.graph.graph import Graph
+from minidl.graph.symbol import show
+
+HEAD = ("Node", "Layer", "Output shape", "Parameters", "Inputs")
+
+
+def parameter_count(graph: Graph, name: str) -> int:
+    """Trained numbers that a node owns; those it shares are counted where they are owned."""
+    if graph.owners[name] != name:
+        return 0
+    declared = graph.nodes[name].declarations.values()
+    return sum(math.prod(item.shape) for item in declared if isinstance(item, Param))
+
+
+def _row(graph: Graph, name: str) -> tuple[str, str, str, str, str]:
+    node, count = graph.nodes[name], parameter_count(graph, name)
+    tied = [item.node for item in node.declarations.values() if isinstance(item, Tied)]
+    shared = tied or [graph.owners[name]] if graph.owners[name] != name or tied else []
+    note = f"{count:,}" + (f" + shared with {', '.join(shared)}" if shared else "")
+    return name, type(node.layer).__name__, show(node.shape), note, ", ".join(graph.sources(name))
+
+
+def model_table(graph: Graph) -> str:
+    """The table of a graph as text."""
+    inputs = [(name, "Input", show(node.shape), "0", "") for name, node in graph.inputs.items()]
+    rows = [HEAD, *inputs, *(_row(graph, name) for name in graph.nodes)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    rule = "─" * max(len(line) for line in lines)
+    total = sum(parameter_count(graph, name) for name in graph.nodes)
+    return "\n".join([lines[0], rule, *lines[1:], rule, f"{total:,} parameters"])

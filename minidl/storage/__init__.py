@@ -1,0 +1,1 @@
+"""Bytes on a disk, whole or not at all: files, archives, run folders, checkpoint folders."""

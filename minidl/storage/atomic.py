@@ -1,0 +1,148 @@
+"""Files put in place as a whole or not at all, and the words for what the disk refuses."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+from minidl.system.errors import StorageError, suggest_file
+
+FilePath: TypeAlias = str | os.PathLike[str]
+
+# How file systems say that they never can, rather than that they could not.
+_UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
+_TEMPORARY = re.compile(r"\.minidl-[0-9a-f]{16}\.tmp")
+
+
+def write_whole(path: FilePath, data: bytes | memoryview) -> None:
+    """Put a file in place as a whole or not at all, even if the process or the power dies.
+
+    A link is followed. Raises StorageError with the errno of the fault; then the older file is
+    intact, or, if only the last sync of its folder failed, the new one whole.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_whole(f"{folder}/run.json", b"{}")
+    ...     os.listdir(folder)
+    ['run.json']
+    """
+    target = Path(path)
+    with contextlib.suppress(OSError, ValueError):
+        target = Path(os.path.realpath(target))
+    with refusing(target):
+        refuse_special(target)
+        with _temporary(target) as temporary:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        sync_folder(target.parent)
+
+
+def link_whole(path: FilePath, name: str) -> None:
+    """Let a link point to the file of this name beside it; at no moment is there no link.
+
+    Where the file system has no links, as on some drives in the network, it is a copy.
+    """
+    target = Path(path)
+    with refusing(target):
+        with _temporary(target) as temporary:
+            try:
+                os.symlink(name, temporary)
+            except OSError as error:
+                if error.errno not in _UNKNOWN:
+                    raise
+                shutil.copyfile(target.with_name(name), temporary)
+            os.replace(temporary, target)
+        sync_folder(target.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it that are missing, to last through a power cut."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_folder(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what writers that were killed have left in a folder that nobody writes in now."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if _TEMPORARY.fullmatch(name):
+                os.unlink(folder / name)
+
+
+@contextlib.contextmanager
+def refusing(target: Path) -> Iterator[None]:
+    """What the system refuses while this is written is a StorageError: where, why, and what to do."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except (OSError, ValueError) as error:
+        refusal = StorageError(
+            f"{target}: cannot be written ({reason_of(target, error)}); "
+            "check the folder, its permissions and its free space"
+        )
+        refusal.errno = getattr(error, "errno", errno.EINVAL)
+        raise refusal from error
+
+
+@contextlib.contextmanager
+def _temporary(target: Path) -> Iterator[Path]:
+    """A fresh name beside the target each time, so that two writers never share a file."""
+    temporary = target.with_name(f".minidl-{os.urandom(8).hex()}.tmp")
+    try:
+        yield temporary
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was named, renamed or made in a folder last through a power cut."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def refuse_special(path: Path) -> None:
+    """Refuse a folder, a pipe, a device: reading might never end, writing would replace it."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device")
+
+
+def reason_of(path: Path, error: OSError | ValueError) -> str:
+    """What the system said; where a name was wrong, with the nearest one beside it."""
+    reason = getattr(error, "strerror", None) or str(error)
+    if not isinstance(error, (FileNotFoundError, IsADirectoryError)):
+        return reason
+    while not os.path.isdir(path.parent):
+        path = path.parent
+    with contextlib.suppress(OSError):
+        reason += suggest_file(path.name, set(os.listdir(path.parent)) - {path.name})
+    return reason

@@ -1,0 +1,1 @@
+"""What Python and the operating system need: errors, signals, the terminal."""

@@ -1,0 +1,90 @@
+"""Everything that minidl refuses, as exceptions that say what is wrong, where, and what to do.
+
+Each kind carries the exit code with which a command ends; see "Command line" in the README.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from os.path import splitext
+
+
+class MinidlError(Exception):
+    """Base of all errors that minidl raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(MinidlError):
+    """A command line, or a call, that cannot be carried out as given."""
+
+    exit_code = 2
+
+
+class UnknownName(UsageError, KeyError):
+    """A name that a mapping does not hold."""
+
+    __str__ = Exception.__str__  # that of a KeyError shows quotes and escapes
+
+
+class ConfigError(UsageError, ValueError):
+    """Hyperparameters that a class does not take, or values out of their range."""
+
+
+class ExperimentError(UsageError):
+    """One or several mistakes in an experiment file."""
+
+
+class GraphError(UsageError, ValueError):
+    """Layers that do not fit together; the message names the node, what it got and from whom."""
+
+
+class DataError(MinidlError, ValueError):
+    """Data that cannot be read, or that does not fit the experiment."""
+
+    exit_code = 3
+
+
+class CheckpointError(MinidlError):
+    """A file of weights that is damaged, foreign, or of another model."""
+
+    exit_code = 4
+
+
+class NumericsError(MinidlError, ArithmeticError):
+    """NaN or infinity where a finite number belongs, or a gradient that is wrong."""
+
+    exit_code = 5
+
+
+class StorageError(MinidlError, OSError):
+    """A disk that is full, a folder that cannot be written, a lock that somebody else holds."""
+
+    exit_code = 74
+
+
+SHORT = 3  # letters of a word in which one slip is a third or more
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """A half-sentence with the nearest right name, or nothing.
+
+    >>> suggest("unit", ["units", "name"])
+    "; did you mean 'units'?"
+    >>> suggest("rate", ["type", "name"])  # half of the letters are others
+    ''
+    """
+    folded = {name.lower(): name for name in known}
+    near = get_close_matches(word.lower(), folded, n=1, cutoff=0.6 if len(word) > SHORT else 0.5)
+    return f"; did you mean {folded[near[0]]!r}?" if near else ""
+
+
+def suggest_file(name: str, known: Iterable[str]) -> str:
+    """As `suggest`, but a name is not near because it ends like the other.
+
+    >>> suggest_file("lstn.yaml", ["lstm.yaml"]), suggest_file("nothing.yaml", ["tag.yaml"])
+    ("; did you mean 'lstm.yaml'?", '')
+    """
+    stem = splitext(name)[0]
+    return suggest(name, [other for other in known if suggest(stem, [splitext(other)[0]])])

@@ -1,0 +1,83 @@
+"""What computes a model, and on how many threads: as a user says, or measured, since more threads can be slower.
+
+Compiled kernels share the rows of a batch over threads of their own, and the BLAS then gets one; without them it is the
+BLAS that may use several.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl.engine import dispatch, threads
+from minidl.model import Model
+
+ROUNDS, ENOUGH = 5, 1.0  # trials of each number, and seconds after which no further round is begun
+WORTHWHILE = 0.95  # of the time with fewer threads: below that, more are kept
+
+
+def use_threads(count: int) -> None:
+    """Compute with so many threads from now on."""
+    compiled = dispatch.in_use() == "numba"
+    threads.use(count if compiled else 1)
+    threads.limit_blas(1 if compiled else count)
+
+
+def use_fastest(model: Model, inputs: Mapping[str, NDArray[Any]]) -> int:
+    """Measure a few training steps on a replica of a model, and keep the number of threads that was the fastest.
+
+    inputs: what `forward` takes, with targets. The model itself is left alone.
+
+    >>> from minidl import Input
+    >>> from minidl.layers import MSE, Dense
+    >>> model = Model(MSE()(Dense(1)(Input("x", depth=1)), Input("targets", depth=1)))
+    >>> use_fastest(model, {"x": np.ones((2, 3, 1)), "targets": np.ones((2, 3, 1))}) <= threads.available()
+    True
+    """
+    most = threads.available() if dispatch.in_use() == "numba" else threads.blas_available()
+    best = _fastest(_seconds(model.replica(training=True), inputs, most)) if most > 1 else 1
+    use_threads(best)
+    return best
+
+
+def _seconds(trial: Model, inputs: Mapping[str, NDArray[Any]], most: int) -> dict[int, float]:
+    """The shortest time of a step, by the number of threads: 1, 2, 4, ..."""
+    seconds = {2**power: math.inf for power in range(most.bit_length())}
+    try:
+        _step(trial, inputs)  # allocates, and compiles
+        begun = time.perf_counter()
+        for _ in range(ROUNDS):
+            for count in seconds:
+                use_threads(count)
+                seconds[count] = min(seconds[count], _step(trial, inputs))
+            if time.perf_counter() - begun > ENOUGH:
+                break
+    except Exception:  # a layer of the user's that fails does so again when it is trained, where more can be said
+        return {1: 0.0}
+    return seconds
+
+
+@np.errstate(all="ignore")
+def _step(trial: Model, inputs: Mapping[str, NDArray[Any]]) -> float:
+    begun = time.perf_counter()
+    trial.forward(**inputs)
+    trial.backward()
+    return time.perf_counter() - begun
+
+
+def _fastest(seconds: Mapping[int, float]) -> int:
+    """The number with the shortest time, where each larger one has to be worth it.
+
+    >>> _fastest({1: 1.0, 2: 0.98, 4: 0.7})
+    4
+    """
+    best = min(seconds)
+    for count in sorted(seconds):
+        if seconds[count] < WORTHWHILE * seconds[best]:
+            best = count
+    return best

@@ -1,0 +1,223 @@
+"""The training loop. It fits on a postcard; everything else is a callback."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterable
+from numbers import Real
+from typing import Literal
+
+import numpy as np
+
+from minidl.data.batches import Batch, Dataset
+from minidl.model import Model
+from minidl.optim import Optimizer
+from minidl.optim.schedules import Clock
+from minidl.system.errors import NumericsError, UsageError
+from minidl.training.callback import Callback
+from minidl.training.callback_list import CallbackList
+from minidl.training.nan_report import first_bad_array
+from minidl.training.progress import Progress
+
+logger = logging.getLogger("minidl")
+
+
+class Trainer:
+    """Trains a model on data, by truncated backpropagation through time where the data is one long sequence.
+
+    epochs, steps, minutes: when to stop; the first that is reached. Minutes are for everything, evaluations and what
+    callbacks do at the end as well, and schedules are fitted to the steps that they allow. state: "carry" what
+    recurrent layers hold from window to window (it is zeroed where the data begins anew), or "zero" it before each.
+    non_finite: "stop" at a NaN or infinity with an error, or "skip" that step. callbacks: what happens beside training.
+
+    >>> import numpy as np
+    >>> from minidl import Input, Model
+    >>> from minidl.data import from_arrays
+    >>> from minidl.layers import MSE, Dense
+    >>> from minidl.optim import SGD
+    >>> x = np.linspace(-1, 1, 32).reshape(1, 32, 1)
+    >>> data = from_arrays({"x": x, "targets": 3 * x}, split=(1.0, 0.0, 0.0), batch_size=8)
+    >>> model = Model(MSE()(Dense(1)(Input("x", depth=1)), Input("targets", depth=1)))
+    >>> _ = Trainer(model, data, SGD(lr=0.5), epochs=20).run()
+    >>> float(model.parameters["dense/W"][0, 0].round(2))
+    3.0
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        data: Dataset,
+        optimizer: Optimizer,
+        *,
+        epochs: float | None = None,
+        steps: int | None = None,
+        minutes: float | None = None,
+        state: Literal["carry", "zero"] = "carry",
+        non_finite: Literal["stop", "skip"] = "stop",
+        callbacks: Iterable[Callback] = (),
+    ) -> None:
+        if "loss" not in model.graph.results:
+            raise UsageError("this model has no loss to train: make it as Model(loss)")
+        _check_limits(epochs=epochs, steps=steps, minutes=minutes)
+        _check_choice("state", state, ("carry", "zero"))
+        _check_choice("non_finite", non_finite, ("stop", "skip"))
+        self.model, self.data, self.optimizer = model, data, optimizer
+        self.epochs, self.steps, self.minutes = epochs, steps, minutes
+        self.state, self.non_finite = state, non_finite
+        self.callbacks = CallbackList(callbacks)
+        self.progress = Progress()
+        self.record: dict[str, float] = {}  # what this step has measured, for those who write it down
+        self.texts: dict[str, str] = {}
+        self.loss = math.nan
+        self.batch = Batch({}, reset_state=True)
+        self.stop_reason: str | None = None
+        self.previous_seconds = 0.0
+        self._paced_from: tuple[int, float] | None = None
+        self._ended = False
+
+    @np.errstate(all="ignore")  # what is not finite is found, and said with its place
+    def run(self) -> Progress:
+        """Train until the end, or until somebody calls `stop`."""
+        try:
+            self._start()
+            while not self.finished:
+                self.update(self.data.train.batch(self.progress.step))
+                self.notify()
+            self._finish()
+        finally:
+            self.callbacks.call(lambda callback: callback.close(self))
+        if self.callbacks.error is not None:
+            raise self.callbacks.error
+        return self.progress
+
+    def update(self, batch: Batch) -> None:
+        """One step: forward, backward, and a change of the weights."""
+        self.batch = batch
+        if batch.reset_state or self.state == "zero":
+            self.model.reset_state()
+        try:
+            self.loss = self.model.forward(**batch.inputs)["loss"]
+            self._check_loss()
+            self.model.backward()
+            self.optimizer.step(self.model, self.clock)
+        except NumericsError as error:
+            self._not_finite(error)
+        self.progress.step += 1
+
+    def notify(self) -> None:
+        """Let every callback do what is due after this step."""
+        self._turn_page()
+        self.callbacks.call(lambda callback: callback.step(self))
+
+    def stop(self, reason: str, *, completed: bool = False) -> None:
+        """End the run after the present step; not `completed` where it may be resumed."""
+        self.stop_reason = self.stop_reason or reason
+        self._ended = self._ended or completed
+
+    @property
+    def failure(self) -> Exception | None:
+        """What a callback raised, for which the run ends."""
+        return self.callbacks.error
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no further step to do now."""
+        return self.completed or self.stop_reason is not None or self.callbacks.error is not None
+
+    @property
+    def completed(self) -> bool:
+        """Whether the run has come to its end, and has nothing left to resume."""
+        return (self._ended or self.at_end) and self.callbacks.error is None
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the steps, epochs or minutes are used up."""
+        limit = self._step_limit()
+        return self._seconds_left() <= 0 or (limit is not None and self.progress.step >= limit)
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training data so far."""
+        return self.progress.step / self.data.train.steps_per_epoch
+
+    @property
+    def total_steps(self) -> int | None:
+        """Updates in the whole run: known, or expected at the pace of those so far."""
+        limit = self._step_limit()
+        if self.minutes is None or not self.seconds_per_step:
+            return limit
+        expected = self.progress.step + math.ceil(max(0.0, self._seconds_left()) / self.seconds_per_step)
+        return expected if limit is None else min(limit, expected)
+
+    @property
+    def seconds_per_step(self) -> float:
+        """The mean, with all that callbacks do, but without the first step, which may compile; 0 where unknown."""
+        steps, seconds = self._paced_from or (0, 0.0)
+        if self.progress.step == steps:
+            steps, seconds = 0, 0.0
+        return (self.progress.seconds - seconds) / max(1, self.progress.step - steps)
+
+    @property
+    def clock(self) -> Clock:
+        """How far the run is, as schedules see it."""
+        total = self.total_steps or self.data.train.steps_per_epoch  # a guess, for the first step of a timed run
+        return Clock(self.progress.step, total, tuple(self.progress.validation))
+
+    def _seconds_left(self) -> float:
+        """For training, out of the minutes."""
+        if self.minutes is None:
+            return math.inf
+        at_the_end = sum(callback.finish_seconds(self) for callback in self.callbacks)
+        return 60 * self.minutes - self.progress.seconds - at_the_end
+
+    def _step_limit(self) -> int | None:
+        by_epochs = None if self.epochs is None else math.ceil(self.epochs * self.data.train.steps_per_epoch)
+        return min((n for n in (self.steps, by_epochs) if n is not None), default=None)
+
+    def _start(self) -> None:
+        self.progress.done = False
+        self.callbacks.call(lambda callback: callback.start(self))
+        self._started = time.perf_counter() - self.progress.seconds
+
+    def _finish(self) -> None:
+        self._turn_page()
+        self.progress.done = completed = self.completed
+        self.callbacks.call(lambda callback: callback.finish(self, completed=completed))
+
+    def _turn_page(self) -> None:
+        self.record, self.texts = {}, {}
+        self.previous_seconds = self.progress.seconds
+        self.progress.seconds = time.perf_counter() - self._started
+        self._paced_from = self._paced_from or (self.progress.step, self.progress.seconds)
+
+    def _check_loss(self) -> None:
+        if not math.isfinite(self.loss):
+            raise NumericsError(f"the loss is {self.loss}")
+
+    def _not_finite(self, error: NumericsError) -> None:
+        where = first_bad_array(self.model, self.batch.inputs)
+        found = f"step {self.progress.step + 1}: {error}; first bad array: {where}"
+        if self.non_finite == "stop":
+            raise NumericsError(
+                f"{found}. Lower the learning rate, or set clip_norm; the weights are those of the step before."
+            ) from None
+        if not self.progress.skipped:
+            logger.warning("%s. It is left out, as others will be; train/skipped counts them", found)
+        self.progress.skipped += 1
+        self.model.reset_state()
+
+
+def _check_limits(**limits: float | None) -> None:
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    if not given:
+        raise UsageError("say when training ends: epochs=, steps= or minutes=")
+    for name, limit in given.items():
+        if not isinstance(limit, Real) or not limit > 0:
+            raise UsageError(f"{name} should be a number above 0, got {limit!r}")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UsageError(f"{name} should be {' or '.join(map(repr, choices))}, got {value!r}")
