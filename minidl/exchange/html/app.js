@@ -7,19 +7,16 @@ const byId = (id) => document.getElementById(id);
 const app = {
   tab: "read", unit: 0, step: 0, pinned: null, node: null,
   language: navigator.language.startsWith("es") ? "es" : "en",
-
   choose(step, unit) {
     app.step = Math.min(Math.max(step, 0), app.symbols.length - 1);
     if (unit !== undefined) app.unit = unit;
     show();
   },
-
   chooseUnit(layer, unit) {
     app.node = app.network.cells.find((node) => node.name === layer);
     app.unit = unit;
     show();
   },
-
   // The answer that is asked about at a step: the symbol that came, or the most likely one.
   answerOf(step) {
     const { what, kind } = app.network.data.output;
@@ -79,8 +76,6 @@ function setWords() {
   if (app.network.data.input.kind !== "ids") document.querySelector("[data-word=text]").textContent = say("series");
   Object.assign(byId("language"), { textContent: say("language"), lang: app.language === "es" ? "en" : "es" });
   Object.keys(TABS).forEach((name) => { byId(`tab-${name}`).textContent = say(name); });
-  Object.assign(byId("one-back"), { textContent: "◀", ariaLabel: "page up" });
-  Object.assign(byId("one-on"), { textContent: "▶", ariaLabel: "page down" });
 }
 
 // Arrow keys: step and unit, or the tab where a tab has the focus; page up and down: the parts of one step.
@@ -100,27 +95,25 @@ function onKey(event) {
   event.preventDefault();
 }
 
-function open(name) {
+function open(tab) {
   WRITE.stop();
-  app.tab = name;
+  Object.assign(app, { tab });
   show();
 }
 
 function begin() {
   const data = JSON.parse(byId("data").textContent);
   app.network = new Network(data, numbersFromBase64(byId("weights").textContent));
-  app.node = app.network.cells[0];
+  [app.node] = app.network.cells;
   document.title = byId("title").textContent = `minidl · ${data.name}`;
   byId("about").textContent = data.about;
   byId("text").value = data.text;
   app.network.cells.forEach((node) => { element(byId("layer"), "option", "", node.name).value = node.name; });
-  Object.keys(TABS).forEach((name) => {
-    const tab = element(byId("tabs"), "button");
-    Object.assign(tab, { id: `tab-${name}`, type: "button", role: "tab" });
-    tab.setAttribute("aria-controls", name);
-    tab.addEventListener("click", () => open(name));
-    byId(name).setAttribute("aria-labelledby", tab.id);
-  });
+  for (const name of Object.keys(TABS)) {
+    Object.assign(element(byId("tabs"), "button"), { id: `tab-${name}`, type: "button", role: "tab", onclick: () => open(name) });
+    byId(`tab-${name}`).setAttribute("aria-controls", name);
+    byId(name).setAttribute("aria-labelledby", `tab-${name}`);
+  }
   const on = (id, kind, work) => byId(id).addEventListener(kind, work);
   on("text", "input", read);
   on("layer", "change", () => app.chooseUnit(byId("layer").value, app.unit));

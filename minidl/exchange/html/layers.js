@@ -6,22 +6,18 @@ const same = { forward: (node, [x]) => ({ y: x }), backward: (node, inputs, cach
 const LAYERS = {
   LSTM, GRU, RNN,
   Dropout: same,
-
   OneHot: {
     forward: (node, [x]) => ({ y: { rows: x.rows, cols: x.depth, ids: x.ids } }),
     backward: (node, [x], cache, dy) => [dy.scores || x.ids.map((id, t) => dy.data[t * dy.cols + id])],
   },
-
   Embedding: {
     forward: (node, [x]) => ({ y: affine({ ...x, cols: x.depth }, node.weight("table"), new Float64Array(node.units)) }),
     backward: (node, [x], { y }, dy) => [Float64Array.from(x.ids, (id, t) => dot(row(dy, t), row(y, t), 0))],
   },
-
   Dense: {
     forward: (node, [x]) => ({ y: affine(x, node.weight("W"), node.weight("b")) }),
     backward: (node, [x], cache, dy) => [affineBack(x, dy, node.weight("W"))],
   },
-
   Activation: {
     forward(node, [x]) {
       return { y: map(written(x), ACTIVATIONS[node.kind][0]) };
@@ -31,7 +27,6 @@ const LAYERS = {
       return [map(dy, (value, k) => value * slope(input.data[k], y.data[k]))];
     },
   },
-
   LayerNorm: {
     forward(node, [given]) {
       const x = written(given), n = matrix(x.rows, x.cols), inverse = new Float64Array(x.rows);
@@ -53,12 +48,10 @@ const LAYERS = {
       return [dx];
     },
   },
-
   Add: {
     forward: (node, xs) => ({ y: xs.map(written).reduce((a, b) => map(a, (value, k) => value + b.data[k])) }),
     backward: (node, xs, cache, dy) => xs.map(() => dy),
   },
-
   Concat: {
     forward(node, given) {
       const xs = given.map(written), y = matrix(xs[0].rows, xs.reduce((sum, x) => sum + x.cols, 0));
@@ -78,12 +71,10 @@ const LAYERS = {
       });
     },
   },
-
   Reverse: {
     forward: (node, [x]) => ({ y: reversed(written(x)) }),
     backward: (node, inputs, cache, dy) => [reversed(dy)],
   },
-
   Last: {
     forward: (node, [x]) => ({ y: { rows: 1, cols: x.cols, data: row(written(x), x.rows - 1).slice() } }),
     backward(node, [x], cache, dy) {
@@ -105,7 +96,6 @@ const ACTIVATIONS = {
   }],
 };
 const geluInner = (x) => Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3);
-
 const average = (x) => x.reduce((a, b) => a + b, 0) / x.length;
 
 function reversed(x) {

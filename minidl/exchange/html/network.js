@@ -7,10 +7,10 @@ class Network {
       Object.entries(data.weights).map(([name, [start, size]]) => [name, numbers.subarray(start, start + size)]),
     );
     this.nodes = data.nodes.map((node) => ({ ...node, weight: (name) => this.weights[`${node.owner}/${name}`] }));
+    for (const { tied, owner, units } of data.nodes) if (tied) this.weights[`${owner}/W`] = transposed(this.weights[tied], units);
     this.cells = this.nodes.filter((node) => LAYERS[node.type].gates);
     this.ids = new Map((data.symbols || []).map((symbol, id) => [symbol, id]));
   }
-
   // Symbols of a text and their ids; one that is not known is read as the unknown symbol, or left out.
   encode(text) {
     const found = this.split(text), symbols = [], ids = [], leftOut = new Set();
@@ -21,13 +21,12 @@ class Network {
     }
     return { symbols, ids, leftOut };
   }
-
   split(text) {
     if (this.data.tokens === "char") return Array.from(text);
     if (this.data.tokens === "space") return text.split(/\s+/u).filter(Boolean);
-    return text.match(WORDS) || [];
+    const found = text.match(WORDS) || [], word = /^(?:[\p{L}\p{N}_]|<unk>$)/u;
+    return found.filter((token, k) => token !== " " || !(word.test(found[k - 1] || "") && word.test(found[k + 1] || "")));
   }
-
   // Everything that is computed for ids (T) or numbers (T, F), by node.
   run(input, carried = {}) {
     const values = {}, caches = {}, { kind, name, depth } = this.data.input;
@@ -41,7 +40,6 @@ class Network {
     }
     return { values, caches, input, steps: input.length, output: values[this.data.output.node] };
   }
-
   // Gradient times input of each step of Σ seed · output; each cache keeps the gradients of its gates.
   back(pass, seed) {
     const grads = { [this.data.output.node]: seed };
@@ -57,18 +55,15 @@ class Network {
     return this.data.input.kind === "ids" ? Float64Array.from(dx)
       : Float64Array.from({ length: x.rows }, (_, t) => dot(row(dx, t), row(x, t), 0));
   }
-
   // The row of the output that answers for a step: its own, or the only one.
   answerRow(pass, t) {
     return Math.min(t, pass.output.rows - 1);
   }
-
   // Probabilities, or numbers, of one row of the output.
   answer(pass, t) {
     const logits = row(pass.output, this.answerRow(pass, t)), { kind } = this.data.output;
     return kind === "softmax" ? softmax(logits) : kind === "sigmoid" ? logits.map(sigmoid) : logits;
   }
-
   // Where the gradient of an answer begins: that of log p (softmax, sigmoid) or of the number itself.
   seed(pass, t, k) {
     const seed = matrix(pass.output.rows, pass.output.cols), p = this.answer(pass, t), { kind } = this.data.output;
@@ -77,11 +72,9 @@ class Network {
     start[k] += kind === "sigmoid" ? 1 - p[k] : 1;
     return seed;
   }
-
   influence(pass, t, k) {
     return this.back(pass, this.seed(pass, t, k));
   }
-
   // The answers as the sequence goes on: of a network that answers once, the answer to each beginning of it.
   answers(pass) {
     const { window } = this.data.output;
@@ -91,7 +84,6 @@ class Network {
       return t + 1 === pass.steps && !first ? this.answer(pass, t) : this.answer(this.run(pass.input.slice(first, t + 1)), 0);
     });
   }
-
   // A layer that is fed by a reversal has its first step at the end of the text.
   stepOf(node, pass, t) {
     return node.reversed ? pass.steps - 1 - t : t;

@@ -24,7 +24,7 @@ function showGates(place, parts, node, order, stepOf, { step, unit }) {
   for (const [name, part] of Object.entries(parts)) {
     if (name === "s") continue; // of the GRU: what its reset gate is multiplied by
     const isGate = LAYERS[node.type].gates.includes(name) && !["g", "n"].includes(name);
-    const largest = isGate ? 1 : part.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const largest = isGate ? 1 : Math.max(1, part.data.map(Math.abs).sort()[Math.floor(0.95 * part.data.length)]);
     heatMap(place, {
       caption: say(name), steps: part.rows, rows: order, value: (t, u) => part.data[stepOf(t) * part.cols + u],
       stops: isGate ? GATE : signed(), low: isGate ? 0 : -largest, high: largest, chosen: { step, row: unit }, onPick: app.choose,
@@ -34,20 +34,19 @@ function showGates(place, parts, node, order, stepOf, { step, unit }) {
 
 // The most likely answers at the chosen step as bars, with what did come.
 function showNext(place) {
-  const { pass, step, network: { data } } = app, answer = app.answers[step], isNext = data.output.what === "next";
+  const { step, network: { data } } = app, answer = app.answers[step], isNext = data.output.what === "next";
+  const isNumber = data.output.kind === "numbers";
   const came = isNext && step + 1 < app.symbols.length ? app.ids[step + 1] : null;
-  const shown = data.output.kind === "numbers" ? [...answer.keys()] : ranked(answer).slice(0, MOST_ANSWERS);
+  const shown = isNumber ? [...answer.keys()] : ranked(answer).slice(0, MOST_ANSWERS);
   if (came !== null && !shown.includes(came)) shown.push(came);
   place.replaceChildren();
-  element(place, "div", "help", `${say(isNext ? "next" : "answer")} ${step} ${app.symbols[step] === undefined ? "" : visible(app.symbols[step])}`);
+  element(place, "div", "help", `${say(isNext ? "next" : "answer")} ${step}${data.tokens ? ` ${visible(app.symbols[step])}` : ""}`);
   for (const k of shown) {
     const bar = element(place, "div", k === came ? "bar came" : "bar");
     element(bar, "b", "", visible(data.names[k]) + (k === came ? ` ← ${say("came")}` : ""));
-    const share = data.output.kind === "numbers" ? 0 : answer[k];
-    element(element(bar, "div"), "i").style.cssText = `display:block;width:${100 * share}%`;
-    element(bar, "span", "", data.output.kind === "numbers" ? short(original(answer[k], data.names[k])) : answer[k].toFixed(3));
+    element(element(bar, "div"), "i").style.width = isNumber ? 0 : `${100 * answer[k]}%`;
+    element(bar, "span", "", isNumber ? short(original(answer[k], data.names[k])) : answer[k].toFixed(3));
   }
-  return pass;
 }
 
 // Below the text: surprise of a language model; classes or tags step by step; a series with its forecast.
@@ -60,7 +59,10 @@ function showAnswers(place) {
   if (data.output.kind !== "numbers") {
     const most = data.names.map((_, k) => Math.max(...answers.map((answer) => answer[k])));
     const rows = ranked(most).slice(0, MOST_ANSWERS);
-    heatMap(place, { caption: say("answers"), steps, rows, value: (t, k) => answers[t][k], stops: GATE, low: 0, high: 1, labels: data.names, chosen: { step: app.step }, onPick: (t) => app.choose(t) });
+    heatMap(place, {
+      caption: say("answers"), steps, rows, value: (t, k) => answers[t][k], stops: GATE, low: 0, high: 1,
+      labels: data.names, chosen: { step: app.step }, onPick: (t) => app.choose(t),
+    });
     return;
   }
   data.names.forEach((name, k) => {
@@ -80,13 +82,12 @@ function original(value, name) {
 
 // Symbols as text, each on a colour; a click chooses the step.
 function showSymbols(id, symbols, colourOf) {
-  const place = byId(id), pieces = document.createDocumentFragment();
-  place.classList.toggle("apart", app.network.data.tokens !== "char");
+  const place = byId(id), pieces = document.createDocumentFragment(), isPlain = app.network.data.tokens === "char";
+  place.classList.toggle("apart", !isPlain);
   symbols.forEach((symbol, t) => {
-    const piece = element(pieces, "span", t === app.step && id !== "write-symbols" ? "here" : "", symbol === "\n" ? "⏎" : app.network.data.tokens === "char" ? visible(symbol).replace("␣", " ") : visible(symbol));
-    const [r, g, b] = colourOf(t);
-    piece.style.background = `rgb(${r},${g},${b})`;
-    piece.style.color = 0.3 * r + 0.6 * g + 0.1 * b > 128 ? "#000" : "#fff";
+    const [r, g, b] = colourOf(t), here = t === app.step && id !== "write-symbols";
+    const piece = element(pieces, "span", here ? "here" : "", isPlain ? visible(symbol).replace("␣", " ") : visible(symbol));
+    Object.assign(piece.style, { background: `rgb(${r},${g},${b})`, color: 0.3 * r + 0.6 * g + 0.1 * b > 128 ? "#000" : "#fff" });
     piece.dataset.step = t;
     if (symbol.includes("\n")) element(pieces, "br");
   });

@@ -7,7 +7,6 @@ const WRITE = {
   show() {
     byId("write-go").textContent = say(this.timer ? "stop" : "write");
   },
-
   start() {
     const number = (id) => Number(byId(id).value), { network, node } = app;
     const choice = { temperature: number("temperature"), topK: number("top-k") || Infinity, topP: number("top-p") || 1 };
@@ -25,25 +24,24 @@ const WRITE = {
     };
     some();
   },
-
   stop() {
     cancelAnimationFrame(this.timer);
     this.timer = 0;
     this.show();
   },
-
   draw(written, passes, node) {
-    const parts = Object.fromEntries(Object.keys(passes[0].caches[node.name].parts).map((name) => {
-      const rows = passes.map((pass) => row(pass.caches[node.name].parts[name], pass.steps - 1)), part = matrix(rows.length, rows[0].length);
-      rows.forEach((values, t) => row(part, t).set(values));
-      return [name, part];
-    }));
-    const state = parts[LAYERS[node.type].state], most = state.data.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9), earlier = written.length - passes.length;
-    showSymbols("write-symbols", written, (t) => colour(signed(), t < earlier ? 0 : row(state, t - earlier)[app.unit], -most, most));
-    const place = byId("write-maps");
+    const place = byId("write-maps"), parts = {}, earlier = written.length - passes.length;
+    for (const name of Object.keys(passes[0].caches[node.name].parts)) {
+      parts[name] = matrix(passes.length, node.units);
+      passes.forEach((pass, t) => row(parts[name], t).set(row(pass.caches[node.name].parts[name], pass.steps - 1)));
+    }
+    const state = parts[LAYERS[node.type].state], most = state.data.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9);
+    const value = (t) => (t < earlier ? 0 : row(state, t - earlier)[app.unit]);
+    showSymbols("write-symbols", written, (t) => colour(signed(), value(t), -most, most));
     place.replaceChildren();
     symbolAxis(place, written.slice(-SHOWN), { step: passes.length - 1 }, () => {});
     showGates(place, parts, node, unitOrder(state), (t) => t, { step: passes.length - 1, unit: app.unit });
+    place.scrollLeft = place.scrollWidth;
   },
 };
 

@@ -18,7 +18,7 @@ logger = logging.getLogger("minidl")
 def measure(path: Path, text: str | None = None) -> dict[str, float]:
     """Loss and measures of the model in a checkpoint: by "val/..." and "test/...", or by "data/..." for a text."""
     trained = load_trained(path)
-    data = _data(trained)
+    data = data_of(trained)
     if text is not None:
         return _on_text(trained, data, text)
     dataset = data.load(Path())
@@ -33,7 +33,8 @@ def measure(path: Path, text: str | None = None) -> dict[str, float]:
     return results | {f"val_baseline/{name}": value for name, value in dataset.baselines.items()}
 
 
-def _data(trained: Trained) -> Data:
+def data_of(trained: Trained) -> Data:
+    """The data that a run was trained on; CheckpointError for a file that says nothing of it."""
     experiment = trained.archive.meta.get("experiment")
     section: Any = experiment.get("data") if isinstance(experiment, dict) else None
     if section is None:
