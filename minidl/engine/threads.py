@@ -134,8 +134,8 @@ def in_shares(count: int, work: float, call: Callable[[int, int], T], *, least: 
 def shares(batch: int) -> int:
     """How many shares the sequences of a batch are summed in: a power of two, of at least 16 sequences each, at most 8.
 
-    Share s of S of a batch of B sequences begins at sequence B s // S. It depends on the batch alone: not on the threads,
-    nor on the steps, units or symbols.
+    Share s of S of a batch of B sequences begins at sequence B s // S. The shares depend on the batch alone: not on the
+    threads, nor on the steps, units or symbols.
 
     >>> shares(64), shares(33), shares(31), shares(1000)
     (4, 2, 1, 8)

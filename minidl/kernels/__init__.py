@@ -10,7 +10,7 @@ from minidl.engine.dispatch import Offer, Twins, offer
 def _missing() -> str | None:
     if any(Path(__file__).parent.glob("_library*.*")):
         return None
-    return "minidl was installed without its C kernels, for want of a compiler: install gcc or clang, and minidl again"
+    return "minidl computes with NumPy: no C compiler was found when it was installed; install gcc and minidl again"
 
 
 def _load() -> Twins:
@@ -42,6 +42,12 @@ def _load() -> Twins:
     }
 
 
+def _level() -> str:
+    from minidl.kernels.library import level
+
+    return level()
+
+
 def register() -> None:
     """Offer the functions in C in the place of those on NumPy."""
-    offer(Offer("c", _missing, _load))
+    offer(Offer("c", _missing, _load, _level))

@@ -1,7 +1,7 @@
 """Dense, Embedding, LayerNorm and SoftmaxCE in C: src/dense.h, src/layer_norm.h and src/softmax_ce.h.
 
-Threads share rows, features or symbols; what is summed over rows is summed over shares of the sequences of a batch, each
-in order of time, and then in pairs (`threads.shares`).
+Threads share rows, features or symbols; what is summed over rows is summed over shares of the sequences of a batch,
+each in order of time, and then in pairs (`threads.shares`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def dense_forward(layer: Dense, x: Array, W: Array, b: Array, y: Array) -> Call:
     """As Dense.forward."""
     values = {**rows_of(y.shape[:-1]), **as_map(x, W)}
     rows = values["T"] * values["B"]
-    return partial(threads.in_shares, rows, rows * W.size, kernel("dense_forward", "Dense", y.dtype, b=b, y=y, **values))
+    return partial(
+        threads.in_shares, rows, rows * W.size, kernel("dense_forward", "Dense", y.dtype, b=b, y=y, **values)
+    )
 
 
 def dense_backward(layer: Dense, x: Array, W: Array, dy: Array, dW: Array, db: Array, dx: Array | None) -> Call:
@@ -75,24 +77,33 @@ def layer_norm_backward(
     layer: LayerNorm, gain: Array, n: Array, inverse: Array, dy: Array, dx: Array | None, dgain: Array, dbias: Array
 ) -> Call:
     """As LayerNorm.backward."""
-    values = {**rows_of(dy.shape[:-1]), "F": dy.shape[-1], "gain": gain, "n": n, "inverse": inverse, "dy": dy}
-    bound = partial(kernel, struct_name="LayerNorm", dtype=dy.dtype, dx=dx, dgain=dgain, dbias=dbias, **values)
-    rows = partial(threads.in_shares, dy.size // dy.shape[-1], 10 * dy.size, bound("layer_norm_backward"))
-    return one_by_one(rows, partial(bound("layer_norm_gradients"), 0, 1))
+    values: dict[str, Any] = {
+        **rows_of(dy.shape[:-1]),
+        "F": dy.shape[-1],
+        "gain": gain,
+        "n": n,
+        "inverse": inverse,
+        "dy": dy,
+    }
+    values |= {"dx": dx, "dgain": dgain, "dbias": dbias}
+    rows, sums = (kernel(f"layer_norm_{name}", "LayerNorm", dy.dtype, **values) for name in ("backward", "gradients"))
+    share = partial(threads.in_shares, dy.size // dy.shape[-1], 10 * dy.size, rows)
+    return one_by_one(share, partial(sums, 0, 1))
 
 
 def softmax_ce_forward(layer: SoftmaxCE, logits: Array, targets: Array, p: Array, weight: Array, y: Array) -> Call:
     """As SoftmaxCE.forward."""
     sizes, losses = rows_of(targets.shape), np.empty(targets.shape)
-    values = {"logits": logits, "targets": targets, "p": p, "weight": weight, "losses": losses}
+    values: dict[str, Any] = {"logits": logits, "targets": targets, "p": p, "weight": weight, "losses": losses}
     values |= {"mean": layer.reduction == "mean", "smoothing": layer.label_smoothing}
     compute = kernel("softmax_ce_forward", "SoftmaxCE", p.dtype, R=targets.size, V=p.shape[-1], **values)
     total = function("total_loss", p.dtype, ctypes.c_double, ctypes.c_char_p, *[ctypes.c_int64] * 3)
     block = packed("SoftmaxCE", losses=losses)
+    shape = tuple(sizes.values())
 
     def call() -> None:
         threads.in_shares(targets.size, PER_NUMBER * p.size, compute)
-        y.fill(total(block, *sizes.values()))
+        y.fill(total(block, *shape))
 
     return call
 
@@ -103,7 +114,7 @@ def softmax_ce_backward(
     """As SoftmaxCE.backward."""
     if dlogits is None:
         return lambda: None
-    values = {"targets": targets, "p": p, "weight": weight, "dy": dy, "dlogits": dlogits}
+    values: dict[str, Any] = {"targets": targets, "p": p, "weight": weight, "dy": dy, "dlogits": dlogits}
     values |= {"R": targets.size, "V": p.shape[-1], "smoothing": layer.label_smoothing}
     return partial(
         threads.in_shares,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,9 @@ def level() -> str:
         return best
     able = LEVELS[LEVELS.index(best) :]
     if named not in able:
-        raise UsageError(f"{VARIABLE}: {named!r} is not known here{suggest(named, able)} (this processor: {', '.join(able)})")
+        raise UsageError(
+            f"{VARIABLE}: {named!r} is not known here{suggest(named, able)} (this processor: {', '.join(able)})"
+        )
     return named
 
 
@@ -93,12 +95,23 @@ def packed(name: str, **values: Any) -> bytes:
     return struct.pack("".join(fields.values()), *numbers)
 
 
+class Kernel:
+    """A function of the library with its struct filled in, at the first call: a dry run binds arrays without memory."""
+
+    def __init__(self, name: str, struct_name: str, dtype: Any, values: Mapping[str, Any]) -> None:
+        self.name, self.struct_name, self.dtype, self.values = name, struct_name, dtype, values
+        self.call: Any = None
+        self.block = b""
+
+    def __call__(self, lo: int, hi: int) -> None:
+        """Do the share lo to hi of the work."""
+        if self.call is None:
+            self.block = packed(self.struct_name, **self.values)
+            self.call = function(self.name, self.dtype)
+        if self.call(self.block, lo, hi):
+            raise MemoryError(f"{self.name} found no memory to work in")
+
+
 def kernel(name: str, struct_name: str, dtype: Any, **values: Any) -> Compute:
-    """A function of the library with its struct filled in."""
-    call, block = function(name, dtype), packed(struct_name, **values)
-
-    def compute(lo: int, hi: int, keep: Any = values) -> None:
-        if call(block, lo, hi):
-            raise MemoryError(f"{name} found no memory to work in")
-
-    return compute
+    """A function of the library, bound to arrays and numbers by the names of its struct."""
+    return Kernel(name, struct_name, dtype, values)

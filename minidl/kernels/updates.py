@@ -38,9 +38,7 @@ def _squares(dtype: Any) -> Any:
 
 def move(name: str, now: Optimizer, w: Array, g: Array, length: float, clock: Clock, **values: Any) -> None:
     """Clip the gradient and change the weights, in as many shares of whole vectors as there are threads."""
-    bound, longest = (
-        math.inf if limit is None else current(limit, clock) for limit in (now.clip_value, now.clip_norm)
-    )
+    bound, longest = (math.inf if limit is None else current(limit, clock) for limit in (now.clip_value, now.clip_norm))
     scale = min(1.0, longest / length) if length else 1.0
     given = {"n": w.size, "w": w, "g": g, "bound": bound, "scale": scale, "lr": current(now.lr, clock), **values}
     vectors = -(-w.size // function("lanes", w.dtype)(None, 0, 0))
