@@ -49,12 +49,12 @@ def next_symbol(wire: Callable[[Input, int], Node], vocabulary: Vocabulary, **se
     return looked_at(model)
 
 
-def looked_at(model: Model, legend: Any = None, data: Any = None) -> Subject:
+def looked_at(model: Model, metadata: Any = None) -> Subject:
     """The model with larger weights than those it starts with, so that gates differ."""
     rng = np.random.default_rng(5)
     for array in model.parameters.values():
         array += 0.4 * rng.standard_normal(array.shape)
-    return Subject.of(model.replica(), legend, data)
+    return Subject.of(model.replica(), metadata)
 
 
 def lstm() -> Subject:
@@ -103,7 +103,7 @@ def classifier() -> Subject:
     loss = SoftmaxCE()(logits, Input("targets", dtype="int", depth=3, shape=("B",)))
     model = Model(loss, outputs={"logits": logits})
     model.vocabulary = Vocabulary.from_text(LETTERS)
-    return looked_at(model, {"classes": ["<b>one", "two", "three"]})
+    return looked_at(model, {"class_names": ["<b>one", "two", "three"]})
 
 
 def tagger() -> Subject:
@@ -113,7 +113,7 @@ def tagger() -> Subject:
     logits = Dense(4)(LayerNorm()(Bidirectional(GRU(4))(Embedding(3)(ids), lengths)))
     model = Model(SoftmaxCE()(logits, Input("targets", dtype="int", depth=4)), outputs={"logits": logits})
     model.vocabulary = vocabulary
-    return looked_at(model, {"classes": list("NVAP")}, {"task": {"type": "tagging", "tokens": "word"}})
+    return looked_at(model, {"class_names": list("NVAP"), "reader": {"input": {"at_space": True}}})
 
 
 def labels() -> Subject:
@@ -122,16 +122,16 @@ def labels() -> Subject:
     loss = SigmoidCE()(logits, Input("targets", depth=3, shape=("B", 3)))
     model = Model(loss, outputs={"logits": logits})
     model.vocabulary = Vocabulary.from_text(LETTERS)
-    return looked_at(model, {"classes": ["a", "b", "c"]})
+    return looked_at(model, {"class_names": ["a", "b", "c"]})
 
 
 def forecaster() -> Subject:
     x = Input("x", depth=2)
     y = Dense(1)(Last()(GRU(5)(x)))
     model = Model(MSE()(y, Input("targets", depth=1, shape=("B", 1))), outputs={"y": y})
-    scales = {"warmth": {"mean": 10.0, "deviation": 4.0}, "rain": {"mean": 1.0, "deviation": 0.5}}
-    task = {"type": "forecasting", "columns": ["warmth", "rain"], "window": 6, "horizon": 2}
-    return looked_at(model, {"columns": scales, "predict": ["warmth"]}, {"task": task})
+    scaling = {"columns": ["warmth", "rain"], "mean": [10.0, 1.0], "deviation": [4.0, 0.5]}
+    reader = {"inputs": scaling, "outputs": {"columns": ["warmth"]}, "window": 6, "horizon": 2}
+    return looked_at(model, {"reader": reader})
 
 
 KINDS = {maker.__name__: maker for maker in (lstm, gru, rnn, norms, words, classifier, tagger, labels, forecaster)}

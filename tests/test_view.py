@@ -152,7 +152,9 @@ def test_symbols_are_text_and_never_markup(browser: Any, tmp_path: Path) -> None
     ids = Input("ids", dtype="int", depth=len(vocabulary))
     model = Model(outputs={"logits": Dense(len(vocabulary))(LSTM(3, name="<b>lstm")(OneHot()(ids)))})
     model.vocabulary = vocabulary
-    write_page(tmp_path / "page.html", Subject.of(model, data={"task": {"type": "tagging"}}), evil, evil, Sample(evil))
+    write_page(
+        tmp_path / "page.html", Subject.of(model, {"reader": {"input": {"at_space": True}}}), evil, evil, Sample(evil)
+    )
     shown, complaints = opened(browser, tmp_path / "page.html")
     assert shown.title() == f"minidl · {evil}"
     assert shown.locator("img").count() == 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from minidl.data.vocabulary import Vocabulary
 from minidl.data.words import split_words
-from minidl.graph.symbol import Axis, Input, Symbol
+from minidl.graph.symbol import Axis, Input
 from minidl.model import Model
 from minidl.system.errors import DataError, UsageError
 
@@ -27,8 +28,9 @@ class Subject:
 
     input: the name of the integer ids (T, B) or of the numbers (T, B, F). output: the name of the result. kind: how
     the output is read. names: of its entries. tokens: what a text is divided into; None where numbers are read.
-    columns: names of the numbers. scales: mean and deviation by which a column was standardised. window: rows that a
-    forecaster sees, 0 where it sees all. horizon: how many rows ahead its answer stands.
+    normal: the form of Unicode that a text is brought into. text_column: of a table. columns: names of the numbers.
+    scales: mean and deviation by which a column was standardised. window: rows that a forecaster sees, 0 where it sees
+    all. horizon: how many rows ahead its answer stands.
     """
 
     model: Model
@@ -37,36 +39,42 @@ class Subject:
     kind: Kind
     names: tuple[str, ...]
     tokens: Literal["char", "word", "space"] | None
+    normal: Literal["NFC", "NFD", "NFKC", "NFKD"] | None = None
+    text_column: str | None = None
     columns: tuple[str, ...] = ()
     scales: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     window: int = 0
     horizon: int = 0
 
     @classmethod
-    def of(
-        cls, model: Model, legend: Mapping[str, Any] | None = None, data: Mapping[str, Any] | None = None
-    ) -> Subject:
+    def of(cls, model: Model, metadata: Mapping[str, Any] | None = None) -> Subject:
         """What a model reads and answers; UsageError where it does not read exactly one sequence.
 
-        legend: names of classes or columns, as a run saves them. data: the `data` section of its experiment.
+        metadata: how rows are read and answers told, as a run saves it with the model.
         """
-        legend = legend or {}
-        task = (data or {}).get("task") or {}
+        metadata = metadata or {}
+        reader: Mapping[str, Any] = metadata.get("reader") or {}
         read, output = _input_of(model), _output_of(model)
         vocabulary = model.vocabulary if read.dtype == "int" else None
-        scales = {name: scale for name, scale in (legend.get("columns") or {}).items() if "mean" in scale}
-        columns = _columns(read, task, scales)
+        inputs, outputs, text = (reader.get(name) or {} for name in ("inputs", "outputs", "input"))
+        known = (
+            metadata.get("class_names"),
+            outputs.get("columns"),
+            None if vocabulary is None else vocabulary.symbols,
+        )
         return cls(
             model=model,
             input=read.name,
             output=output,
             kind=_kind_of(model, output, vocabulary),
-            names=_names(model.graph.results[output], vocabulary, legend),
-            tokens=None if vocabulary is None else _tokens(vocabulary, task),
-            columns=columns,
-            scales=scales,
-            window=int(task.get("window") or 0),
-            horizon=int(task.get("horizon") or 0),
+            names=_names(int(model.graph.results[output].shape[-1]), known),
+            tokens=None if vocabulary is None else _tokens(vocabulary, bool(text.get("at_space"))),
+            normal=text.get("normalise"),
+            text_column=text.get("text"),
+            columns=() if read.dtype == "int" else _names(int(read.shape[-1]), (inputs.get("columns"),)),
+            scales=_scales(outputs) | _scales(inputs),
+            window=int(reader.get("window") or 0),
+            horizon=int(reader.get("horizon") or 0),
         )
 
     @property
@@ -92,6 +100,8 @@ class Subject:
         """What a text is divided into, without what the vocabulary does not know, unless it has an unknown symbol."""
         split = SPLIT[self.tokens or "char"]
         known = set(self.vocabulary.symbols)
+        if self.normal is not None:
+            text = unicodedata.normalize(self.normal, text)
         found = [symbol for symbol in split(text) if symbol in known or self.vocabulary.unknown is not None]
         if not found:
             raise DataError("nothing of this text is in the vocabulary of the model")
@@ -152,25 +162,19 @@ def _kind_of(model: Model, output: str, vocabulary: Vocabulary | None) -> Kind:
     return "numbers" if vocabulary is None else "softmax"
 
 
-def _names(output: Symbol, vocabulary: Vocabulary | None, legend: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the entries of the output stand for: symbols, classes, columns, or their numbers."""
-    count = int(output.shape[-1])
-    known = [legend.get("classes"), legend.get("predict"), None if vocabulary is None else vocabulary.symbols]
+def _names(count: int, known: Iterable[Sequence[str] | None]) -> tuple[str, ...]:
+    """The first of some lists of names that has so many; else numbers."""
     fitting = (names for names in known if names is not None and len(names) == count)
     return tuple(map(str, next(fitting, range(count))))
 
 
-def _columns(read: Input, task: Mapping[str, Any], scales: Mapping[str, Any]) -> tuple[str, ...]:
-    if read.dtype == "int":
-        return ()
-    count = int(read.shape[-1])
-    for names in (task.get("columns"), list(scales)):
-        if names is not None and len(names) == count:
-            return tuple(map(str, names))
-    return tuple(f"x{k}" for k in range(count))
+def _scales(scaling: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    names, means, deviations = (scaling.get(name) or () for name in ("columns", "mean", "deviation"))
+    return {
+        name: {"mean": mean, "deviation": deviation}
+        for name, mean, deviation in zip(names, means, deviations, strict=False)
+    }
 
 
-def _tokens(vocabulary: Vocabulary, task: Mapping[str, Any]) -> Literal["char", "word", "space"]:
-    if vocabulary.kind == "char":
-        return "char"
-    return "space" if task.get("type") == "tagging" else "word"
+def _tokens(vocabulary: Vocabulary, at_space: bool) -> Literal["char", "word", "space"]:
+    return "char" if vocabulary.kind == "char" else "space" if at_space else "word"

@@ -13,7 +13,7 @@ class Network {
   }
   // Symbols of a text and their ids; one that is not known is read as the unknown symbol, or left out.
   encode(text) {
-    const found = this.split(text), symbols = [], ids = [], leftOut = new Set();
+    const found = this.split(this.data.normal ? text.normalize(this.data.normal) : text), symbols = [], ids = [], leftOut = new Set();
     for (const symbol of found) {
       const id = this.ids.has(symbol) ? this.ids.get(symbol) : this.data.unknown;
       if (!this.ids.has(symbol)) leftOut.add(symbol);

@@ -77,6 +77,7 @@ def _data(subject: Subject, sample: Sample) -> dict[str, Any]:
     return {
         "text": sample.text or (TEXT if is_text else _zeros(subject)),
         "tokens": subject.tokens,
+        "normal": subject.normal,
         "symbols": None if vocabulary is None else vocabulary.symbols,
         "unknown": None if vocabulary is None else vocabulary.unknown,
         "columns": subject.columns,

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.data.batches import Batch, Batches, Dataset
-from minidl.data.rows import read_rows
 from minidl.data.sources import read_source, read_text
+from minidl.data.sources.rows import read_rows
 from minidl.exchange.html import Sample, write_page
 from minidl.experiment.run.evaluate import data_of
 from minidl.experiment.run.load_model import Trained, load_trained
@@ -47,12 +47,8 @@ class Looking:
     def __init__(self, path: Path) -> None:
         self.trained: Trained = load_trained(path)
         meta = self.trained.archive.meta
-        experiment = meta.get("experiment")
-        self.section: dict[str, Any] = experiment.get("data", {}) if isinstance(experiment, dict) else {}
-        legend = meta.get("legend")
-        self.subject = Subject.of(
-            self.trained.model.replica(), legend if isinstance(legend, dict) else None, self.section
-        )
+        metadata = meta.get("metadata")
+        self.subject = Subject.of(self.trained.model.replica(), metadata if isinstance(metadata, dict) else None)
 
     @property
     def name(self) -> str:
@@ -169,13 +165,12 @@ class Looking:
 
         Of a text it is the line, of a table the cell that is read, of a series the window that ends there.
         """
-        task = self.section.get("task") or {}
-        if not task:
+        if self.subject.tokens is not None and self.subject.text_column is None:
             return self.read(_numbered(read_text(source, Path()).split("\n"), number, source, "lines"))
         name, text = read_source(source, Path())
-        rows = read_rows(text, name, self.section.get("delimiter") or ",")
-        if self.subject.tokens is not None:
-            return self.read(_numbered(rows.column(str(task.get("text"))), number, source, "rows"))
+        rows = read_rows(text, name, getattr(data_of(self.trained), "delimiter", ","))
+        if self.subject.text_column is not None:
+            return self.read(_numbered(rows.column(self.subject.text_column), number, source, "rows"))
         series = self._standardised(rows.numbers(self.subject.columns))
         _numbered(range(len(series)), number, source, "rows")
         return series[max(0, number - self.subject.window) if self.subject.window else 0 : number]
