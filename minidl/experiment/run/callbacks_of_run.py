@@ -84,5 +84,5 @@ def recording(experiment: Experiment, folder: RunFolder, *, resumed_at: int | No
             histograms_every=log.histograms_every,
             resumed_at=resumed_at,
         )
-    facts = {"experiment": experiment.resolved(), "legend": experiment.dataset.legend}
+    facts = {"experiment": experiment.resolved(), "metadata": experiment.dataset.metadata}
     yield SaveCheckpoints(train.checkpoint_every, checkpoints=folder.checkpoints, facts=facts)
