@@ -22,7 +22,7 @@ __all__ = ["Input", "Layer", "Model", "Predictor", "__version__"]
 
 
 def __getattr__(name: str) -> object:
-    """Input, Layer, Model and Predictor when they are first asked for: NumPy takes longer to import than `--help` to answer."""
+    """What is public, when it is first asked for: NumPy takes longer to import than `--help` to answer."""
     if name not in __all__:
         raise AttributeError(f"module 'minidl' has no attribute {name!r}")
     if name == "Predictor":  # brings in experiments, which a model alone does without

@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     pieces = predictor.file(arguments.data, each_class=arguments.proba, ahead=arguments.ahead)
     with _opened(arguments.out, arguments.force) as out:
         count = write(pieces, out, as_json=arguments.json)
-    for note in predictor.notes():
-        logger.warning("%s: %s", arguments.data, note)
+    if unseen := predictor.unseen():
+        logger.warning("%s: %s", arguments.data, unseen)
     if arguments.out is not None:
         logger.info("wrote %s (rows: %d)", arguments.out, count)
     return 0

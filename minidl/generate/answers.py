@@ -1,10 +1,9 @@
-"""How what a model computes is read as an answer: the array that its loss compares with the targets, and its meaning."""
+"""What of all that a model computes is its answer: the array that its loss compares with the targets."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from minidl.graph.layer import Layer
@@ -43,25 +42,3 @@ def answer(model: Model, **inputs: Array) -> Array:
     model.forward(**inputs)
     found: Array = model.arrays[f"{answering_node(model)}/y"]
     return found
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities along the last axis, in double precision.
-
-    >>> softmax(np.array([0.0, np.log(3.0)])).round(2).tolist()
-    [0.25, 0.75]
-    """
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    powers = np.exp(shifted)
-    result: Array = powers / powers.sum(axis=-1, keepdims=True)
-    return result
-
-
-def sigmoid(logits: Array) -> Array:
-    """Probabilities of yes, in double precision.
-
-    >>> sigmoid(np.array([0.0, -1000.0])).tolist()
-    [0.5, 0.0]
-    """
-    result: Array = 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
-    return result

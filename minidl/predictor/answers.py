@@ -1,40 +1,49 @@
-"""What a model says of some rows: as Python has it, and as columns of a file."""
+"""What a model says of the rows of a table, as columns beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from minidl.data.rows import Rows
+from minidl.data.independent import Independent
+from minidl.data.sources.rows import Rows
+from minidl.data.tasks.reader import Reader
+from minidl.generate.apply import apply
+from minidl.model import Model
+
+PREDICTION, OF_CLASS = "prediction", "probability:"
+Columns = dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """values: an answer for each row. probabilities: of each class, in the order of the classes; None for numbers.
+    """columns: by heading, as long as the table; None where there is no answer, as for the first rows of a series.
 
-    columns: the answers as a file has them, by heading. ahead: rows beyond the end of each series, with all their
-    columns.
+    ahead: rows beyond the end of each series, by heading.
     """
 
-    values: Any
-    probabilities: Any = None
-    columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    ahead: Sequence[Mapping[str, Any]] = ()
+    columns: Columns
+    ahead: list[dict[str, Any]] = field(default_factory=list)
 
 
-class Answering(Protocol):
-    """A trained model together with what its numbers mean: one for each kind of task."""
+def answers(model: Model, reader: Reader, rows: Rows, *, each_class: bool = False) -> Answers:
+    """An answer for each row that says enough for one; each_class: with the probability of each class.
 
-    reads: tuple[str, ...]
-    classes: tuple[str, ...]
-    piece: int | None  # rows that are answered at a time; None where a row depends on others
+    model: a replica.
+    """
+    return Answers(collect(model, reader, reader.read(rows), len(rows), each_class=each_class))
 
-    def from_list(self, items: Sequence[Any]) -> dict[str, Sequence[Any]]:
-        """Columns out of what may be given without them: texts, or rows of numbers."""
 
-    def answer(self, rows: Rows, *, each_class: bool = False, ahead: int = 0) -> Answers:
-        """What the model says; `each_class` adds a column for the probability of each class."""
-
-    def notes(self) -> list[str]:
-        """What has to be told of the rows so far."""
+def collect(
+    model: Model, reader: Reader, examples: Independent, size: int, *, shift: int = 0, each_class: bool = False
+) -> Columns:
+    """The answers of all examples in columns of `size` rows, `shift` rows below the row that each speaks of."""
+    columns: Columns = {PREDICTION: [None] * size} if not examples.lengths.any() else {}
+    for chosen, outputs in apply(model, examples):
+        places = (examples.rows[chosen] + shift).tolist()
+        for name, values in reader.decode(outputs, examples, chosen).items():
+            if each_class or not name.startswith(OF_CLASS):
+                column = columns.setdefault(name, [None] * size)
+                for place, value in zip(places, values, strict=True):
+                    column[place] = value
+    return columns

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.data.rows import Rows
+from minidl.data.sources.rows import Rows
 from minidl.system.errors import DataError
 
 NAME = "the rows given"  # in messages, where a file would be named
@@ -39,7 +39,7 @@ def _columns(given: Any, from_list: Callable[[Sequence[Any]], dict[str, Sequence
         return {str(name): list(given[name]) for name in (given if names is None else names)}
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise DataError(f"rows are a list of texts, mappings, columns or a data frame, got {type(given).__name__}")
-    items = given if isinstance(given, np.ndarray) else list(given)
+    items: Any = given if isinstance(given, np.ndarray) else list(given)
     if len(items) and all(isinstance(item, Mapping) for item in items):
         missing = next((name for name in items[0] if any(name not in item for item in items)), None)
         if missing is not None:

@@ -56,7 +56,7 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: Any) -> Any:
-    """As CSV has it: nothing for what is not known."""
+    """As CSV has it: nothing for what is not known, which the writer makes of None."""
     if isinstance(value, float):
         return format(value, DIGITS) if math.isfinite(value) else ""
     return value

@@ -15,6 +15,7 @@ from typing import BinaryIO, TypeAlias
 from minidl.system.errors import MinidlError, StorageError, UsageError, suggest_file
 
 FilePath: TypeAlias = str | os.PathLike[str]
+Faults: TypeAlias = tuple[type[OSError] | type[ValueError], ...]
 
 # How file systems say that they never can, rather than that they could not.
 _UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
@@ -59,7 +60,7 @@ def new_file(path: FilePath, *, force: bool = False) -> Iterator[BinaryIO]:
         with refusing(target):
             refuse_special(target)
             file = open(temporary, "xb")  # noqa: SIM115  closed below
-        with file, refusing(target, OSError):
+        with file, refusing(target, (OSError,)):
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -110,16 +111,16 @@ def sweep(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def refusing(target: Path, *faults: type[Exception]) -> Iterator[None]:
+def refusing(target: Path, faults: Faults = (OSError, ValueError)) -> Iterator[None]:
     """What the system refuses while this is written is a StorageError: where, why, and what to do.
 
-    faults: how it refuses; OSError and, for a name that none could be, ValueError where none is given.
+    faults: how it refuses; ValueError is for a name that none could be.
     """
     try:
         yield
     except MinidlError:
         raise
-    except faults or (OSError, ValueError) as error:
+    except faults as error:
         refusal = StorageError(
             f"{target}: cannot be written ({reason_of(target, error)}); "
             "check the folder, its permissions and its free space"

@@ -138,7 +138,7 @@ class _Loader:
 def _metadata(data: Data, dataset: Dataset) -> dict[str, Any]:
     """What a model has to know to read new rows as those that it was trained on, and to answer in their terms."""
     section = {name: value for name, value in complete(data).items() if name != "source"}
-    return {"data": section, "legend": dataset.legend}
+    return {"data": section, **dataset.metadata}
 
 
 def _at_home(finding: Finding) -> Finding:
