@@ -38,7 +38,7 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("choice", "expected"),
+    ("sampler", "expected"),
     [
         (Sampler(), [0.1, 0.4, 0.05, 0.25, 0.2]),
         (Sampler(0.5), [0.01, 0.16, 0.0025, 0.0625, 0.04]),  # squares

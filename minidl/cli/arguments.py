@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
             if action is None:
                 self._refuse_flag(word, flags)
             elif "=" not in word and action.nargs == "?":
-                word = f"{word}={words.pop(0) if words and words[0].isdecimal() else action.const}"
+                word = f"{word}={words.pop(0) if words and _is_value(words[0], action) else action.const}"
             elif "=" not in word and action.nargs is None and words and words[0] not in flags:
                 word = f"{word}={words.pop(0)}"
             yield word
@@ -61,6 +61,11 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Called by argparse."""
         raise UsageError(f"{self.prog}: {message}\n{self.format_usage().rstrip()}")
+
+
+def _is_value(word: str, action: argparse.Action) -> bool:
+    """Whether a word belongs to the flag before it, which may stand alone."""
+    return word in action.choices if action.choices else word.isdecimal()
 
 
 def add_experiment(parser: argparse.ArgumentParser) -> None:

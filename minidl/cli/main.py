@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def carry_out(verb: str, words: Sequence[str], prog: str) -> int:
     """Carry out one verb; the exit code."""
-    return command.ended(prog, lambda: command.carry_out(_module(verb), words, prog))
+    return command.carry_out(lambda: _module(verb), words, prog)
 
 
 def parser_of(verb: str, prog: str) -> Parser:
