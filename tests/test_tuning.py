@@ -195,7 +195,7 @@ def test_an_error_while_speed_is_measured_is_an_error(monkeypatch: pytest.Monkey
         ("threads=0", "threads"),
         ("threads=1000000", "256 or less"),
         ("threads=atuo", "did you mean 'auto'"),
-        ("kernels=numbaa", "did you mean 'numba'"),
+        ("kernels=numppy", "did you mean 'numpy'"),
     ],
 )
 def test_what_they_may_be(tmp_path: Path, change: str, message: str) -> None:

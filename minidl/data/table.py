@@ -10,9 +10,9 @@ from annotated_types import Gt
 
 from minidl.data.batches import Dataset
 from minidl.data.data import Data
-from minidl.data.rows import read_rows
 from minidl.data.sources import read_source
-from minidl.data.task import SplitAndBatch, Task
+from minidl.data.sources.rows import read_rows
+from minidl.data.tasks.task import SplitAndBatch, Task
 
 
 @dataclass(frozen=True)

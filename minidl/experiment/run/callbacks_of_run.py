@@ -75,7 +75,7 @@ def recording(experiment: Experiment, folder: RunFolder, *, resumed_at: int | No
         )
     facts = {
         "experiment": experiment.resolved(),
-        "legend": experiment.dataset.legend,
+        "metadata": experiment.dataset.metadata,
         "computing": in_use().to_json(),
     }
     yield SaveCheckpoints(train.checkpoint_every, checkpoints=folder.checkpoints, facts=facts)

@@ -46,6 +46,8 @@ def set_up(experiment: Experiment, before: Computing | None = None) -> Computing
     if kernels == "auto":
         kernels = _as_before(before)
     dispatch.select(None if kernels == "auto" else kernels)
+    if (reason := dispatch.missing()) is not None:
+        logger.warning(reason)
     count = wanted.threads
     if count == "auto" and before is not None and before.kernels == dispatch.in_use():
         count = before.threads

@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from minidl.config.diff import differences
-from minidl.engine.dispatch import NUMPY
+from minidl.engine.dispatch import NUMPY, simd
 from minidl.engine.threads import blas_architecture
 from minidl.experiment.run.computing import in_use
 
-COMPUTING = ("minidl", "python", "numpy", "numba")  # packages on which numbers depend
-DECISIVE = ("kernels", "processor", "blas")
-PACKAGES = ("numpy", "pyyaml", "pydantic", "tensorboardX", "rich", "numba")
+COMPUTING = ("minidl", "python", "numpy")  # packages on which numbers depend
+DECISIVE = ("kernels", "simd", "processor", "blas")
+PACKAGES = ("numpy", "pyyaml", "pydantic", "tensorboardX", "rich")
 
 
 def surroundings() -> dict[str, Any]:
     """Plain data for run.json.
 
     >>> sorted(surroundings())
-    ['arguments', 'blas', 'cores', 'kernels', 'processor', 'system', 'threads', 'versions']
+    ['arguments', 'blas', 'cores', 'kernels', 'processor', 'simd', 'system', 'threads', 'versions']
     """
     from minidl.system.version import __version__
 
@@ -40,6 +40,7 @@ def surroundings() -> dict[str, Any]:
         "versions": versions,
         **in_use().to_json(),
         "blas": blas_architecture(),
+        "simd": simd(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from minidl.data import examples
+from minidl.data.sources import examples
 from minidl.system.errors import DataError, suggest_file
 
 Source = str | Mapping[str, str]
@@ -16,8 +16,9 @@ Source = str | Mapping[str, str]
 def read_text(source: Source | Sequence[Source], folder: Path) -> str:
     """The text of a source, or the texts of several with a newline between.
 
-    A source is a built-in name (`pydoc_topics`, or a table of `minidl.data.examples`), a path (relative ones start at
-    `folder`), or a mapping of `url` and `sha256`. Files are UTF-8; a byte order mark is dropped, CRLF becomes LF.
+    A source is a built-in name (`pydoc_topics`, or a table of `minidl.data.sources.examples`), a path (relative ones
+    start at `folder`), or a mapping of `url` and `sha256`. Files are UTF-8; a byte order mark is dropped, CRLF
+    becomes LF.
     Raises DataError for what is missing, unreadable, not UTF-8 or blank.
 
     >>> "generator" in read_text("pydoc_topics", Path())
@@ -91,7 +92,7 @@ def _download(source: Mapping[str, str]) -> bytes:
             f"a download is given by url and sha256, this one by {', '.join(source) or 'nothing'}: the hash, as "
             f"sha256sum prints it, makes sure that every run sees the same text"
         )
-    from minidl.data.download import fetch  # brings in urllib and ssl, which most runs do without
+    from minidl.data.sources.download import fetch  # brings in urllib and ssl, which most runs do without
 
     return fetch(source["url"], source["sha256"])
 

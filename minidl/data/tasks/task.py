@@ -9,7 +9,7 @@ import numpy as np
 from minidl.config.declared import Declared, snake_case
 from minidl.data.batches import Dataset, split_slices
 from minidl.data.independent import Order
-from minidl.data.rows import Rows
+from minidl.data.sources.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,11 @@ class SplitAndBatch:
 
 @dataclass(frozen=True)
 class Task(Declared, family="task"):
-    """Base of the kinds of tasks."""
+    """Base of the kinds of tasks.
+
+    A task learns from the training part what has to be the same for all rows to come (vocabulary, classes, scales) and
+    puts it into a `Reader`, which stands in `Dataset.reader`; see `minidl.data.tasks.reader`.
+    """
 
     @classmethod
     def type_name(cls) -> str:

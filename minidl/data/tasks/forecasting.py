@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from minidl.data.baselines import last_value
 from minidl.data.batches import ArraySpec, Dataset, split_slices
 from minidl.data.independent import Independent, Order
-from minidl.data.rows import Rows
-from minidl.data.task import SplitAndBatch, Task
-from minidl.system.errors import DataError
+from minidl.data.sources.rows import Rows
+from minidl.data.tasks.reader import Answers, Array, Reader
+from minidl.data.tasks.scaling import Scaling
+from minidl.data.tasks.task import SplitAndBatch, Task
 
 Series = NDArray[np.float64]
 
@@ -23,7 +24,7 @@ class Windows(Independent):
     """Windows of a series: "x" (T, B, F), and "targets" (B, K), which stand `horizon` rows after the last row of each.
 
     inputs (N, F), outputs (N, K): the series. window: T. A window begins at every row from which it and its target lie
-    within the series.
+    within the series. Without outputs there are no targets, and the last window ends with the series.
 
     >>> rows = np.arange(5.0)[:, None]
     >>> batch = Windows(rows, 10 * rows, window=2, horizon=2, batch_size=8, shuffle=False).batch(0).inputs
@@ -34,22 +35,58 @@ class Windows(Independent):
     def __init__(
         self,
         inputs: Series,
-        outputs: Series,
+        outputs: Series | None,
         window: int,
         horizon: int,
         batch_size: int,
         seed: int = 0,
         shuffle: bool = True,
     ) -> None:
-        count = len(inputs) - window - horizon + 1
-        super().__init__(count, batch_size, seed, shuffle, tokens=count * window)
+        count = max(0, len(inputs) - window - (0 if outputs is None else horizon) + 1)
+        rows = np.arange(count) + window - 1
+        super().__init__(count, batch_size, seed, shuffle, tokens=count * window, rows=rows)
         self._inputs, self._outputs = inputs, outputs
         self._window, self._horizon = window, horizon
 
     def take(self, chosen: Order) -> dict[str, NDArray[Any]]:
         """The windows that begin at these rows."""
         rows = np.arange(self._window)[:, None] + chosen
+        if self._outputs is None:
+            return {"x": self._inputs[rows]}
         return {"x": self._inputs[rows], "targets": self._outputs[rows[-1] + self._horizon]}
+
+
+@dataclass(frozen=True)
+class ForecastReader(Reader):
+    """Windows of a series, and the numbers that stand `horizon` rows after each.
+
+    inputs, outputs: the columns that are read and predicted, with their scales. window (T): rows that are seen.
+    """
+
+    inputs: Scaling
+    outputs: Scaling
+    window: Annotated[int, Gt(0)]
+    horizon: Annotated[int, Gt(0)]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.inputs.columns
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return self.outputs.columns
+
+    def read(self, rows: Rows, *, targets: bool = False, batch_size: int = 32) -> Windows:
+        inputs = self.inputs.apply(rows.numbers(self.columns))
+        outputs = self.outputs.apply(rows.numbers(self.targets)) if targets else None
+        return Windows(inputs, outputs, self.window, self.horizon, batch_size, shuffle=False)
+
+    def decode(self, outputs: Array, examples: Independent, chosen: Order) -> Answers:
+        """Numbers in the units of the file: "prediction", or "prediction:COLUMN" for each of several columns."""
+        numbers = self.outputs.undo(outputs)
+        if len(self.targets) == 1:
+            return {"prediction": numbers[:, 0].tolist()}
+        return {f"prediction:{name}": numbers[:, k].tolist() for k, name in enumerate(self.targets)}
 
 
 @dataclass(frozen=True)
@@ -70,10 +107,14 @@ class Forecasting(Task):
         """The series as standardised windows."""
         parts = split_slices(len(rows), deal.split, least=self.window + self.horizon, what="rows")
         predict = self.predict or self.columns
-        names = list(dict.fromkeys((*self.columns, *predict)))
-        series, legend = _standardised(rows, names, parts[0])
-        inputs = series[:, [names.index(name) for name in self.columns]]
-        outputs = series[:, [names.index(name) for name in predict]]
+        read, asked = rows.numbers(self.columns), rows.numbers(predict)
+        reader = ForecastReader(
+            Scaling.learn(read[parts[0]], self.columns, rows.name),
+            Scaling.learn(asked[parts[0]], predict, rows.name),
+            self.window,
+            self.horizon,
+        )
+        inputs, outputs = reader.inputs.apply(read), reader.outputs.apply(asked)
 
         def windows(part: slice, shuffle: bool) -> Windows:
             sizes = (self.window, self.horizon, deal.batch_size)
@@ -82,8 +123,8 @@ class Forecasting(Task):
         train = windows(parts[0], deal.shuffle)
         return Dataset(
             train=train,
-            validation=windows(parts[1], False) if len(series[parts[1]]) else None,
-            test=windows(parts[2], False) if len(series[parts[2]]) else None,
+            validation=windows(parts[1], False) if len(inputs[parts[1]]) else None,
+            test=windows(parts[2], False) if len(inputs[parts[2]]) else None,
             inputs={
                 "x": ArraySpec("float", inputs.shape[1], ("T", "B", inputs.shape[1])),
                 "targets": ArraySpec("float", outputs.shape[1], ("B", outputs.shape[1])),
@@ -98,16 +139,6 @@ class Forecasting(Task):
             digest=rows.digest,
             unit="step",
             baselines=last_value(outputs[parts[1]], self.window, self.horizon),
-            legend={"columns": legend, "predict": list(predict)},
+            metadata={"reader": reader.config()},
+            reader=reader,
         )
-
-
-def _standardised(rows: Rows, names: list[str], training: slice) -> tuple[Series, dict[str, dict[str, float]]]:
-    """The columns (N, F) in standard deviations from their mean, and both for each column."""
-    series = rows.numbers(names)
-    mean, deviation = series[training].mean(axis=0), series[training].std(axis=0)
-    for name, spread in zip(names, deviation, strict=True):
-        if not spread > 0:
-            raise DataError(f"{rows.name}: column {name!r} is the same in all rows of the training part: leave it out")
-    scales = zip(names, mean.tolist(), deviation.tolist(), strict=True)
-    return (series - mean) / deviation, {name: {"mean": m, "deviation": s} for name, m, s in scales}
