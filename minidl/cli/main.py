@@ -15,6 +15,7 @@ VERBS = {
     "check": "prove the gradients of an experiment's model",
     "sample": "let a trained model write",
     "evaluate": "measure a trained model",
+    "predict": "let a trained model answer about the rows of a file",
     "inspect": "show what a run or a model file holds",
     "sweep": "search for the values with which an experiment does best",
     "export": "write a trained model for other programs, as ONNX or safetensors",
@@ -88,6 +89,8 @@ def _module(verb: str) -> ModuleType:
             from minidl.cli import sample as module
         case "evaluate":
             from minidl.cli import evaluate as module
+        case "predict":
+            from minidl.cli import predict as module
         case "inspect":
             from minidl.cli import inspect as module
         case "sweep":
