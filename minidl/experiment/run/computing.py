@@ -42,7 +42,7 @@ def set_up(experiment: Experiment, before: Computing | None = None) -> Computing
     To be called before the model runs for the first time.
     """
     wanted = experiment.header
-    kernels = wanted.kernels
+    kernels: str = wanted.kernels
     if kernels == "auto":
         kernels = _as_before(before)
     dispatch.select(None if kernels == "auto" else kernels)
