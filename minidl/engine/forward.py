@@ -85,10 +85,12 @@ class ForwardProgram:
             self.calls.append((name, bind(node, "forward", {**arrays, **self.services(name)}, context.dtype)))
 
     def _inputs(self, name: str) -> dict[str, Any]:
-        node, fed = self.context.graph.nodes[name], self._fed(name)
-        if node.layer.variadic:
+        layer = self.context.graph.nodes[name].layer
+        fed = self._fed(name)
+        if layer.variadic:
             return {"xs": fed}
-        return {**dict.fromkeys(node.layer.inputs), **dict(zip(node.ports, fed, strict=True))}
+        ports = self.context.graph.nodes[name].ports
+        return {**dict.fromkeys(layer.inputs), **dict(zip(ports, fed, strict=True))}
 
     def _fed(self, name: str) -> list[Any]:
         sources, state = self.context.graph.sources(name), self.context.graph.nodes[name].layer.reads
@@ -110,14 +112,15 @@ def specialise(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, dict[str,
             fed = [known[source] for source in sources]
             if node.layer.reads is not None:
                 fed[0] = declared[sources[0]][node.layer.reads].shape
-            declared[name] = node.declare(fed)
+            declared[name] = node.arrays(fed)
             known[name] = declared[name]["y"].shape
     return declared
 
 
 def is_looked_up(graph: Graph, name: str) -> bool:
     """Whether a node's one-hot rows stay unwritten: all its readers look rows up, and it is not a result itself."""
-    if not graph.nodes[name].layer.one_hot or any(node is graph.nodes[name] for node in graph.results.values()):
+    node = graph.nodes[name]
+    if not node.layer.one_hot or any(result is node for result in graph.results.values()):
         return False
-    fed = {reader: graph.sources(reader) for reader in graph.nodes if name in graph.sources(reader)}
-    return all(graph.nodes[reader].layer.accepts_one_hot and name not in names[1:] for reader, names in fed.items())
+    readers = [graph.nodes[reader] for reader in graph.readers[name]]
+    return all(reader.layer.accepts_one_hot and node not in reader.inputs[1:] for reader in readers)

@@ -12,8 +12,9 @@ the functions by the name of their argument: `x` and the other inputs, the decla
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, ClassVar
 
 from minidl.config.declared import Declared, snake_case
@@ -41,24 +42,31 @@ class Layer(Declared, family="layer"):
     accepts_one_hot: ClassVar[bool] = False  # such rows may come as indices (see ops.OneHotRows)
     analytic: ClassVar[bool] = True  # forward is complex-differentiable almost everywhere
 
-    @property
-    def reads(self) -> str | None:
-        """The state of the node before it that the first input is; None where it is the output, as nearly always."""
-        return None
-
     # Shapes of the inputs in, declarations by name out; raises ValueError for shapes that do not fit.
     arrays: ClassVar[Callable[..., dict[str, Declaration]]]
     forward: ClassVar[Callable[..., None]]
     backward: ClassVar[Callable[..., None]]
 
     def __call__(self, *inputs: Any, **named: Any) -> Node:
-        """A node of a graph: this layer, fed by these nodes, in the order of `inputs` or by name."""
+        """A node of a graph: this layer, fed by these nodes; optional inputs may be given by name."""
         return connect(self, inputs, named)
 
     @classmethod
     def default_name(cls) -> str:
         """The name of a node that was given none: the type in small letters."""
         return snake_case(cls.__name__)
+
+    def has_twin(self, ports: Collection[str]) -> bool:
+        """Whether compiled code may take the place of forward and backward where these inputs are connected.
+
+        False for options that only the equations on NumPy know.
+        """
+        return True
+
+    @property
+    def reads(self) -> str | None:
+        """The state of the node before it that the first input is; None where it is the output, as nearly always."""
+        return None
 
     @classmethod
     def arguments(cls, function: str) -> list[str]:
@@ -76,7 +84,8 @@ class Layer(Declared, family="layer"):
 class Node(Symbol):
     """A layer fed by other nodes: what calling a layer returns, and what feeds the next.
 
-    ports: which of the layer's inputs each of `inputs` feeds; the first ones where it is not given.
+    ports: which input of the layer each of `inputs` feeds, in the order in which the layer lists them; the first ones
+    where it is not given.
     """
 
     dtype = "float"
@@ -86,11 +95,13 @@ class Node(Symbol):
         self.inputs = tuple(inputs)
         self.label = layer.name or layer.default_name()
         check_complete(layer)
-        self.ports = _first_ports(layer, len(self.inputs)) if ports is None else tuple(ports)
-        check_ports(layer, self.ports)
+        self.specs = input_specs(layer, len(inputs), ports)
+        self.ports = tuple(self.specs)
         check_inputs(_describe(layer, inputs), self.specs, inputs)
         try:
-            self.declarations = self.declare([self.fed_shape(i) for i in range(len(self.inputs))])
+            self.declarations = self.arrays(
+                [source.shape if i else first_shape(layer, source) for i, source in enumerate(inputs)]
+            )
         except (ValueError, TypeError, IndexError) as error:
             raise GraphError(f"{_describe(layer, inputs)}: {error}") from None
         out = self.declarations.get("y")
@@ -100,89 +111,74 @@ class Node(Symbol):
         check_parameters(_describe(layer, inputs), self.declarations)
         self.shape = out.shape
 
-    @property
-    def specs(self) -> dict[str, InputSpec]:
-        """What is fed, by the name of the input: its spec."""
+    def arrays(self, shapes: Sequence[Shape]) -> dict[str, Declaration]:
+        """What the layer declares for inputs of these shapes."""
         if self.layer.variadic:
-            (spec,) = self.layer.inputs.values()
-            return dict.fromkeys(self.ports, spec)
-        return {port: self.layer.inputs[port] for port in self.ports}
-
-    @property
-    def is_in_order(self) -> bool:
-        """Whether the inputs are the first ones that the layer has, with none left out between."""
-        return self.ports == _first_ports(self.layer, len(self.inputs))
-
-    def declare(self, shapes: Sequence[Shape]) -> dict[str, Declaration]:
-        """The arrays of the layer for inputs of these shapes."""
-        if self.is_in_order:
             return self.layer.arrays(*shapes)
-        return self.layer.arrays(**dict(zip(self.ports, shapes, strict=True)))
+        known = zip(self.layer.inputs, self.ports, strict=False)
+        first = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], known))  # by place, as calls are written
+        return self.layer.arrays(*shapes[:first], **dict(zip(self.ports[first:], shapes[first:], strict=True)))
 
-    def fed_shape(self, position: int) -> Shape:
-        """The shape of what comes in at one place: an output, or the state that the layer reads of the node before."""
-        source = self.inputs[position]
-        if position or self.layer.reads is None:
-            return source.shape
-        return state_of(self.layer, source).shape
+    def fed(self, port: str) -> Symbol | None:
+        """What feeds an input of the layer; None where it is left out."""
+        return dict(zip(self.ports, self.inputs, strict=True)).get(port)
 
 
-def state_of(layer: Layer, source: Symbol) -> State:
-    """The state that a layer reads of the node before it."""
+def first_shape(layer: Layer, source: Symbol) -> Shape:
+    """The shape of a layer's first input: of an output, or of the state that the layer reads."""
+    if layer.reads is None:
+        return source.shape
     declarations = source.declarations if isinstance(source, Node) else {}
     states = {name: item for name, item in declarations.items() if isinstance(item, State)}
     if layer.reads not in states:
         there_are = f"it has {', '.join(states)}" if states else "only recurrent layers have states"
         raise ValueError(f"{source.label!r} has no state {layer.reads!r}: {there_are}")
-    return states[layer.reads]
+    return states[layer.reads].shape
 
 
 def connect(layer: Layer, inputs: Sequence[Any], named: Mapping[str, Any] | None = None) -> Node:
-    """A node: the layer on these inputs, given one by one, as a list, or by name."""
+    """A node: the layer on these inputs, given one by one or as a list, and on those given by name."""
     if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
         inputs = inputs[0]
-    given = {name: node for name, node in (named or {}).items() if node is not None}
-    for node in (*inputs, *given.values()):
-        if not isinstance(node, Symbol):
+    given_by_name = {name: symbol for name, symbol in (named or {}).items() if symbol is not None}
+    ports = _ports(layer, len(inputs), given_by_name) if given_by_name else None
+    if ports is not None:
+        by_port = {**dict(zip(layer.inputs, inputs, strict=False)), **given_by_name}
+        inputs = [by_port[port] for port in ports]
+    for given in inputs:
+        if not isinstance(given, Symbol):
             raise GraphError(
                 f"{layer.name or layer.default_name()}: a layer is called on an Input or on another layer's result, "
-                f"got {type(node).__name__}; to try a layer on an array use Model.of(layer, array)"
+                f"got {type(given).__name__}; to try a layer on an array use Model.of(layer, array)"
             )
-    first = _first_ports(layer, len(inputs))
-    if not given:
-        return Node(layer, inputs, first)
-    check_ports(layer, (*first, *given))
-    fed = {**dict(zip(first, inputs, strict=True)), **given}
-    ports = [name for name in layer.inputs if name in fed]
-    return Node(layer, [fed[name] for name in ports], ports)
+    return Node(layer, inputs, ports)
 
 
-def _first_ports(layer: Layer, count: int) -> tuple[str, ...]:
-    """The inputs that `count` nodes feed where none is named."""
+def _ports(layer: Layer, count: int, named: Collection[str]) -> list[str]:
+    """The inputs of a layer of which the first `count` are given by their place and others by name."""
+    known = [] if layer.variadic else list(layer.inputs)
+    for name in named:
+        if name not in known:
+            takes = ", ".join(known) or "any number of nodes, by place"
+            raise GraphError(f"{layer.type_name()} has no input {name!r}{suggest(name, known)} (it takes: {takes})")
+        if name in known[:count]:
+            raise GraphError(f"{layer.type_name()} is given its input {name!r} twice: by place and by name")
+    return [name for i, name in enumerate(known) if i < count or name in named]
+
+
+def input_specs(layer: Layer, count: int, ports: Sequence[str] | None = None) -> dict[str, InputSpec]:
+    """The specs that inputs of a layer go to, in order: these ports, or the first `count`."""
     if layer.variadic:
-        return tuple(f"xs[{i}]" for i in range(count))
-    if count > len(layer.inputs):
-        raise _wrong_inputs(layer, str(count))
-    return tuple(layer.inputs)[:count]
-
-
-def check_ports(layer: Layer, ports: Sequence[str]) -> None:
-    """Each input that is fed exists, is fed once, and none that is needed is left out."""
-    if layer.variadic:
-        if not ports:
+        (spec,) = layer.inputs.values()
+        if count == 0:
             raise GraphError(f"{layer.default_name()} needs at least one input")
-        return
-    for port in ports:
-        if port not in layer.inputs:
-            raise _wrong_inputs(layer, repr(port) + suggest(port, layer.inputs))
-    required = {name for name, spec in layer.inputs.items() if not spec.optional}
-    if len(set(ports)) < len(ports) or not required <= set(ports):
-        raise _wrong_inputs(layer, ", ".join(ports) if len(ports) > 1 else str(len(ports)))
-
-
-def _wrong_inputs(layer: Layer, got: str) -> GraphError:
-    names = ", ".join(f"{name}{' (optional)' if spec.optional else ''}" for name, spec in layer.inputs.items())
-    return GraphError(f"{layer.name or layer.default_name()} takes the inputs {names}; it got {got}")
+        return {f"xs[{i}]": spec for i in range(count)}
+    chosen = list(layer.inputs)[:count] if ports is None else ports
+    missing = [name for name, spec in layer.inputs.items() if not spec.optional and name not in chosen]
+    if missing or count > len(layer.inputs):
+        names = ", ".join(f"{name}{' (optional)' if spec.optional else ''}" for name, spec in layer.inputs.items())
+        raise GraphError(f"{layer.name or layer.default_name()} takes the inputs {names}; it got {count}")
+    return {name: layer.inputs[name] for name in chosen}
 
 
 def check_complete(layer: Layer) -> None:
