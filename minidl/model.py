@@ -111,18 +111,35 @@ class Model:
         """Everything the last `forward` left: outputs, gates, cell states, by "node/array"."""
         return NamedArrays(self.executor.arrays(), "array")
 
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of all weights and carried values, by "parameters/node/array" and "state/node/array"."""
+        arrays = {f"parameters/{name}": array.copy() for name, array in self.weights.arrays.items()}
+        return arrays | {f"state/{name}": array for name, array in self.executor.state_dict()[0].items()}
+
+    def load_state_dict(self, arrays: Mapping[str, Array]) -> None:
+        """Take over what `state_dict` gave; CheckpointError, and no change, where it does not fit."""
+        state = {name.removeprefix("state/"): array for name, array in arrays.items() if name.startswith("state/")}
+        self.executor.check_state(state)
+        self.set_parameters(arrays, "what was given")
+        self.executor.load_state_dict(state, {})
+
     def reset_state(self) -> None:
         """Zero what recurrent layers carry."""
         self.executor.reset_state()
 
-    def replica(self, *, training: bool = False, dtype: DTypeLike | None = None) -> Model:
+    def replica(
+        self, *, training: bool = False, dtype: DTypeLike | None = None, weights: Parameters | None = None
+    ) -> Model:
         """Another model with a state and buffers of its own: over the same weights, or a copy in another dtype.
+
+        weights: those to use in the place of this model's, such as an average of them.
 
         Dropout is active where `training` is true. Validation and sampling use replicas, so that they never disturb
         the state of training.
         """
         twin = Model.__new__(Model)
-        weights = self.weights if dtype is None else self.weights.astype(dtype)
+        weights = weights or self.weights
+        weights = weights if dtype is None else weights.astype(dtype)
         twin._assemble(self.graph, weights, seed=self.seed, training=training)
         twin.vocabulary = self.vocabulary
         return twin
