@@ -251,15 +251,15 @@ BUGS = [
         (
             "backward forgets the dropped weights",
             "gradient",
-            "transposed(self.recurrent_weights(Wh, kept, Wh_dropped, training), Wh_T",
+            "transposed(self.recurrent_weights(Wh, mask, Wh_dropped, training), Wh_T",
             "transposed(Wh, Wh_T",
         ),
     ),
     *bugs(
         "minidl.layers.recurrent",
         "RNN",
-        ("gradients of masked weights let through", "gradient", "            dWh *= kept", "            pass"),
-        ("dropped weights not scaled up", "reference", "            kept *= 1 / (1 - self.recurrent_dropout)\n", ""),
+        ("gradients of masked weights let through", "gradient", "            dWh *= mask", "            pass"),
+        ("dropped weights not scaled up", "reference", "            mask *= 1 / (1 - self.recurrent_dropout)\n", ""),
     ),
     *bugs(
         "minidl.layers.recurrent",
@@ -480,8 +480,8 @@ BUGS = [
         (
             "bytes shared one call too long",
             "gradient",
-            "self.first <= other.last and other.first <= self.last",
-            "self.first < other.last and other.first < self.last",
+            "steps = range(wanted.first, wanted.last + 1)",
+            "steps = range(wanted.first, wanted.last)",
         ),
     ),
     *bugs(

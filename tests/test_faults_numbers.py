@@ -19,7 +19,7 @@ from minidl import Input, Model
 from minidl.cli.main import main
 from minidl.data import from_arrays
 from minidl.data.batches import Batch
-from minidl.engine.memory_limit import OutOfMemory, available_memory, require
+from minidl.engine.memory_limit import OutOfMemory, available_memory, check_fits
 from minidl.generate.sampler import Sampler
 from minidl.layers import LSTM, MSE, Dense, OneHot, SigmoidCE, SoftmaxCE
 from minidl.optim import SGD
@@ -281,6 +281,6 @@ def test_memory_that_runs_out_while_training_costs_no_checkpoint(tmp_path: Path)
 
 
 def test_small_wishes_are_not_questioned() -> None:
-    require(1000, ())
+    check_fits(1000, ())
     with pytest.raises(OutOfMemory, match="and there are"):
-        require(1 << 60, [("W", (1 << 58,), 1 << 60)])
+        check_fits(1 << 60, [("W", (1 << 58,), 1 << 60)])

@@ -235,7 +235,7 @@ class TestShapes:
             (lambda: Add()(), "at least one input"),
             (lambda: Dense(2)(np.ones((2, 1, 4))), "got ndarray; to try a layer on an array use Model.of"),
             (lambda: Input("x"), "say how many features"),
-            (lambda: Input("x", shape=("T", "batch", 3)), 'an open axis is "T" (time) or "B" (batch), got \'batch\''),
+            (lambda: Input("x", shape=("T", "batch", 3)), '"T" (time) or "B" (batch), got \'batch\''),
             (lambda: Model(), "needs a loss or outputs"),
             (lambda: Model(Dense(2)(x())), "(T, B, 2)"),
             (lambda: Model(outputs={"y": np.ones(3)}), "'y'.*ndarray"),  # type: ignore[dict-item]

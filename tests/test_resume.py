@@ -127,8 +127,8 @@ def test_every_shipped_experiment(path: Path, tmp_path: Path) -> None:
 
 
 def test_compiled_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("numba")
-    monkeypatch.setenv("MINIDL_KERNELS", "numba")
+    pytest.importorskip("minidl.kernels")
+    monkeypatch.setenv("MINIDL_KERNELS", "c")
     write_experiment(tmp_path)
     assert run(tmp_path, "tiny.yaml").code == 0
     expected = left(the_run(tmp_path))
@@ -141,10 +141,10 @@ def test_compiled_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_other_kernels_than_before_are_told(tmp_path: Path) -> None:
     folder = begun(tmp_path)
-    folder.describe({"kernels": "numba", "versions": {**folder.facts["versions"], "numpy": "1.0"}})
+    folder.describe({"kernels": "c", "versions": {**folder.facts["versions"], "numpy": "1.0"}})
     code, message = resumed(tmp_path, "train.steps=8")
     assert code == 0
-    assert "kernels: 'numba' before, now 'numpy'; the run goes on, but perhaps not to the bit" in message
+    assert "kernels: 'c' before, now 'numpy'; the run goes on, but perhaps not to the bit" in message
     assert "numpy: '1.0' before, now '" in message
 
 

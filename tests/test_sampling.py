@@ -32,13 +32,11 @@ def shares(sampler: Sampler) -> NDArray[np.float64]:
 @pytest.fixture(params=kinds())
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """On both kernels."""
-    if request.param == "numba":
-        pytest.importorskip("numba", reason="the compiled kernels are the extra [fast]")
     monkeypatch.setenv(VARIABLE, request.param)
 
 
 @pytest.mark.parametrize(
-    ("choice", "expected"),
+    ("sampler", "expected"),
     [
         (Sampler(), [0.1, 0.4, 0.05, 0.25, 0.2]),
         (Sampler(0.5), [0.01, 0.16, 0.0025, 0.0625, 0.04]),  # squares

@@ -88,7 +88,7 @@ def test_a_run_goes_on_with_other_threads_to_the_bit(tmp_path: Path) -> None:
     [
         ("threads=0", "threads"),
         ("threads=atuo", "did you mean 'auto'"),
-        ("kernels=numbaa", "did you mean 'numba'"),
+        ("kernels=numppy", "did you mean 'numpy'"),
     ],
 )
 def test_what_they_may_be(tmp_path: Path, change: str, message: str) -> None:

@@ -15,6 +15,7 @@ VERBS = {
     "check": "prove the gradients of an experiment's model",
     "sample": "let a trained model write",
     "evaluate": "measure a trained model",
+    "predict": "let a trained model answer about the rows of a file",
     "inspect": "show what a run or a model file holds",
     "sweep": "search for the values with which an experiment does best",
     "export": "write a trained model for other programs, as ONNX or safetensors",
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def carry_out(verb: str, words: Sequence[str], prog: str) -> int:
     """Carry out one verb; the exit code."""
-    return command.ended(prog, lambda: command.carry_out(_module(verb), words, prog))
+    return command.carry_out(lambda: _module(verb), words, prog)
 
 
 def parser_of(verb: str, prog: str) -> Parser:
@@ -88,6 +89,8 @@ def _module(verb: str) -> ModuleType:
             from minidl.cli import sample as module
         case "evaluate":
             from minidl.cli import evaluate as module
+        case "predict":
+            from minidl.cli import predict as module
         case "inspect":
             from minidl.cli import inspect as module
         case "sweep":

@@ -97,8 +97,8 @@ class BackwardProgram:
         if layer.variadic:
             arrays["dxs"] = given
         else:
-            specs = list(layer.inputs)
-            arrays |= dict(zip([f"d{spec}" for spec in specs], given + [None] * len(specs), strict=False))
+            arrays |= {f"d{port}": None for port in layer.inputs}
+            arrays |= {f"d{port}": part for port, part in zip(node.ports, given, strict=True)}
         for array, item in self.forward.declared[name].items():
             if isinstance(item, Workspace) and (name, array) in self.buffers:
                 arrays[array] = self.buffers[name, array]

@@ -45,28 +45,42 @@ class Request:
         """Bytes, rounded up to whole cache lines."""
         return -(-math.prod(self.shape) * np.dtype(self.dtype).itemsize // ALIGNMENT) * ALIGNMENT
 
-    def meets(self, other: Request) -> bool:
-        """Whether both are wanted at the same time."""
-        return self.first <= other.last and other.first <= self.last
-
 
 def plan(requests: Mapping[Hashable, Request]) -> tuple[dict[Hashable, int], int]:
     """An offset for each request, and the total; arrays that are never wanted at the same time may share bytes.
 
-    Largest first, each at the lowest place that is free while it is wanted.
+    What is wanted all the time comes first, side by side. Of the rest the largest comes first, each at the lowest place
+    that is free while it is wanted; only what is wanted at the same steps is looked at.
     """
+    first = min((wanted.first for wanted in requests.values()), default=0)
+    last = max((wanted.last for wanted in requests.values()), default=0)
     offsets: dict[Hashable, int] = {}
-    total = 0
+    base = 0
+    for key, wanted in requests.items():
+        if (wanted.first, wanted.last) == (first, last):
+            offsets[key] = base
+            base += wanted.size
+    total = base
+    placed: dict[int, set[tuple[int, int]]] = {}  # by step: offsets and ends of what is wanted then
     for key, wanted in sorted(requests.items(), key=lambda item: -item[1].size):
-        neighbours = sorted((offsets[k], requests[k].size) for k in offsets if requests[k].meets(wanted))
-        offset = 0
-        for start, size in neighbours:
-            if offset + wanted.size <= start:
-                break
-            offset = max(offset, start + size)
+        if key in offsets:
+            continue
+        steps = range(wanted.first, wanted.last + 1)
+        offset = _lowest_gap(base, wanted.size, set().union(*(placed.get(step, ()) for step in steps)))
         offsets[key] = offset
         total = max(total, offset + wanted.size)
+        for step in steps:
+            placed.setdefault(step, set()).add((offset, offset + wanted.size))
     return offsets, total
+
+
+def _lowest_gap(offset: int, size: int, taken: set[tuple[int, int]]) -> int:
+    """The lowest place from an offset on with so much room between what is taken."""
+    for start, end in sorted(taken):
+        if offset + size <= start:
+            break
+        offset = max(offset, end)
+    return offset
 
 
 def sizes(requests: Mapping[Hashable, Request]) -> list[Sized]:

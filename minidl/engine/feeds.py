@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from minidl.engine.dispatch import implementation
-from minidl.graph.arrays import InputSpec, Shape
+from minidl.graph.arrays import Shape
 from minidl.graph.graph import Graph
-from minidl.graph.layer import input_specs
+from minidl.graph.layer import Node
 from minidl.graph.symbol import Axis, Input, show
 from minidl.system.errors import DataError, suggest
 
@@ -27,11 +27,15 @@ class Feeds:
         self.inputs = graph.inputs
         self.numbers = "fciub" if np.dtype(dtype).kind == "c" else "fiub"  # kinds of dtype that a float input takes
         self._compiled_within = implementation(Feeds, "within", dtype)
-        specs = {name: [spec for source, spec in _connections(graph) if source == name] for name in graph.inputs}
+        readers: dict[str, list[tuple[Node, str]]] = {name: [] for name in graph.inputs}
+        for name, node in graph.nodes.items():
+            for source, port in zip(graph.sources(name), node.ports, strict=True):
+                readers.get(source, []).append((node, port))
         # -1 is allowed where every reader ignores it; lengths end with the steps.
-        self.lowest = {name: max((spec.lowest for spec in specs[name]), default=0) for name in graph.inputs}
+        self.lowest = {name: max((n.specs[port].lowest for n, port in readers[name]), default=0) for name in readers}
         self._highest: dict[Shapes, dict[str, int]] = {}
-        self.within_steps = {name for name in graph.inputs if any(spec.within_steps for spec in specs[name])}
+        # Of lengths: the axes in which they lie.
+        self.within_axes = {name: axes for name in readers if (axes := _axes_around(readers[name]))}
 
     def check(self, feeds: Mapping[str, ArrayLike]) -> tuple[dict[str, Array], Shapes]:
         """The feeds as arrays of integers or numbers with the right axes; DataError with the name and the remedy."""
@@ -57,12 +61,11 @@ class Feeds:
         sizes: dict[str, tuple[int, str]] = {}
         for name, array in arrays.items():
             _check_axes(self.inputs[name], array, sizes)
-        steps = sizes.get("T", (LARGEST, ""))[0]
         depths = {name: LARGEST if node.depth is None else node.depth - 1 for name, node in self.inputs.items()}
         return {
-            name: steps if name in self.within_steps else depths[name]
-            for name in arrays
-            if self.inputs[name].dtype == "int"
+            name: min((sizes.get(axis, (LARGEST, ""))[0] for axis in self.within_axes.get(name, ())), default=depth)
+            for name, depth in depths.items()
+            if name in arrays and self.inputs[name].dtype == "int"
         }
 
     def _expected(self) -> str:
@@ -88,7 +91,7 @@ class Feeds:
             return
         where = tuple(int(i) for i in np.argwhere((array < lowest) | (array > highest))[0])
         what, remedy = "id", "encode the data with the model's own vocabulary"
-        if name in self.within_steps:
+        if name in self.within_axes:
             what, remedy = "length", "count the steps of each sequence"
         raise DataError(
             f"input {name!r} holds the {what} {array[where]} at {where}, but {what}s lie in [{lowest}, {highest + 1}): "
@@ -96,9 +99,19 @@ class Feeds:
         )
 
 
-def _connections(graph: Graph) -> Iterator[tuple[str, InputSpec]]:
-    for name, node in graph.nodes.items():
-        yield from zip(graph.sources(name), input_specs(node.layer, len(node.inputs)).values(), strict=True)
+def _axes_around(readers: Iterable[tuple[Node, str]]) -> set[str]:
+    """The open axes whose sizes bound what these inputs of nodes are fed: lengths of sequences."""
+    found = set()
+    for node, port in readers:
+        letter = node.specs[port].within
+        for other, fed in zip(node.specs.values(), node.inputs, strict=True) if letter else ():
+            letters = other.axes.replace("...", "").split()
+            sizes = dict(zip(reversed(letters), reversed(fed.shape), strict=False))
+            if isinstance(axis := sizes.get(letter or ""), Axis):
+                found.add(axis.symbol)
+            elif letter == "T" and other.axes == "..." and len(fed.shape) > 1 and isinstance(fed.shape[0], Axis):
+                found.add(fed.shape[0].symbol)  # a loss of any axes has its steps first
+    return found
 
 
 def _check_axes(node: Input, array: Array, sizes: dict[str, tuple[int, str]]) -> None:

@@ -89,8 +89,8 @@ class ForwardProgram:
         fed = self._fed(name)
         if layer.variadic:
             return {"xs": fed}
-        specs = list(layer.inputs)
-        return dict(zip(specs, fed + [None] * (len(specs) - len(fed)), strict=True))
+        ports = self.context.graph.nodes[name].ports
+        return {**dict.fromkeys(layer.inputs), **dict(zip(ports, fed, strict=True))}
 
     def _fed(self, name: str) -> list[Any]:
         return [self.values[source] for source in self.context.graph.sources(name)]
@@ -107,13 +107,15 @@ def specialise(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, dict[str,
     for name, node in graph.nodes.items():
         sources = graph.sources(name)
         if all(source in known for source in sources):
-            declared[name] = node.layer.arrays(*(known[source] for source in sources))
+            declared[name] = node.arrays([known[source] for source in sources])
             known[name] = declared[name]["y"].shape
     return declared
 
 
 def is_looked_up(graph: Graph, name: str) -> bool:
     """Whether a node's one-hot rows stay unwritten: all its readers look rows up, and it is not a result itself."""
-    readers = [node.layer for reader, node in graph.nodes.items() if name in graph.sources(reader)]
-    is_result = any(node is graph.nodes[name] for node in graph.results.values())
-    return graph.nodes[name].layer.one_hot and not is_result and all(layer.accepts_one_hot for layer in readers)
+    node = graph.nodes[name]
+    if not node.layer.one_hot or any(result is node for result in graph.results.values()):
+        return False
+    readers = [graph.nodes[reader] for reader in graph.readers[name]]
+    return all(reader.layer.accepts_one_hot and node not in reader.inputs[1:] for reader in readers)

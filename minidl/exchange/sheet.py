@@ -72,7 +72,8 @@ class Desk:
     @property
     def lengths(self) -> str | None:
         """Where sequences end, if the layer is told."""
-        return self.inputs[1] if len(self.inputs) > 1 else None
+        source = self.node.fed("lengths")
+        return None if source is None else self.sheet.value(self.sheet.model.graph.names[source])
 
     def put(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """An operator; what its output is called."""

@@ -39,18 +39,18 @@ class InputSpec:
     """One input of a layer: its axes, its dtype, and whether it may be left unconnected.
 
     axes: names separated by spaces; a letter stands for the same size in all specs of a layer, `...` for any
-    number of leading axes. lowest: the smallest integer allowed (-1 where a target may be "ignore me"). within_steps:
-    integers are at most T.
+    number of leading axes. lowest: the smallest integer allowed (-1 where a target may be "ignore me"). within: the
+    axis, by its letter, whose size integers do not exceed.
     """
 
     axes: str
     dtype: str = "float"
     optional: bool = False
     lowest: int = 0
-    within_steps: bool = False
+    within: str | None = None
 
 
-LENGTHS = InputSpec("B", dtype="int", optional=True, lowest=1, within_steps=True)  # where padded sequences end
+LENGTHS = InputSpec("B", dtype="int", optional=True, lowest=1, within="T")  # where padded sequences end
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from minidl.graph.arrays import MadeName, Param, Tied
@@ -24,6 +25,8 @@ class Graph:
         self.owners: dict[
             str, str
         ] = {}  # node -> the node whose parameters it uses (its own name but for shared layers)
+        self._by_layer: dict[int, str] = {}  # the first node of each layer object
+        self._next: dict[str, int] = {}  # the number that a name taken before is tried with
         order = _in_order(results.values())
         for node in order:
             if isinstance(node, Input):
@@ -42,20 +45,27 @@ class Graph:
         self.inputs[node.name] = node
 
     def _add_node(self, node: Node) -> None:
-        owner = next((name for name, other in self.nodes.items() if other.layer is node.layer), None)
+        owner = self._by_layer.get(id(node.layer))
         given = _given_name(node)
         if given is not None:
             self._check_given(given, owner)
         if owner is not None:
             self._check_shared(owner, node)
-        base = node.layer.name or node.layer.default_name()
-        taken = {*self.nodes, *self.inputs, *(self._given - {given})}
-        name = base if base not in taken else next(f"{base}_{i}" for i in range(2, 10**6) if f"{base}_{i}" not in taken)
+        name = self._free_name(node.layer.name or node.layer.default_name(), given)
         for declared in node.declarations.values():
             if isinstance(declared, Tied):
                 self._check_tie(name, declared)
         self.nodes[name] = node
+        self._by_layer.setdefault(id(node.layer), name)
         self.owners[name] = self.owners[owner] if owner else name
+
+    def _free_name(self, base: str, given: str | None) -> str:
+        """The name itself, or with the first number that nothing else has."""
+        name, i = base, self._next.get(base, 2)
+        while name in self.nodes or name in self.inputs or (name in self._given and name != given):
+            name, i = f"{base}_{i}", i + 1
+        self._next[base] = i
+        return name
 
     def _check_given(self, name: str, owner: str | None) -> None:
         if "/" in name or not name.strip():
@@ -92,6 +102,15 @@ class Graph:
         """Names of the nodes and inputs that feed a node."""
         return tuple(self.names[node] for node in self.nodes[name].inputs)
 
+    @cached_property
+    def readers(self) -> dict[str, list[str]]:
+        """By node or input, the nodes that it feeds."""
+        found: dict[str, list[str]] = {name: [] for name in self.names.values()}
+        for name in self.nodes:
+            for source in dict.fromkeys(self.sources(name)):
+                found[source].append(name)
+        return found
+
     def parameters(self) -> dict[str, Param]:
         """Every trained array by "node/array", in the order of the nodes."""
         return {
@@ -106,7 +125,10 @@ class Graph:
         """The graph as plain data; `Graph.from_config` makes an equal one."""
         nodes = []
         for name, node in self.nodes.items():
-            layer = {**node.layer.config(), "name": name, "inputs": list(self.sources(name))}
+            fed = self.sources(name)
+            by_place = node.layer.variadic or node.ports == tuple(node.layer.inputs)[: len(fed)]
+            inputs = list(fed) if by_place else dict(zip(node.ports, fed, strict=True))
+            layer = {**node.layer.config(), "name": name, "inputs": inputs}
             if self.owners[name] != name:
                 layer["shares"] = self.owners[name]
             nodes.append(layer)
@@ -125,8 +147,18 @@ class Graph:
             fields = {key: value for key, value in item.items() if key not in ("inputs", "shares")}
             layer = layers[item["shares"]] if "shares" in item else Layer.from_config(fields)
             layers[item["name"]] = layer
-            known[item["name"]] = Node(layer, [known[name] for name in item["inputs"]])
+            known[item["name"]] = _revived(layer, item["inputs"], known)
         return cls({name: known[node] for name, node in config["results"]})
+
+
+def _revived(layer: Layer, sources: Any, known: Mapping[str, Symbol]) -> Node:
+    """A node as it was written down: fed by a list of names, or by names for some inputs of the layer."""
+    if not isinstance(sources, Mapping):
+        return Node(layer, [known[name] for name in sources])
+    ports = [port for port in layer.inputs if port in sources]
+    if len(ports) < len(sources):
+        raise GraphError(f"node {layer.name!r} has no inputs {', '.join(map(str, sources.keys() - set(ports)))}")
+    return Node(layer, [known[sources[port]] for port in ports], ports)
 
 
 def _given_name(node: Node) -> str | None:

@@ -12,12 +12,13 @@ the functions by the name of their argument: `x` and the other inputs, the decla
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, ClassVar
 
 from minidl.config.declared import Declared, snake_case
-from minidl.graph.arrays import Declaration, InputSpec, Out, Param, Tied
+from minidl.graph.arrays import Declaration, InputSpec, Out, Param, Shape, Tied
 from minidl.graph.symbol import Axis, Symbol, show
 from minidl.system.errors import GraphError, suggest
 
@@ -45,14 +46,21 @@ class Layer(Declared, family="layer"):
     forward: ClassVar[Callable[..., None]]
     backward: ClassVar[Callable[..., None]]
 
-    def __call__(self, *inputs: Any) -> Node:
-        """A node of a graph: this layer, fed by these nodes."""
-        return connect(self, inputs)
+    def __call__(self, *inputs: Any, **named: Any) -> Node:
+        """A node of a graph: this layer, fed by these nodes; optional inputs may be given by name."""
+        return connect(self, inputs, named)
 
     @classmethod
     def default_name(cls) -> str:
         """The name of a node that was given none: the type in small letters."""
         return snake_case(cls.__name__)
+
+    def has_twin(self, ports: Collection[str]) -> bool:
+        """Whether compiled code may take the place of forward and backward where these inputs are connected.
+
+        False for options that only the equations on NumPy know.
+        """
+        return True
 
     @classmethod
     def arguments(cls, function: str) -> list[str]:
@@ -61,18 +69,24 @@ class Layer(Declared, family="layer"):
 
 
 class Node(Symbol):
-    """A layer fed by other nodes: what calling a layer returns, and what feeds the next."""
+    """A layer fed by other nodes: what calling a layer returns, and what feeds the next.
+
+    ports: which input of the layer each of `inputs` feeds, in the order in which the layer lists them; the first ones
+    where it is not given.
+    """
 
     dtype = "float"
 
-    def __init__(self, layer: Layer, inputs: Sequence[Symbol]) -> None:
+    def __init__(self, layer: Layer, inputs: Sequence[Symbol], ports: Sequence[str] | None = None) -> None:
         self.layer = layer
         self.inputs = tuple(inputs)
         self.label = layer.name or layer.default_name()
         check_complete(layer)
-        check_inputs(layer, inputs)
+        self.specs = input_specs(layer, len(inputs), ports)
+        self.ports = tuple(self.specs)
+        check_inputs(layer, self.specs, inputs)
         try:
-            self.declarations = layer.arrays(*(source.shape for source in inputs))
+            self.declarations = self.arrays([source.shape for source in inputs])
         except (ValueError, TypeError, IndexError) as error:
             raise GraphError(f"{_describe(layer, inputs)}: {error}") from None
         out = self.declarations.get("y")
@@ -82,23 +96,51 @@ class Node(Symbol):
         check_parameters(layer, inputs, self.declarations)
         self.shape = out.shape
 
+    def arrays(self, shapes: Sequence[Shape]) -> dict[str, Declaration]:
+        """What the layer declares for inputs of these shapes."""
+        if self.layer.variadic:
+            return self.layer.arrays(*shapes)
+        known = zip(self.layer.inputs, self.ports, strict=False)
+        first = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], known))  # by place, as calls are written
+        return self.layer.arrays(*shapes[:first], **dict(zip(self.ports[first:], shapes[first:], strict=True)))
 
-def connect(layer: Layer, inputs: Sequence[Any]) -> Node:
-    """A node: the layer on these inputs, given one by one or as a list."""
+    def fed(self, port: str) -> Symbol | None:
+        """What feeds an input of the layer; None where it is left out."""
+        return dict(zip(self.ports, self.inputs, strict=True)).get(port)
+
+
+def connect(layer: Layer, inputs: Sequence[Any], named: Mapping[str, Any] | None = None) -> Node:
+    """A node: the layer on these inputs, given one by one or as a list, and on those given by name."""
     if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
         inputs = inputs[0]
+    given_by_name = {name: symbol for name, symbol in (named or {}).items() if symbol is not None}
+    ports = _ports(layer, len(inputs), given_by_name) if given_by_name else None
+    if ports is not None:
+        by_port = {**dict(zip(layer.inputs, inputs, strict=False)), **given_by_name}
+        inputs = [by_port[port] for port in ports]
     for given in inputs:
         if not isinstance(given, Symbol):
             raise GraphError(
                 f"{layer.name or layer.default_name()}: a layer is called on an Input or on another layer's result, "
                 f"got {type(given).__name__}; to try a layer on an array use Model.of(layer, array)"
             )
-    return Node(layer, inputs)
+    return Node(layer, inputs, ports)
 
 
-def check_inputs(layer: Layer, inputs: Sequence[Symbol]) -> None:
-    """Number, dtype and axes of what feeds a layer, against its specs."""
-    specs = input_specs(layer, len(inputs))
+def _ports(layer: Layer, count: int, named: Collection[str]) -> list[str]:
+    """The inputs of a layer of which the first `count` are given by their place and others by name."""
+    known = [] if layer.variadic else list(layer.inputs)
+    for name in named:
+        if name not in known:
+            takes = ", ".join(known) or "any number of nodes, by place"
+            raise GraphError(f"{layer.type_name()} has no input {name!r}{suggest(name, known)} (it takes: {takes})")
+        if name in known[:count]:
+            raise GraphError(f"{layer.type_name()} is given its input {name!r} twice: by place and by name")
+    return [name for i, name in enumerate(known) if i < count or name in named]
+
+
+def check_inputs(layer: Layer, specs: Mapping[str, InputSpec], inputs: Sequence[Symbol]) -> None:
+    """Dtype and axes of what feeds a layer, against its specs."""
     sizes: dict[str, tuple[int, str]] = {}
     for (name, spec), node in zip(specs.items(), inputs, strict=True):
         where = f"{_describe(layer, inputs)}: {name}"
@@ -128,18 +170,19 @@ def _match(spec: InputSpec, node: Symbol, sizes: dict[str, tuple[int, str]], whe
             )
 
 
-def input_specs(layer: Layer, count: int) -> dict[str, InputSpec]:
-    """The specs that `count` inputs of a layer go to, in order."""
+def input_specs(layer: Layer, count: int, ports: Sequence[str] | None = None) -> dict[str, InputSpec]:
+    """The specs that inputs of a layer go to, in order: these ports, or the first `count`."""
     if layer.variadic:
         (spec,) = layer.inputs.values()
         if count == 0:
             raise GraphError(f"{layer.default_name()} needs at least one input")
         return {f"xs[{i}]": spec for i in range(count)}
-    required = sum(not spec.optional for spec in layer.inputs.values())
-    if not required <= count <= len(layer.inputs):
+    chosen = list(layer.inputs)[:count] if ports is None else ports
+    missing = [name for name, spec in layer.inputs.items() if not spec.optional and name not in chosen]
+    if missing or count > len(layer.inputs):
         names = ", ".join(f"{name}{' (optional)' if spec.optional else ''}" for name, spec in layer.inputs.items())
         raise GraphError(f"{layer.name or layer.default_name()} takes the inputs {names}; it got {count}")
-    return dict(list(layer.inputs.items())[:count])
+    return {name: layer.inputs[name] for name in chosen}
 
 
 def check_complete(layer: Layer) -> None:

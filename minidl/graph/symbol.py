@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
+from string import ascii_uppercase
 from typing import Any
 
 from numpy.typing import DTypeLike
@@ -28,8 +29,12 @@ class Axis(int):
         return self.symbol
 
 
-# Unlikely sizes, so that an open axis never equals a given one by accident.
-OPEN = {"T": Axis(7919, "T"), "B": Axis(6101, "B")}
+# A size for each capital letter, unlikely enough that an open axis never equals a given one by accident.
+_SIZES = (
+    *(5003, 6101, 5009, 5011, 5021, 5023, 5039, 5051, 5059, 5077, 5081, 5087, 5099),  # A to M
+    *(5101, 5107, 5113, 5119, 5147, 5153, 7919, 5167, 5171, 5179, 5189, 5197, 5209),  # N to Z
+)
+OPEN = {letter: Axis(size, letter) for letter, size in zip(ascii_uppercase, _SIZES, strict=True)}
 
 
 class Symbol:
@@ -49,7 +54,8 @@ class Input(Symbol):
 
     name: of the argument of `model.forward`. dtype: "float", or "int" for ids, or such a type of NumPy's. depth: the
     number of symbols of an integer input (ids lie in [0, depth)), or of the features of a float one (its last axis).
-    shape: axes "T" and "B" are open, numbers are fixed; ids are (T, B) and features (T, B, depth) if it is not given.
+    shape: capital letters are open axes, each of one size in all inputs of a call (T is time and B the batch), numbers
+    are fixed; ids are (T, B) and features (T, B, depth) if it is not given.
 
     >>> Input("ids", dtype="int", depth=56)
     <ids (T, B)>
@@ -57,6 +63,8 @@ class Input(Symbol):
     <x (T, B, 3)>
     >>> Input("label", dtype="int", depth=2, shape=("B",))
     <label (B,)>
+    >>> Input("source", depth=3, shape=("S", "B", 3))
+    <source (S, B, 3)>
     """
 
     def __init__(
@@ -113,7 +121,9 @@ def _axis(name: str, position: int, size: int | str | None) -> int:
         size = "TB"[position] if position < 2 else "?"
     if isinstance(size, str):
         if size not in OPEN:
-            raise GraphError(f'input {name!r}: an open axis is "T" (time) or "B" (batch), got {size!r}')
+            raise GraphError(
+                f'input {name!r}: an open axis is a capital letter, "T" (time) or "B" (batch), got {size!r}'
+            )
         return OPEN[size]
     return _size(name, f"axis {position} of shape", size)
 

@@ -44,8 +44,8 @@ class Bidirectional(Layer):
         forwards, backwards = (dataclasses.replace(self.layer, name=way) for way in ways)
         return forwards, backwards
 
-    def __call__(self, *inputs: Any) -> Node:
-        x, *lengths = inputs
+    def __call__(self, *inputs: Any, **named: Any) -> Node:
+        x, *lengths = [*inputs, *named.values()]
         forwards, backwards = self.directions
         ahead = forwards(x, *lengths)
         back = Reverse()(backwards(Reverse()(x, *lengths), *lengths), *lengths)

@@ -48,11 +48,11 @@ class Recurrent(Layer, abstract=True):
     inputs: ClassVar = {"x": InputSpec("T B F"), "lengths": LENGTHS}
     accepts_one_hot = True
 
-    def __call__(self, *inputs: Any) -> Node:
+    def __call__(self, *inputs: Any, **named: Any) -> Node:
         if self.dropout and inputs and isinstance(inputs[0], Symbol):
             name = MadeName(f"{self.name or self.default_name()}_dropout")
             inputs = (Dropout(self.dropout, name=name)(inputs[0]), *inputs[1:])
-        return connect(self, inputs)
+        return connect(self, inputs, named)
 
     def arrays(self, x: Shape, lengths: Shape | None = None) -> dict[str, Declaration]:
         T, B, F = x

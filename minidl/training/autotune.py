@@ -23,7 +23,7 @@ WORTHWHILE = 0.95  # of the time with fewer threads: below that, more are kept
 
 def use_threads(count: int) -> None:
     """Compute with so many threads from now on."""
-    compiled = dispatch.in_use() == "numba"
+    compiled = dispatch.in_use() != dispatch.NUMPY
     threads.use(count if compiled else 1)
     threads.limit_blas(1 if compiled else count)
 
@@ -39,7 +39,7 @@ def use_fastest(model: Model, inputs: Mapping[str, NDArray[Any]]) -> int:
     >>> use_fastest(model, {"x": np.ones((2, 3, 1)), "targets": np.ones((2, 3, 1))}) <= threads.available()
     True
     """
-    most = threads.available() if dispatch.in_use() == "numba" else threads.blas_available()
+    most = threads.available() if dispatch.in_use() != dispatch.NUMPY else threads.blas_available()
     best = _fastest(_seconds(model.replica(training=True), inputs, most)) if most > 1 else 1
     use_threads(best)
     return best

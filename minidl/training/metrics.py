@@ -121,7 +121,8 @@ def _targets(model: Model, inputs: Mapping[str, Array]) -> Array | None:
 
 def _inside(model: Model, inputs: Mapping[str, Array], steps: int) -> Any:
     """Which steps of which sequences the loss counts: those within the lengths that it was given, or all."""
-    ports = dict(zip(_loss_layer(model).inputs, model.graph.sources(_loss_node(model)), strict=False))
+    name = _loss_node(model)
+    ports = dict(zip(model.graph.nodes[name].ports, model.graph.sources(name), strict=True))
     return np.arange(steps)[:, None] < inputs[ports["lengths"]] if "lengths" in ports else ...
 
 

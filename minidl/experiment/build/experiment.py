@@ -78,7 +78,9 @@ class Experiment:
 
 
 def _complete_node(plan: Plan) -> dict[str, Any]:
-    inputs = {} if plan.sources is None else {"inputs": list(plan.sources)}
+    inputs: dict[str, Any] = {} if plan.sources is None else {"inputs": list(plan.sources)}
+    if plan.sources is not None and plan.ports is not None:
+        inputs = {"inputs": dict(zip(plan.ports, plan.sources, strict=True))}
     settings: dict[str, Any] = complete(plan.layer)
     return settings | inputs
 

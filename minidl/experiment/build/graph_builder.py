@@ -11,6 +11,7 @@ from typing import Any
 from minidl.data.batches import Dataset
 from minidl.system.errors import GraphError, suggest
 from minidl.experiment.build.sections import NAME
+from minidl.graph.arrays import Tied
 from minidl.graph.graph import Graph
 from minidl.graph.layer import Layer
 from minidl.graph.symbol import Input, Symbol
@@ -24,13 +25,15 @@ from minidl.config.findings import shown
 class Plan:
     """A node that a file describes, at a path of the file: its layer, its name, and what feeds it.
 
-    A layer of None has mistakes; a name of None is not known because of them.
+    A layer of None has mistakes; a name of None is not known because of them. ports: which inputs of the layer the
+    sources feed, where the file names them.
     """
 
     layer: Layer | None
     name: str | None
     sources: tuple[str, ...] | None
     path: Path
+    ports: tuple[str, ...] | None = None
 
 
 def plan_layers(layers: Any, path: Path, mistakes: list[Finding]) -> list[Plan]:
@@ -43,22 +46,25 @@ def plan_layers(layers: Any, path: Path, mistakes: list[Finding]) -> list[Plan]:
 
 
 def plan_node(item: Any, path: Path, mistakes: list[Finding]) -> Plan:
-    """One node: a layer's settings, and `inputs`, which is a name or a list of names."""
+    """One node: a layer's settings, and `inputs`: a name, a list of names, or names by input of the layer."""
     if not isinstance(item, Mapping):
         mistakes.append(Finding(path, f"a layer is written as {{type: NAME, ...}}, got {shown(item)}"))
         return Plan(None, None, None, path)
     fields, sources = split_node(item)
+    ports = tuple(sources) if isinstance(sources, Mapping) else None
+    sources = list(sources.values()) if isinstance(sources, Mapping) else sources
     layer = revive(Layer, fields, path, mistakes, beside=["inputs"])
     name = fields.get("name")
     if isinstance(name, str) and not re.fullmatch(NAME, name):
         mistakes.append(Finding((*path, "name"), f"'name' should be {A_NAME}, got {name!r}"))
         layer, name = None, None
     if sources is not None and not (isinstance(sources, list) and all(isinstance(source, str) for source in sources)):
-        wanted = "the name of a node, or a list of names such as [lstm, skip]"
+        wanted = "the name of a node, a list of names such as [lstm, skip], or {x: lstm, lengths: lengths}"
         mistakes.append(Finding((*path, "inputs"), f"'inputs' should be {wanted}, got {shown(sources)}"))
         layer, sources = None, None
     made = layer.default_name() if layer is not None else None
-    return Plan(layer, name if isinstance(name, str) else made, None if sources is None else tuple(sources), path)
+    name = name if isinstance(name, str) else made
+    return Plan(layer, name, None if sources is None else tuple(sources), path, ports)
 
 
 def split_node(item: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
@@ -96,7 +102,7 @@ class Chain:
         fed = [self._find(source, (*plan.path, "inputs", i)) for i, source in enumerate(names)]
         self._all_named &= plan.name is not None
         name = self._new_name(plan)
-        node = None if plan.layer is None or None in fed else self._connect(plan.layer, name, fed, plan.path)
+        node = None if plan.layer is None or None in fed else self._connect(plan, name, fed)
         self.known[name], self._paths[name], self.last = node, plan.path, name
         return node
 
@@ -113,12 +119,15 @@ class Chain:
                 message = f"nothing follows {name!r}: name it in the inputs of another layer, or leave it out"
                 self._mistakes.append(Finding(path, message))
 
-    def _connect(self, layer: Layer, name: str, fed: list[Any], path: Path) -> Node | None:
+    def _connect(self, plan: Plan, name: str, fed: list[Any]) -> Node | None:
+        assert plan.layer is not None
+        layer = dataclasses.replace(plan.layer, name=name)
         try:
-            node = dataclasses.replace(layer, name=name)(*fed)
-            Graph({name: node})  # ties are checked here
+            node = layer(*fed) if plan.ports is None else layer(**dict(zip(plan.ports, fed, strict=True)))
+            if any(isinstance(declared, Tied) for declared in node.declarations.values()):
+                Graph({name: node})  # ties are checked here
         except GraphError as error:
-            self._mistakes.append(Finding(path, str(error)))
+            self._mistakes.append(Finding(plan.path, str(error)))
             return None
         return node
 

@@ -15,8 +15,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = {"type": "string", "pattern": r"^\$\{[^{}]+\}$"}  # to another value of the file, or a fact of the data
 TEXT = {"type": "string"}
 NODE_INPUTS = {
-    "anyOf": [TEXT, {"type": "array", "items": TEXT}],
-    "description": "what feeds it: names of nodes; the node above where it is not given",
+    "anyOf": [TEXT, {"type": "array", "items": TEXT}, {"type": "object", "additionalProperties": TEXT}],
+    "description": "what feeds it: names of nodes, or names by input of the layer; the node above if not given",
 }
 
 

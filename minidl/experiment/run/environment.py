@@ -13,18 +13,18 @@ from typing import Any
 
 from minidl.config.diff import differences
 from minidl.engine import threads
-from minidl.engine.dispatch import in_use
+from minidl.engine.dispatch import in_use, simd
 
-COMPUTING = ("minidl", "python", "numpy", "numba")  # packages on which numbers depend
-DECISIVE = ("kernels", "processor")
-PACKAGES = ("numpy", "pyyaml", "pydantic", "tensorboardX", "rich", "numba")
+COMPUTING = ("minidl", "python", "numpy")  # packages on which numbers depend
+DECISIVE = ("kernels", "simd", "processor")
+PACKAGES = ("numpy", "pyyaml", "pydantic", "tensorboardX", "rich")
 
 
 def surroundings() -> dict[str, Any]:
     """Plain data for run.json.
 
     >>> sorted(surroundings())
-    ['arguments', 'cores', 'kernels', 'processor', 'system', 'threads', 'versions']
+    ['arguments', 'cores', 'kernels', 'processor', 'simd', 'system', 'threads', 'versions']
     """
     from minidl.system.version import __version__
 
@@ -38,6 +38,7 @@ def surroundings() -> dict[str, Any]:
         "arguments": sys.argv[1:],
         "versions": versions,
         "kernels": in_use(),
+        "simd": simd(),
         "threads": max(threads.in_use(), threads.blas_in_use()),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": _processor(),
