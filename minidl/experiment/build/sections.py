@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BeforeValidator, Field
 
+from minidl.engine.threads import MOST
 from minidl.training.callback import Every
 from minidl.callbacks.sample import Temperature
 from minidl.config.declared import Declared
@@ -36,7 +37,7 @@ class Header(Declared, family="header", abstract=False):
     seed: Annotated[int, Ge(0)] = 0
     dtype: Literal["float32", "float64"] = "float32"
     kernels: Annotated[Literal["auto", "numpy", "c"], BeforeValidator(_of_today)] = "auto"
-    threads: Literal["auto"] | Annotated[int, Gt(0)] = "auto"
+    threads: Literal["auto"] | Annotated[int, Gt(0), Le(MOST)] = "auto"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Warmup(Schedule):
 
 @dataclass(frozen=True)
 class Sequence(Schedule):
-    """Schedules one after the other: s(t) = schedules[k](t - boundary k), each of which counts from its own start.
+    """Schedules one after the other: each counts its steps from its own start.
 
     schedules: numbers or schedules, one more than boundaries. boundaries: steps, each after the one before it. A
     schedule that has to know where it ends is told the boundary that follows, the last one the end of the run.
