@@ -47,7 +47,8 @@ def train(experiment: Experiment, source: Path, runs: Path, *, watchers: Watcher
         folder.write("resolved.yaml", dump(experiment.resolved()))
         if experiment.builder is not None:
             folder.copy(experiment.builder, "models")
-        callbacks = [*measuring(experiment), *recording(experiment, folder), *(watchers or showing())(folder)]
+        watching = (watchers or showing())(folder)
+        callbacks = [*measuring(experiment, folder.checkpoints), *recording(experiment, folder), *watching]
         return _run(folder, make_trainer(experiment, callbacks))
 
 
@@ -60,7 +61,7 @@ def resume(experiment: Experiment, runs: Path, number: int | None, *, watchers: 
         changes = _changes(experiment, archive, path)
         progress = saved_progress(archive, str(path))
         recorded = recording(experiment, folder, resumed_at=progress.step)
-        callbacks = [*measuring(experiment), *recorded, *(watchers or showing())(folder)]
+        callbacks = [*measuring(experiment, folder.checkpoints), *recorded, *(watchers or showing())(folder)]
         trainer = make_trainer(experiment, callbacks)
         trainer.progress = progress
         if trainer.at_end or (progress.done and not any(name.startswith("train.") for name in changes)):
