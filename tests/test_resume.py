@@ -110,7 +110,7 @@ def in_short(path: Path) -> tuple[str, ...]:
     """Arguments for six steps of a shipped experiment."""
     text = "type: text" in path.read_text() and "split:" not in path.read_text()
     few = ("data.split=[0.98, 0.01, 0.01]", "sample.length=20", "train.sample_every={steps: 5}") if text else ()
-    return (str(path), *SHORT, *few)
+    return (str(path), *SHORT, "threads=1", *few)
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)

@@ -53,6 +53,11 @@ def kinds() -> tuple[str, ...]:
     return (NUMPY, *_offers)
 
 
+def usable() -> tuple[str, ...]:
+    """The kernels that this machine has."""
+    return (NUMPY, *(name for name, offered in _offers.items() if offered.missing() is None))
+
+
 def select(name: str | None) -> None:
     """Use these kernels for what is bound from now on, or, for None, the fastest that the machine has.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from pydantic import BeforeValidator, Field
 
+from minidl.engine.threads import MOST
 from minidl.training.callback import Every
 from minidl.callbacks.sample import Temperature
 from minidl.config.declared import Declared
@@ -35,7 +36,7 @@ class Header(Declared, family="header", abstract=False):
     seed: Annotated[int, Ge(0)] = 0
     dtype: Literal["float32", "float64"] = "float32"
     kernels: Annotated[Literal["auto", "numpy", "c"], BeforeValidator(_of_today)] = "auto"
-    threads: Literal["auto"] | Annotated[int, Gt(0)] = "auto"
+    threads: Literal["auto"] | Annotated[int, Gt(0), Le(MOST)] = "auto"
 
 
 @dataclass(frozen=True)
