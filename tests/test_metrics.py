@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from minidl import Input, Model
 from minidl.data.baselines import last_value, majority
 from minidl.layers import MSE, Add, Dense, SigmoidCE, SoftmaxCE
-from minidl.training.class_measures import class_report, confusion, count_classes, macro_f1, weighted_f1
-from minidl.training.entities import EntityCounts, spans
-from minidl.training.error_measures import ErrorSums
+from minidl.training.class_measures import count_classes, macro_f1
 from minidl.training.metrics import MetricAccumulator, unit_of_loss
 
 CLASSES = 4

@@ -68,10 +68,9 @@ class Evaluate(Callback):
         """Evaluate on the validation part, and note whether it is the best so far."""
         if trainer.data.validation is None or self._replica is None:
             return
-        measured = evaluate(self._replica, trainer.data.validation, "val", trainer.data.unit)
+        measured = self._measure(trainer, self._replica, trainer.data.validation, "val")
         if not measured:  # no target of this part counts
             return
-        trainer.record |= measured
         self._note(trainer, measured["val/loss"])
 
     def _note(self, trainer: Run, loss: float) -> None:
@@ -87,7 +86,15 @@ class Evaluate(Callback):
         """Evaluate once more at the end, and on the test part."""
         super().finish(trainer, completed=completed)
         if completed and trainer.data.test is not None and self._replica is not None:
-            trainer.record |= evaluate(self._best(trainer), trainer.data.test, "test", trainer.data.unit)
+            self._measure(trainer, self._best(trainer), trainer.data.test, "test")
+
+    def _measure(self, trainer: Run, model: Model, batches: Batches, split: str) -> dict[str, float]:
+        """Measure a part, and put what was found into the record of this step."""
+        found = accumulate(model, batches, trainer.data.metadata.get("class_names"))
+        measured = found.result(split, unit_of_loss(model, trainer.data.unit))
+        trainer.record |= measured
+        trainer.reports |= {f"{split}/{name}": report for name, report in found.details().items()}
+        return measured
 
     def _best(self, trainer: Run) -> Model:
         """The model with the weights of the best checkpoint, or with the last where there is none of before."""

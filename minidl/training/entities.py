@@ -1,6 +1,6 @@
 """Entities in tags of the kinds BIO and BIOES: exact spans, as the CoNLL shared tasks counted them.
 
-    B-PER I-PER O B-LOC   ->   PER from 0 to 2, LOC from 3 to 4
+B-PER I-PER O B-LOC   ->   PER from 0 to 2, LOC from 3 to 4
 """
 
 from __future__ import annotations

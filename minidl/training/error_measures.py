@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+LEAST_SPREAD = 1e-12  # of targets that vary, relative to their size: less is what rounding leaves of a constant
 
 
 class ErrorSums:
@@ -50,15 +51,16 @@ class ErrorSums:
         """RMSE over all numbers."""
         return float(np.sqrt(self.squared().mean()))
 
-    def r2_of_each(self, axis: tuple[int, ...] = ()) -> Array:
-        """R² of each number, or over some of their axes together; NaN where the targets do not vary."""
-        _, squared, total, squares = (self._sums[i].sum(axis=axis) for i in range(4))
-        examples = self.count * int(np.prod([self._sums.shape[1:][k] for k in axis]))
+    def r2_of_columns(self, columns: int) -> Array:
+        """R² of each column (K,), over all steps (P, K) that are predicted of it; NaN where its targets do not vary."""
+        _, squared, total, squares = (sums.reshape(-1, columns).sum(axis=0) for sums in self._sums)
+        examples = self.count * self._sums[0].size // columns
         spread = squares - total**2 / examples
-        varies = spread > 1e-12 * np.maximum(squares, 1e-300)
-        return np.where(varies, 1 - squared / np.where(varies, spread, 1), np.nan)
+        varies = spread > LEAST_SPREAD * squares
+        found: Array = np.where(varies, 1 - squared / np.where(varies, spread, 1), np.nan)
+        return found
 
     def r2(self) -> float:
         """R², averaged over the numbers whose targets vary; NaN where none does."""
-        found = self.r2_of_each()
+        found = self.r2_of_columns(self._sums[0].size)
         return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")

@@ -129,7 +129,7 @@ class MetricAccumulator:
         same order. entities: as classes, for exact spans of tags such as B-PER.
         """
         found: dict[str, Any] = {}
-        if self._names is not None and len(self._names) == self.classes.shape[1]:
+        if self._names and len(self._names) == self.classes.shape[1]:
             found["classes"] = class_report(self.classes, self._names)
             if self._matrix.size:
                 found["confusion"] = self._matrix.tolist()

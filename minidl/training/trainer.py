@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterable
 from numbers import Real
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -70,6 +70,7 @@ class Trainer:
         self.progress = Progress()
         self.record: dict[str, float] = {}  # what this step has measured, for those who write it down
         self.texts: dict[str, str] = {}
+        self.reports: dict[str, Any] = {}
         self.loss = math.nan
         self.batch = Batch({}, reset_state=True)
         self.stop_reason: str | None = None
@@ -187,7 +188,7 @@ class Trainer:
         self.callbacks.call(lambda callback: callback.finish(self, completed=completed))
 
     def _turn_page(self) -> None:
-        self.record, self.texts = {}, {}
+        self.record, self.texts, self.reports = {}, {}, {}
         self.previous_seconds = self.progress.seconds
         self.progress.seconds = time.perf_counter() - self._started
         self._paced_from = self._paced_from or (self.progress.step, self.progress.seconds)
