@@ -58,6 +58,8 @@ class Model:
         self.graph, self.weights, self.seed = graph, weights, seed
         self.executor = Executor(graph, weights, training=training, seed=seed)
         self.vocabulary: Vocabulary | None = None
+        # Plain data that says what the numbers mean: the task, names of classes, scales. See `minidl.Predictor`.
+        self.metadata: dict[str, Any] = {}
 
     @classmethod
     def of(cls, layer: Layer, *inputs: ArrayLike, seed: int = 0, dtype: DTypeLike = "float64") -> Model:
@@ -124,7 +126,7 @@ class Model:
         twin = Model.__new__(Model)
         weights = self.weights if dtype is None else self.weights.astype(dtype)
         twin._assemble(self.graph, weights, seed=self.seed, training=training)
-        twin.vocabulary = self.vocabulary
+        twin.vocabulary, twin.metadata = self.vocabulary, self.metadata
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Model:
@@ -136,7 +138,7 @@ class Model:
         raise UsageError("a model is not pickled, or its arrays would no longer be parts of one: use model.save(path)")
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write wiring, weights and vocabulary into one file."""
+        """Write wiring, weights, vocabulary and metadata into one file."""
         arrays = {f"parameters/{name}": array for name, array in self.weights.arrays.items()}
         write_archive(path, arrays, {"model": self.config()})
 
@@ -144,7 +146,13 @@ class Model:
         """Everything about the model but its numbers, as plain data."""
         vocabulary = None if self.vocabulary is None else self.vocabulary.to_json()
         dtype = str(self.weights.flat.dtype)
-        return {"graph": self.graph.config(), "seed": self.seed, "dtype": dtype, "vocabulary": vocabulary}
+        return {
+            "graph": self.graph.config(),
+            "seed": self.seed,
+            "dtype": dtype,
+            "vocabulary": vocabulary,
+            "metadata": self.metadata,
+        }
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Model:
@@ -165,6 +173,7 @@ class Model:
             model._assemble(graph, weights, seed=config["seed"], training=True)
             if config["vocabulary"] is not None:
                 model.vocabulary = Vocabulary.from_json(config["vocabulary"])
+            model.metadata = dict(config.get("metadata", {}))  # of files of older versions
         return model
 
     def set_parameters(self, arrays: Mapping[str, Array], source: str) -> None:

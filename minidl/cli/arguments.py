@@ -75,10 +75,10 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("changes", metavar="key.sub=value", nargs="*", default=[], help=change_help)
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
+def add_run(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """A trained model."""
     meaning = "a run folder, a model file, or NAME or NAME/NUMBER of a run (the newest of that name)"
-    parser.add_argument("run", metavar="RUN", help=meaning)
+    parser.add_argument("run", metavar="RUN", nargs=None if required else "?", help=meaning)
     add_runs_folder(parser)
 
 

@@ -38,6 +38,7 @@ class Executor:
         self.rngs = {name: np.random.default_rng([seed, zlib.crc32(name.encode())]) for name in graph.nodes}
         self.context = Context(graph, weights, self.gradients, training, self.rngs, input_gradients)
         self.state: dict[str, Array] = {}
+        self.left_out: frozenset[str] = frozenset()  # nodes that are not run; their arrays hold zeros
         self._feeds = Feeds(graph, weights.flat.dtype)
         self._arenas = Arena(), Arena()
         self._forwards: dict[Any, ForwardProgram] = {}
@@ -127,6 +128,7 @@ class Executor:
             if len(self._forwards) >= PROGRAMS_KEPT:
                 self._forget()
             program = ForwardProgram(self.context, dict(shapes), self._arenas[0])
+            self._leave_out(program, self._arenas[0])
             self._forwards[self._arenas[0].generation, shapes] = program
         return program
 
@@ -138,8 +140,15 @@ class Executor:
         program = self._backwards.get((self._arenas[1].generation, id(self._current), results))
         if program is None:
             program = BackwardProgram(self._current, self._seeded_nodes(results), self._arenas[1])
+            self._leave_out(program, self._arenas[1])
             self._backwards[self._arenas[1].generation, id(self._current), results] = program
         return program
+
+    def _leave_out(self, program: ForwardProgram | BackwardProgram, arena: Arena) -> None:
+        """What nodes that are not run would have written is zero, and stays so."""
+        if self.left_out:
+            program.calls = [(name, call) for name, call in program.calls if name not in self.left_out]
+            arena.block[...] = 0
 
     def _run(self, program: ForwardProgram) -> None:
         self._begin(program)

@@ -110,7 +110,7 @@ class Rows:
     """
 
     name: str
-    columns: dict[str, Cells]
+    columns: dict[str, Any]  # Cells; lists become such
     lines: Sequence[int]
     digest: str
     decimal: str | None = None
@@ -139,9 +139,11 @@ class Rows:
         if name not in self.columns:
             stripped = [known for known in self.columns if known.strip() == name]
             if len(stripped) == 1:
-                return self.columns[stripped[0]]
+                name = stripped[0]
+                return self.column(name)
             raise self._no_column(name)
-        return self.columns[name]
+        found: Cells = self.columns[name]
+        return found
 
     def _no_column(self, name: str) -> DataError:
         near, known = suggest(name, self.columns), ", ".join(self.columns)

@@ -13,7 +13,7 @@ from minidl.experiment.yaml import overrides
 from minidl.experiment.yaml import references
 from minidl.experiment.build.model_builder import Network, assemble
 from minidl.experiment.yaml.document import Document, Mistake, load, report
-from minidl.experiment.build.experiment import Experiment
+from minidl.experiment.build.experiment import Experiment, complete
 from minidl.experiment.build.spec import DEFAULTS, Parts, homes
 from minidl.model import Model
 from minidl.config.findings import Finding
@@ -50,8 +50,8 @@ class _Loader:
         if network is None or self._mistaken:
             self._refuse()
         model = self._model(network)
-        model.vocabulary = dataset.vocabulary
         parts: Any = self.parts
+        model.vocabulary, model.metadata = dataset.vocabulary, _metadata(parts.data, dataset)
         return Experiment(
             header=parts.header,
             **parts.sections,
@@ -133,6 +133,12 @@ class _Loader:
             except LookupError:
                 return False
         return bool(self.wrong_references) and isinstance(value, str) and "${" in value
+
+
+def _metadata(data: Data, dataset: Dataset) -> dict[str, Any]:
+    """What a model has to know to read new rows as those that it was trained on, and to answer in their terms."""
+    section = {name: value for name, value in complete(data).items() if name != "source"}
+    return {"data": section, **dataset.metadata}
 
 
 def _at_home(finding: Finding) -> Finding:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt
-from pydantic import Field
+from annotated_types import Ge, Gt, Le
+from pydantic import BeforeValidator, Field
 
+from minidl.engine.threads import MOST
 from minidl.training.callback import Every
 from minidl.callbacks.sample import Temperature
 from minidl.config.declared import Declared
@@ -17,20 +18,25 @@ EVERY_EPOCH, EVERY_MINUTE, EVERY_50_STEPS = Every(epochs=1), Every(minutes=1), E
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of experiments and nodes: part of a path, and of names such as lstm/Wx
 
 
+def _of_today(kernels: object) -> object:
+    """The kernels of the first release were numba's, in files that may be used again."""
+    return "auto" if kernels == "numba" else kernels
+
+
 @dataclass(frozen=True)
 class Header(Declared, family="header", abstract=False):
     """What stands above the sections.
 
     name: of the experiment; runs lie in runs/NAME. seed: of first weights, dropout and samples. dtype: of all weights
-    and activations. kernels: what computes; auto: numba where it is installed. threads: how many compute; auto: as many
-    as are fastest in a few steps.
+    and activations. kernels: what computes; auto: c, where minidl was installed with a compiler. threads: how many
+    compute; auto: as many as are fastest in a few steps.
     """
 
     name: Annotated[str, Field(pattern=NAME)]
     seed: Annotated[int, Ge(0)] = 0
     dtype: Literal["float32", "float64"] = "float32"
-    kernels: Literal["auto", "numpy", "numba"] = "auto"
-    threads: Literal["auto"] | Annotated[int, Gt(0)] = "auto"
+    kernels: Annotated[Literal["auto", "numpy", "c"], BeforeValidator(_of_today)] = "auto"
+    threads: Literal["auto"] | Annotated[int, Gt(0), Le(MOST)] = "auto"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 from minidl.config.diff import differences
 from minidl.experiment.build.experiment import Experiment
-from minidl.experiment.run.callbacks_of_run import Watchers, make_trainer, measuring, recording, set_up, showing
+from minidl.experiment.run.callbacks_of_run import Watchers, make_trainer, measuring, recording, showing
+from minidl.experiment.run.computing import Computing, set_up
 from minidl.experiment.run.environment import changes_since, surroundings
 from minidl.experiment.run.stop_on_signal import EXIT_CODES, stopping
 from minidl.experiment.yaml.document import dump
@@ -36,10 +37,17 @@ class Outcome:
     best: float | None
 
 
-def train(experiment: Experiment, source: Path, runs: Path, *, watchers: Watchers | None = None) -> Outcome:
-    """Train from the start, in a new run folder."""
+def train(
+    experiment: Experiment,
+    source: Path,
+    runs: Path,
+    *,
+    watchers: Watchers | None = None,
+    computing: Computing | None = None,
+) -> Outcome:
+    """Train from the start, in a new run folder. computing: of other runs that this one is to be compared with."""
     _check_memory(experiment)
-    set_up(experiment)
+    set_up(experiment, computing)
     with RunFolder.create(runs, experiment.name) as folder, _telling(folder):
         facts = {"seed": experiment.seed, "data_sha256": experiment.dataset.digest}
         folder.describe({"state": "running", **surroundings(), **facts})
@@ -54,9 +62,9 @@ def train(experiment: Experiment, source: Path, runs: Path, *, watchers: Watcher
 def resume(experiment: Experiment, runs: Path, number: int | None, *, watchers: Watchers | None = None) -> Outcome:
     """Go on with a run from its newest good checkpoint."""
     _check_memory(experiment)
-    set_up(experiment)
     with RunFolder.find(runs, experiment.name, number).lock() as folder:
         path, archive = folder.checkpoints.newest()
+        set_up(experiment, computing_of(archive, folder))
         changes = _changes(experiment, archive, path)
         progress = saved_progress(archive, str(path))
         recorded = recording(experiment, folder, resumed_at=progress.step)
@@ -75,6 +83,11 @@ def resume(experiment: Experiment, runs: Path, number: int | None, *, watchers: 
         folder.describe({"resumed": [*folder.facts.get("resumed", []), resumed]})
         logger.info("going on from %s", path)
         return _run(folder, trainer)
+
+
+def computing_of(archive: Archive, folder: RunFolder) -> Computing | None:
+    """What has computed a run so far: its checkpoint says so, or else its run.json."""
+    return Computing.from_json(archive.meta.get("computing")) or Computing.from_json(folder.facts)
 
 
 @contextlib.contextmanager
