@@ -217,7 +217,7 @@ def test_resume_begins_where_there_is_nothing(tmp_path: Path) -> None:
     write_experiment(tmp_path)
     ended = run(tmp_path, "tiny.yaml", "--resume")
     assert ended.code == 0, ended.err
-    assert "runs/tiny holds no run yet: this one begins" in ended.err
+    assert "runs/tiny holds no run yet: there is nothing to resume, and the run begins" in ended.err
     assert run(tmp_path, "tiny.yaml", "--resume", "2").code == 4
 
 

@@ -180,7 +180,7 @@ def refuse_link(path: Path) -> None:
 def reason_of(path: Path, error: OSError | ValueError) -> str:
     """What the system said; where a name was wrong, with the nearest one beside it."""
     reason = getattr(error, "strerror", None) or str(error)
-    if getattr(error, "errno", None) == errno.ELOOP and os.path.islink(path):
+    if getattr(error, "errno", None) == errno.ELOOP and os.path.islink(path) and os.path.exists(path):
         reason = LINK
     if not isinstance(error, (FileNotFoundError, IsADirectoryError)):
         return reason

@@ -65,7 +65,7 @@ class RunFolder:
     def find(cls, runs: Path, name: str, number: int | None = None) -> RunFolder:
         """The newest run of a name that can be gone on with, or the one with this number.
 
-        A run that failed before its first checkpoint is passed over.
+        A run that failed, or never began, before its first checkpoint is passed over.
         """
         found = {run.number: run for run in list_runs(runs / name)}
         if not found:
@@ -75,7 +75,7 @@ class RunFolder:
             )
         if number is not None and number not in found:
             raise CheckpointError(f"there is no run {number} of {name!r} (there are: {', '.join(map(str, found))})")
-        begun = [number for number, run in found.items() if run.checkpoints.files() or run.state == "interrupted"]
+        begun = [number for number, run in found.items() if run.checkpoints.files() or run.was_cut_off]
         return found[max(begun or found) if number is None else number]
 
     def lock(self) -> RunFolder:
@@ -176,6 +176,11 @@ class RunFolder:
         """
         state = self.facts.get("state", "unknown" if (self.path / "run.json").exists() else "running")
         return "interrupted" if state == "running" and not self._is_locked() else state
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether it had begun, and its process was stopped or killed."""
+        return (self.path / "run.json").exists() and self.state == "interrupted"
 
     def _is_locked(self) -> bool:
         try:

@@ -79,7 +79,7 @@ def resume(
     accept_changes: of the code of the model, with which the run then goes on.
     """
     if number is None and not list_runs(runs / experiment.name):
-        logger.info("%s holds no run yet: this one begins", runs / experiment.name)
+        logger.info("%s holds no run yet: there is nothing to resume, and the run begins", runs / experiment.name)
         return train(experiment, source, runs, watchers=watchers)
     _check_memory(experiment)
     with RunFolder.find(runs, experiment.name, number).lock() as folder:
