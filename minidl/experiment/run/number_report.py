@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.data import Batches, Reader
-from minidl.data.tasks.forecasting import ForecastReader
+from minidl.data.tasks.forecast_reader import ForecastReader
 from minidl.training.error_measures import ErrorSums
 
 Array = NDArray[Any]
