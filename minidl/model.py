@@ -15,6 +15,7 @@ import minidl.layers  # noqa: F401  a model is read from names of layers
 from minidl.data.vocabulary import Vocabulary
 from minidl.engine.executor import Executor
 from minidl.engine.parameters import NamedArrays, Parameters, fitting_weights, misfits
+from minidl.graph.arrays import InputSpec
 from minidl.graph.graph import Graph
 from minidl.graph.layer import Layer, Node
 from minidl.graph.operations import as_dtype
@@ -69,7 +70,7 @@ class Model:
         """
         specs = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
         feeds = dict(zip(specs, (np.asarray(array) for array in inputs), strict=False))
-        symbols = [_input_like(name, array) for name, array in feeds.items()]
+        symbols = [_input_like(name, array, layer.inputs.get(name)) for name, array in feeds.items()]
         model = cls(outputs={"y": layer(*symbols)}, seed=seed, dtype=dtype)
         model.forward(**feeds)
         return model
@@ -221,9 +222,13 @@ def _results(loss: Node | None, outputs: Mapping[str, Symbol] | None) -> dict[st
     return {**({} if loss is None else {"loss": loss}), **outputs}
 
 
-def _input_like(name: str, array: Array) -> Input:
+def _input_like(name: str, array: Array, spec: InputSpec | None) -> Input:
+    """An input for this array, with the axes that the layer names, or else those of steps."""
+    letters = spec.axes.split() if spec is not None and "..." not in spec.axes else []
+    if len(letters) != array.ndim:
+        letters = ["T", "B"][-array.ndim :] if array.dtype.kind in "iu" else ["T", "B"][: array.ndim - 1]
     if array.dtype.kind in "iu":
         depth = int(array.max()) + 1 if array.size else 1
-        return Input(name, dtype="int", depth=depth, shape=("T", "B")[-array.ndim :])
-    leading = [*("T", "B")[: array.ndim - 1], *array.shape[2:-1]]
-    return Input(name, shape=(*leading, array.shape[-1]))
+        return Input(name, dtype="int", depth=depth, shape=letters)
+    axes = letters if letters == ["B"] else letters[: array.ndim - 1]
+    return Input(name, shape=(*axes, *array.shape[len(axes) :]))

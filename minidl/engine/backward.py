@@ -104,7 +104,8 @@ class BackwardProgram:
                 arrays[array] = self.buffers[name, array]
             elif isinstance(item, (Param, Tied)):
                 arrays["d" + array] = self._parameter_gradient(name, array)
-        call = (name, bind(node, "backward", {**arrays, **self.forward.services(name)}, self.context.dtype))
+        arrays = {**layer.optional("backward"), **arrays, **self.forward.services(name)}
+        call = (name, bind(node, "backward", arrays, self.context.dtype))
         return [("sum", self._sum_call(parts)), call] if len(parts) > 1 else [call]
 
     def _parameter_gradient(self, name: str, array: str) -> Array:

@@ -50,7 +50,7 @@ def bind(node: Node, function: str, arrays: Mapping[str, Any], dtype: DTypeLike)
 
 def _twin(node: Node, function: str, dtype: DTypeLike) -> Callable[..., Call] | None:
     kind = type(node.layer)
-    if not node.layer.has_twin(node.ports):
+    if not node.layer.has_twin(node.by_port):
         return None
     run = implementation(kind, function, dtype)
     return None if run is getattr(kind, function) else run

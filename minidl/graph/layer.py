@@ -55,8 +55,8 @@ class Layer(Declared, family="layer"):
         """The name of a node that was given none: the type in small letters."""
         return snake_case(cls.__name__)
 
-    def has_twin(self, ports: Collection[str]) -> bool:
-        """Whether compiled code may take the place of forward and backward where these inputs are connected.
+    def has_twin(self, fed: Mapping[str, Symbol]) -> bool:
+        """Whether compiled code may take the place of forward and backward where these symbols feed its inputs.
 
         False for options that only the equations on NumPy know.
         """
@@ -66,6 +66,12 @@ class Layer(Declared, family="layer"):
     def arguments(cls, function: str) -> list[str]:
         """The array names that `forward` or `backward` asks for."""
         return list(inspect.signature(getattr(cls, function)).parameters)[1:]
+
+    @classmethod
+    def optional(cls, function: str) -> dict[str, None]:
+        """The arrays that `forward` or `backward` can do without, each with None: arguments that have a default."""
+        parameters = inspect.signature(getattr(cls, function)).parameters.values()
+        return {parameter.name: None for parameter in parameters if parameter.default is None}
 
 
 class Node(Symbol):
@@ -104,9 +110,14 @@ class Node(Symbol):
         first = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], known))  # by place, as calls are written
         return self.layer.arrays(*shapes[:first], **dict(zip(self.ports[first:], shapes[first:], strict=True)))
 
+    @property
+    def by_port(self) -> dict[str, Symbol]:
+        """What feeds each connected input of the layer."""
+        return dict(zip(self.ports, self.inputs, strict=True))
+
     def fed(self, port: str) -> Symbol | None:
         """What feeds an input of the layer; None where it is left out."""
-        return dict(zip(self.ports, self.inputs, strict=True)).get(port)
+        return self.by_port.get(port)
 
 
 def connect(layer: Layer, inputs: Sequence[Any], named: Mapping[str, Any] | None = None) -> Node:
@@ -144,14 +155,16 @@ def check_inputs(layer: Layer, specs: Mapping[str, InputSpec], inputs: Sequence[
     sizes: dict[str, tuple[int, str]] = {}
     for (name, spec), node in zip(specs.items(), inputs, strict=True):
         where = f"{_describe(layer, inputs)}: {name}"
-        if spec.dtype != node.dtype and spec.dtype == "int":
+        if spec.dtype in (node.dtype, "any"):
+            continue
+        if spec.dtype == "int":
             raise GraphError(f"{where} should be integers (ids), but {node.label!r} gives numbers {show(node.shape)}")
-        if spec.dtype != node.dtype:
-            raise GraphError(
-                f"{where} should be numbers (..., features), but {node.label!r} gives integer ids "
-                f"{show(node.shape)}; put OneHot() or Embedding(units) between"
-            )
-        _match(spec, node, sizes, where)
+        raise GraphError(
+            f"{where} should be numbers (..., features), but {node.label!r} gives integer ids "
+            f"{show(node.shape)}; put OneHot() or Embedding(units) between"
+        )
+    for (name, spec), node in zip(specs.items(), inputs, strict=True):
+        _match(spec, node, sizes, f"{_describe(layer, inputs)}: {name}")
 
 
 def _match(spec: InputSpec, node: Symbol, sizes: dict[str, tuple[int, str]], where: str) -> None:
@@ -202,7 +215,7 @@ def check_arguments(layer: Layer, declarations: Mapping[str, Declaration]) -> No
     gradients = {f"d{name}" for name in (*specs, *trained, "y")}
     for function, known in (("forward", offered), ("backward", offered | gradients)):
         for name in layer.arguments(function):
-            if name not in known:
+            if name not in known and name not in layer.optional(function):
                 raise GraphError(
                     f"{type(layer).__name__}.{function} asks for {name!r}{suggest(name, known)} "
                     f"(inputs and declared arrays: {', '.join(sorted(known))})"
