@@ -108,7 +108,8 @@ def draw_symbols(rng: np.random.Generator, T: int, B: int) -> Array:
     U = (T + 1) // 2
     symbols = rng.integers(1, SYMBOLS, size=(U, B))
     symbols[1:2] = symbols[:1]
-    return np.where(np.arange(U)[:, None] < rng.integers(1, U + 1, size=B), symbols, -1)
+    lengths = np.append(rng.integers(1, U + 1, size=B - 1), U)
+    return np.where(np.arange(U)[:, None] < lengths, symbols, -1)
 
 
 KINDS = {

@@ -53,7 +53,9 @@ class Dense(Layer):
     def forward(self, x: Array, W: Array, y: Array, b: Array | None = None) -> None:
         affine(x, W, b, out=y)
 
-    def backward(self, x: Array, W: Array, dy: Array, dW: Array, dx: Array | None, db: Array | None = None) -> None:
+    def backward(
+        self, x: Array, W: Array, dy: Array, dW: Array, db: Array | None = None, dx: Array | None = None
+    ) -> None:
         affine_gradients(x, dy, dW, db)
         if dx is not None:  # None: nobody needs it
             np.matmul(rows(dy), W.T, out=rows(dx))
