@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import os
 import signal
 import sys
@@ -16,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from runs import count_calls, finish, interrupted_at, left, random_cuts, run, the_run, write_experiment
 from test_resume import EXPERIMENTS, SEQUENCES, in_short, write_sequences
+
+from minidl.engine import dispatch
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cuts", type=int, default=100)
     parser.add_argument("--shipped", type=int, default=5, help="runs of each shipped experiment")
-    there = ["numpy", "numba"] if importlib.util.find_spec("numba") else ["numpy"]
+    there = list(dispatch.kinds())
     parser.add_argument("--kernels", nargs="+", choices=there, default=there)
     given = parser.parse_args()
     failed = 0
     for kernels in given.kernels:
         os.environ["MINIDL_KERNELS"] = kernels
-        importlib.import_module(kernels)  # which each of the forked runs would do otherwise
         for times, case in cases(given.cuts, given.shipped):
             wrong, cut = differing(times, case)
             print(

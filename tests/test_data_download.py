@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from minidl.data import read_text
-from minidl.data.download import _redirected, cache_folder, fetch
+from minidl.data.sources.download import _redirected, cache_folder, fetch
 from minidl.system.errors import DataError, StorageError
 
 TEXT = "Es war einmal ein König.\n".encode() * 40

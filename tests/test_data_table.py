@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidl.data import ArraySpec, Classification, Data, Dataset, Forecasting, Table, Tagging, Task
-from minidl.data.examples import lorenz, python_tokens, tag_lines, unicode_names
-from minidl.data.forecasting import Windows
 from minidl.data.independent import Independent
 from minidl.data.padded import PaddedBatches
-from minidl.data.rows import read_rows
+from minidl.data.sources.examples import lorenz, python_tokens, tag_lines, unicode_names
+from minidl.data.sources.rows import read_rows
+from minidl.data.tasks.forecasting import Windows
 from minidl.system.errors import ConfigError, DataError, UsageError
 
 FIRST_TEXTS = ["an apple", "a pear", "plum", "two figs", "kiwi", "grapes", "one nut", "a bean"]
@@ -195,7 +195,8 @@ def test_classification(tmp_path: Path) -> None:
     assert list(dataset.inputs) == ["ids", "lengths", "targets"]
     assert dataset.inputs["targets"] == ArraySpec("int", 2, ("B",))
     assert dataset.inputs["lengths"] == ArraySpec("int", None, ("B",))
-    assert dataset.legend == {"classes": ["fruit", "nuts"]}
+    assert dataset.metadata["class_names"] == ["fruit", "nuts"]
+    assert sum(dataset.metadata["class_counts"]) == 32
     assert dataset.facts["classes"] == 2
     assert dataset.facts["train_sequences"] == 32
     assert (dataset.unit, set(dataset.facts) <= set(Table.facts)) == ("step", True)
@@ -208,7 +209,7 @@ def test_classification(tmp_path: Path) -> None:
         for inputs in epoch_of(batches):
             for b, length in enumerate(inputs["lengths"]):
                 text = vocabulary.decode(inputs["ids"][:length, b])
-                assert dataset.legend["classes"][inputs["targets"][b]] == expected[text]
+                assert dataset.metadata["class_names"][inputs["targets"][b]] == expected[text]
                 rows.append(text)
     assert sorted(rows) == sorted(line.split(",")[0] for line in fruit().splitlines()[1:])
 
@@ -240,7 +241,7 @@ def test_tagging_by_characters(tmp_path: Path) -> None:
 def test_tagging_by_words(tmp_path: Path) -> None:
     text = "s,t\n" + "the  cat's (tail),DET NOUN NOUN\nit runs,PRO VERB\n" * 5
     dataset = table(tmp_path, text, Tagging("s", tags="t", tokens="word"), shuffle=False, batch_size=2)
-    assert dataset.legend == {"classes": ["DET", "NOUN", "PRO", "VERB"]}
+    assert dataset.metadata["class_names"] == ["DET", "NOUN", "PRO", "VERB"]
     vocabulary = dataset.vocabulary
     assert vocabulary is not None
     inputs = dataset.train.batch(0).inputs
@@ -332,22 +333,21 @@ def test_forecasting(tmp_path: Path) -> None:
     assert dataset.facts == {"features": 2, "outputs": 1, "train_sequences": 24, "train_tokens": 30}
     assert (dataset.vocabulary, dataset.unit) == (None, "step")
     t = np.arange(30)
-    scale = dataset.legend["columns"]["t"]
-    assert scale == {"mean": pytest.approx(t.mean()), "deviation": pytest.approx(t.std())}
-    assert (list(dataset.legend["columns"]), dataset.legend["predict"]) == (["x", "t", "y"], ["y"])
+    inputs, outputs = dataset.reader.inputs, dataset.reader.outputs
+    assert (inputs.columns, outputs.columns) == (("x", "t"), ("y",))
+    assert (inputs.mean[1], inputs.deviation[1]) == (pytest.approx(t.mean()), pytest.approx(t.std()))
     for batches, first in ((dataset.train, 0), (dataset.validation, 30), (dataset.test, 45)):
         assert isinstance(batches, Independent)
-        inputs = batches.batch(0).inputs
+        batch = batches.batch(0).inputs
         begins = first + np.arange(batches.count)
-        assert np.allclose(inputs["x"][:, :, 1] * scale["deviation"] + scale["mean"], begins + np.arange(5)[:, None])
-        y = dataset.legend["columns"]["y"]
-        assert np.allclose(inputs["targets"][:, 0] * y["deviation"] + y["mean"], 5 + (begins + 6) % 7)
+        assert np.allclose(inputs.undo(batch["x"])[:, :, 1], begins + np.arange(5)[:, None])
+        assert np.allclose(outputs.undo(batch["targets"])[:, 0], 5 + (begins + 6) % 7)
         assert begins[-1] + 6 < first + 30  # a window does not look into the part that follows
 
 
 def test_the_columns_that_are_read_are_predicted_unless_others_are_named(tmp_path: Path) -> None:
     dataset = table(tmp_path, series(), Forecasting(("x", "y"), window=3))
-    assert dataset.legend["predict"] == ["x", "y"]
+    assert dataset.reader.targets == ("x", "y")
     assert dataset.facts["outputs"] == 2
     inputs = dataset.train.batch(0).inputs
     assert inputs["targets"].shape == (32, 2)
@@ -356,7 +356,7 @@ def test_the_columns_that_are_read_are_predicted_unless_others_are_named(tmp_pat
 def test_only_the_training_part_decides_about_the_scale(tmp_path: Path) -> None:
     text = "x\n" + "1\n3\n" * 10 + "1000\n" * 10
     dataset = table(tmp_path, text, Forecasting(("x",), window=2), split=(0.6667, 0.3333, 0.0))
-    assert dataset.legend["columns"]["x"] == {"mean": 2.0, "deviation": 1.0}
+    assert (dataset.reader.inputs.mean, dataset.reader.inputs.deviation) == ((2.0,), (1.0,))
     assert dataset.validation is not None
     assert np.all(dataset.validation.batch(0).inputs["targets"] == 998)
 

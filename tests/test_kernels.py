@@ -14,9 +14,8 @@ from minidl.layers import GRU, LSTM, RNN, Dense, Embedding, SoftmaxCE
 from minidl.optim import Adam
 from minidl.system.errors import UsageError
 
-pytest.importorskip("numba", reason="the compiled kernels are the extra [fast]")
-
-TWINS = ("RNN", "GRU", "LSTM", "Dense", "Embedding", "SoftmaxCE", "Graph", "Bidirectional")
+pytest.importorskip("minidl.kernels", reason="the room of kernels was taken out")
+TWINS = ("RNN", "GRU", "LSTM", "Dense", "Embedding", "SoftmaxCE", "LayerNorm", "Graph", "Bidirectional")
 PAIRS = [(name, case) for name in TWINS for case in WIRINGS[name]]
 TOLERANCE = {"float32": 2e-5, "float64": 1e-11}
 # What holds of arrays whoever computes them; the complex step and peak memory are looked at on NumPy.
@@ -25,7 +24,7 @@ OF_BOTH = ("poison", "untouched", "dtype", "windows")
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv(dispatch.VARIABLE, "numba")
+    monkeypatch.setenv(dispatch.VARIABLE, "c")
     yield
     threads.use(1)
 
@@ -40,8 +39,8 @@ def on(kind: str, wiring: Wiring, dtype: str, T: int, B: int, monkeypatch: pytes
 @pytest.mark.parametrize(("name", "case"), PAIRS)
 def test_twins_agree(name: str, case: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for T, B in SIZES:
-        numpy, numba = (on(kind, WIRINGS[name][case], dtype, T, B, monkeypatch) for kind in dispatch.kinds())
-        assert_close(numba, numpy, TOLERANCE[dtype], f"T {T}, B {B}")
+        numpy, c = (on(kind, WIRINGS[name][case], dtype, T, B, monkeypatch) for kind in dispatch.kinds())
+        assert_close(c, numpy, TOLERANCE[dtype], f"T {T}, B {B}")
 
 
 @pytest.mark.parametrize("check", OF_BOTH)
@@ -79,8 +78,8 @@ def test_a_class_of_the_users_own_keeps_its_code(compiled: None) -> None:
 
 
 def test_an_unknown_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(dispatch.VARIABLE, "numbaa")
-    with pytest.raises(UsageError, match=r"MINIDL_KERNELS: there are no kernels 'numbaa'; did you mean 'numba'"):
+    monkeypatch.setenv(dispatch.VARIABLE, "cc")
+    with pytest.raises(UsageError, match=r"MINIDL_KERNELS: there are no kernels 'cc'; did you mean 'c'"):
         dispatch.in_use()
 
 

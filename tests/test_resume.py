@@ -110,7 +110,7 @@ def in_short(path: Path) -> tuple[str, ...]:
     """Arguments for six steps of a shipped experiment."""
     text = "type: text" in path.read_text() and "split:" not in path.read_text()
     few = ("data.split=[0.98, 0.01, 0.01]", "sample.length=20", "train.sample_every={steps: 5}") if text else ()
-    return (str(path), *SHORT, *few)
+    return (str(path), *SHORT, "threads=1", *few)
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
@@ -127,8 +127,8 @@ def test_every_shipped_experiment(path: Path, tmp_path: Path) -> None:
 
 
 def test_compiled_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("numba")
-    monkeypatch.setenv("MINIDL_KERNELS", "numba")
+    pytest.importorskip("minidl.kernels")
+    monkeypatch.setenv("MINIDL_KERNELS", "c")
     write_experiment(tmp_path)
     assert run(tmp_path, "tiny.yaml").code == 0
     expected = left(the_run(tmp_path))
@@ -141,10 +141,10 @@ def test_compiled_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_other_kernels_than_before_are_told(tmp_path: Path) -> None:
     folder = begun(tmp_path)
-    folder.describe({"kernels": "numba", "versions": {**folder.facts["versions"], "numpy": "1.0"}})
+    folder.describe({"kernels": "c", "versions": {**folder.facts["versions"], "numpy": "1.0"}})
     code, message = resumed(tmp_path, "train.steps=8")
     assert code == 0
-    assert "kernels: 'numba' before, now 'numpy'; the run goes on, but perhaps not to the bit" in message
+    assert "kernels: 'c' before, now 'numpy'; the run goes on, but perhaps not to the bit" in message
     assert "numpy: '1.0' before, now '" in message
 
 

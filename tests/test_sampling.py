@@ -32,8 +32,6 @@ def shares(sampler: Sampler) -> NDArray[np.float64]:
 @pytest.fixture(params=kinds())
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """On both kernels."""
-    if request.param == "numba":
-        pytest.importorskip("numba", reason="the compiled kernels are the extra [fast]")
     monkeypatch.setenv(VARIABLE, request.param)
 
 

@@ -35,7 +35,7 @@ for words in {commands}:
 """
 NETWORK = ("socket", "ssl", "urllib.request", "http", "ftplib", "requests", "asyncio", "subprocess", "multiprocessing")
 ALLOWED = {
-    "data/download.py": {"urllib.request", "ssl", "http.client"},
+    "data/sources/download.py": {"urllib.request", "ssl", "http.client"},
     "callbacks/tensorboard/events/records.py": {"socket"},  # the host's name
     # The jobs of a sweep: this program, several times.
     **{key: {"multiprocessing"} for key in ("cli/jobs.py", "cli/sweep.py", "experiment/sweep/report_trial.py")},

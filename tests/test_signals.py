@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -223,30 +222,6 @@ def test_an_interrupt_that_python_ignores_is_raised_again(tmp_path: Path) -> Non
     assert ended.err.endswith("minidl: terminated: before a step was done\n")
     assert (the_run(tmp_path).state, the_run(tmp_path).facts["step"]) == ("interrupted", 0)
     assert run(tmp_path, "tiny.yaml", "--resume").code == 0
-
-
-def test_a_termination_while_kernels_are_compiled(tmp_path: Path) -> None:
-    pytest.importorskip("numba")
-    write_experiment(tmp_path)
-    seconds = [_seconds_of_compiling(tmp_path)]
-    if seconds[0] > 2:  # a machine that has other things to do is asked again
-        seconds += [_seconds_of_compiling(tmp_path) for _ in range(2)]
-    assert min(seconds) < 2
-
-
-def _seconds_of_compiling(folder: Path) -> float:
-    """From a termination to the end of a run that has found no compiled kernels."""
-    empty = tempfile.mkdtemp(dir=folder)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MINIDL_KERNELS": "numba", "NUMBA_CACHE_DIR": empty}
-    command = [sys.executable, "-m", "minidl.run", "tiny.yaml"]
-    with open(folder / "err", "w") as err:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=err, stderr=err)
-    wait_for(lambda: "compiling kernels" in (folder / "err").read_text())
-    begun = time.monotonic()
-    process.terminate()
-    assert process.wait() == 143
-    assert "Traceback" not in (folder / "err").read_text()
-    return time.monotonic() - begun
 
 
 def test_a_shipped_experiment_ends_within_two_seconds_of_a_termination(tmp_path: Path) -> None:

@@ -88,15 +88,15 @@ def test_an_experiment_runs_resumes_is_checked_and_measured(
     measured = json.loads(capsys.readouterr().out)
     assert measured == pytest.approx({tag: record[tag] for tag in measured}, rel=1e-5)
     assert {tag.partition("/")[0] for tag in measured} == {"val", "test", "val_baseline"}
-    saved = read_archive(tmp_path / "runs" / name / "001" / "checkpoints" / "last").meta["legend"]
-    assert saved == read(name).dataset.legend
+    saved = read_archive(tmp_path / "runs" / name / "001" / "checkpoints" / "last").meta["metadata"]
+    assert saved == read(name, *SMALL[name]).dataset.metadata
 
 
-def test_a_legend_says_what_the_numbers_of_a_model_mean() -> None:
-    assert read("tag_python", *SMALL["tag_python"]).dataset.legend == {"classes": list(".cdknos")}
-    legend = read("forecast_lorenz", *SMALL["forecast_lorenz"]).dataset.legend
-    assert (list(legend["columns"]), legend["predict"]) == (["x", "y", "z"], ["x", "y", "z"])
-    assert 7 < legend["columns"]["x"]["deviation"] < 9
+def test_metadata_says_what_the_numbers_of_a_model_mean() -> None:
+    assert read("tag_python", *SMALL["tag_python"]).dataset.metadata["class_names"] == list(".cdknos")
+    scales = read("forecast_lorenz", *SMALL["forecast_lorenz"]).dataset.metadata["reader"]["inputs"]
+    assert scales["columns"] == ["x", "y", "z"]
+    assert 7 < scales["deviation"][0] < 9
 
 
 def test_a_table_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

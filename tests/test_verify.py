@@ -98,14 +98,14 @@ def test_reasons_are_named(tmp_path: Path) -> None:
 
 
 def test_kernels_of_a_resumed_part_are_named(tmp_path: Path) -> None:
-    pytest.importorskip("numba")
+    pytest.importorskip("minidl.kernels")
     begun(tmp_path, train__steps=20)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MINIDL_KERNELS", "numba")
+        patch.setenv("MINIDL_KERNELS", "c")
         assert run(tmp_path, "tiny.yaml", "--resume", "train.steps=40").code == 0
     code, said = verify(tmp_path)
     assert code == 5
-    assert "kernels: 'numpy' before, now 'numba', from step 20 on" in said
+    assert "kernels: 'numpy' before, now 'c', from step 20 on" in said
 
 
 def test_other_data(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
             if action is None:
                 self._refuse_flag(word, flags)
             elif "=" not in word and action.nargs == "?":
-                word = f"{word}={words.pop(0) if words and words[0].isdecimal() else action.const}"
+                word = f"{word}={words.pop(0) if words and _is_value(words[0], action) else action.const}"
             elif "=" not in word and action.nargs is None and words and words[0] not in flags:
                 word = f"{word}={words.pop(0)}"
             yield word
@@ -63,6 +63,11 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {message}\n{self.format_usage().rstrip()}")
 
 
+def _is_value(word: str, action: argparse.Action) -> bool:
+    """Whether a word belongs to the flag before it, which may stand alone."""
+    return word in action.choices if action.choices else word.isdecimal()
+
+
 def add_experiment(parser: argparse.ArgumentParser) -> None:
     """An experiment file and overrides."""
     parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment file")
@@ -70,10 +75,10 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("changes", metavar="key.sub=value", nargs="*", default=[], help=change_help)
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
+def add_run(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """A trained model."""
     meaning = "a run folder, a model file, or NAME or NAME/NUMBER of a run (the newest of that name)"
-    parser.add_argument("run", metavar="RUN", help=meaning)
+    parser.add_argument("run", metavar="RUN", nargs=None if required else "?", help=meaning)
     add_runs_folder(parser)
 
 

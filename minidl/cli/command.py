@@ -13,9 +13,9 @@ from minidl.system.persistent_signals import until_heard
 from minidl.system.termination import INTERRUPTED, TERMINATED, Terminated, heeding_termination
 
 
-def carry_out(module: ModuleType, words: Sequence[str], prog: str) -> int:
+def carry_out(load: Callable[[], ModuleType], words: Sequence[str], prog: str) -> int:
     """Carry out the verb of a module; the exit code. prog: how the command is called."""
-    return ended(prog, lambda: _run(module, words, prog))
+    return ended(prog, lambda: _run(load(), words, prog))
 
 
 def parser_of(module: ModuleType, prog: str) -> Parser:

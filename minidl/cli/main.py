@@ -15,9 +15,13 @@ VERBS = {
     "check": "prove the gradients of an experiment's model",
     "sample": "let a trained model write",
     "evaluate": "measure a trained model",
+    "predict": "let a trained model answer about the rows of a file",
     "inspect": "show what a run or a model file holds",
     "sweep": "search for the values with which an experiment does best",
-    "export": "write a trained model for other programs, as ONNX or safetensors",
+    "view": "see a trained model think: a page that runs it, in the browser",
+    "explain": "show what each symbol or row of a sequence adds to an answer",
+    "cells": "rank units by how well they tell a feature of the data apart",
+    "export": "write a trained model for other programs: ONNX, safetensors, a page",
     "runs": "list runs, or compare some of them",
     "verify": "train a run once more, and say whether it reproduces",
     "schema": "write the JSON Schema by which editors complete experiment files",
@@ -43,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def carry_out(verb: str, words: Sequence[str], prog: str) -> int:
     """Carry out one verb; the exit code."""
-    return command.ended(prog, lambda: command.carry_out(_module(verb), words, prog))
+    return command.carry_out(lambda: _module(verb), words, prog)
 
 
 def parser_of(verb: str, prog: str) -> Parser:
@@ -88,10 +92,18 @@ def _module(verb: str) -> ModuleType:
             from minidl.cli import sample as module
         case "evaluate":
             from minidl.cli import evaluate as module
+        case "predict":
+            from minidl.cli import predict as module
         case "inspect":
             from minidl.cli import inspect as module
         case "sweep":
             from minidl.cli import sweep as module
+        case "view":
+            from minidl.cli import view as module
+        case "explain":
+            from minidl.cli import explain as module
+        case "cells":
+            from minidl.cli import cells as module
         case "export":
             from minidl.cli import export as module
         case "runs":

@@ -16,6 +16,7 @@ from minidl.system.persistent_signals import until_heard
 if TYPE_CHECKING:
     from minidl.generate.sampler import Sampler
     from minidl.model import Model
+    from minidl.training.adapting import AdaptingModel
 
 logger = logging.getLogger("minidl")
 EXAMPLES = """examples:
@@ -24,6 +25,7 @@ EXAMPLES = """examples:
   minidl sample char_lstm --prime-file opening.txt
   echo "To be" | minidl sample char_lstm --prime -
   minidl sample char_lstm --chat                      goes on from each line that you type
+  minidl sample char_lstm --chat --adapt              and learns from it
 
 in a chat Ctrl-C ends an answer, Ctrl-D the conversation
 """
@@ -41,6 +43,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--top-k", metavar="N", type=int, help="draw from the N most likely symbols only")
     parser.add_argument("--top-p", metavar="P", type=float, help="draw from the fewest symbols that hold this share")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the draws (default: 0)")
+    adapt_help = "learn from the prime, and from what is typed in a chat; the run itself is left alone"
+    parser.add_argument("--adapt", action="store_true", help=adapt_help)
     parser.add_argument("--chat", action="store_true", help="go on from each line that is typed, until end of input")
 
 
@@ -58,30 +62,43 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("the prime comes from one of --prime, --prime-file and --chat")
     sampler = Sampler(arguments.temperature, arguments.top_k, arguments.top_p)
     model = load_trained(model_file(arguments.run, arguments.runs)).model
+    reader = _reader(model) if arguments.adapt else None
+    model = model if reader is None else reader.model
     if arguments.chat:
-        _chat(model, arguments.length, sampler, arguments.seed)
+        _chat(model, arguments.length, sampler, arguments.seed, reader)
         return 0
     prime = _prime(arguments)
     if prime is not None:
         _warn(model, prime)
         _write(prime)
+        if reader is not None:
+            reader.read_text(prime)
     for piece in _pieces(model, "\n" if prime is None else prime, arguments.length, sampler, arguments.seed):
         _write(piece)
     print()
     return 0
 
 
-def _chat(model: Model, length: int, sampler: Sampler, seed: int) -> None:
-    """Answer each line; the model has read what was said before."""
+def _chat(model: Model, length: int, sampler: Sampler, seed: int, reader: AdaptingModel | None) -> None:
+    """Answer each line; the model has read what was said before, and a reader learns from what is typed."""
     said = ""
     for turn, line in enumerate(_lines()):
         _warn(model, line)
         said += line
+        if reader is not None:
+            reader.read_text(line)
         with contextlib.suppress(*_ends_an_answer()), until_heard():
             for piece in _pieces(model, said[-CONTEXT:], length, sampler, seed + turn):
                 _write(piece)
                 said += piece
         print()
+
+
+def _reader(model: Model) -> AdaptingModel:
+    """A copy of the model that learns while it reads."""
+    from minidl.training.adapting import Adaptation, AdaptingModel
+
+    return AdaptingModel(model, Adaptation("sgd", lr=0.1, decay=0.0))
 
 
 def _ends_an_answer() -> tuple[type[KeyboardInterrupt], ...]:

@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _take_part(words: Sequence[str]) -> int:
     """The command of one of several processes, from its words."""
-    return carry_out(sys.modules[__name__], words, "minidl sweep")
+    return carry_out(lambda: sys.modules[__name__], words, "minidl sweep")
 
 
 def _bars(trial: int) -> Watchers:

@@ -4,12 +4,14 @@ from minidl.data.arrays import ArrayBatches, Arrays, from_arrays
 from minidl.data.baselines import baselines
 from minidl.data.batches import ArraySpec, Batch, Batches, Dataset
 from minidl.data.data import Data
-from minidl.data.forecasting import Forecasting
-from minidl.data.labels import Classification, Tagging
 from minidl.data.sources import read_text
 from minidl.data.streams import Streams, evaluation_streams
 from minidl.data.table import Table
-from minidl.data.task import Task
+from minidl.data.tasks.classification import Classification
+from minidl.data.tasks.forecasting import Forecasting
+from minidl.data.tasks.reader import Reader
+from minidl.data.tasks.tagging import Tagging
+from minidl.data.tasks.task import Task
 from minidl.data.text import Text
 from minidl.data.vocabulary import Vocabulary
 from minidl.data.words import UNKNOWN, join_words, split_words
@@ -25,6 +27,7 @@ __all__ = [
     "Data",
     "Dataset",
     "Forecasting",
+    "Reader",
     "Streams",
     "Table",
     "Tagging",

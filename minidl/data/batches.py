@@ -42,6 +42,10 @@ class Batches(abc.ABC):
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0 over all epochs; the same step is always the same batch."""
 
+    def longest(self) -> dict[str, NDArray[Any]]:
+        """The inputs of the batch that takes the most memory, by which memory is estimated before a run."""
+        return self.batch(0).inputs
+
 
 @dataclass(frozen=True)
 class ArraySpec:
@@ -63,8 +67,9 @@ class Dataset:
     `inputs` holds the model's inputs in order, "targets" last. `facts` are the numbers that an experiment
     file may refer to, such as `${data.vocab_size}`. `digest` is a sha256 of the raw data, by which a resumed
     run notices that the data changed. `unit`: what one target is. `baselines`: what guessing without a network achieves
-    on the validation part, by "measure/guess", such as "accuracy/majority"; for texts see `baselines()`. `legend`:
-    plain data by which numbers are read, such as the names of classes; it is saved with the model.
+    on the validation part, by "measure/guess", such as "accuracy/majority"; for texts see `baselines()`. `metadata`:
+    plain data by which numbers are read, such as the names of classes; it is saved with the model. `reader`: how rows
+    of a table are read and answers told, see `minidl.data.tasks.reader`; None for texts and arrays.
     """
 
     train: Batches
@@ -76,7 +81,8 @@ class Dataset:
     digest: str
     unit: Literal["char", "word", "step"]
     baselines: dict[str, float] = field(default_factory=dict)
-    legend: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    reader: Any = None
 
 
 def split_slices(count: int, split: tuple[float, float, float], least: int, what: str) -> tuple[slice, slice, slice]:

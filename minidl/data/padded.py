@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minidl.data.independent import Independent, Order
+from minidl.data.ragged import Ragged
 
-Ids = NDArray[Any]
+Array = NDArray[Any]
 PADDING, IGNORED = 0, -1  # ids past the end of a sequence, which lengths hide; targets that do not count
-BATCHES_SORTED = 16  # together by length, so that a batch has sequences of about one length
 
 
 class PaddedBatches(Independent):
-    """Sequences as "ids" (T, B), "lengths" (B,), and "targets": a class of each sequence (B,) or each symbol (T, B).
+    """Sequences as "ids" (T, B), "lengths" (B,), and "targets": one for each sequence (B, ...) or each symbol (T, B).
 
-    sequences: the ids of each. targets: one array (N,) of classes, or a list with an array of tags for each sequence.
+    sequences: the ids of each, or rows of numbers (T, F), which are then called "x". targets: one array (N, ...), or
+    the tags of each sequence; None where they are not known. name: of the sequences. more: arrays (N, ...) that come
+    with them, such as weights, by name.
 
     >>> batches = PaddedBatches([np.array([1, 2]), np.array([3])], np.array([0, 1]), batch_size=2, shuffle=False)
     >>> {name: array.tolist() for name, array in batches.batch(0).inputs.items()}
@@ -27,42 +29,42 @@ class PaddedBatches(Independent):
 
     def __init__(
         self,
-        sequences: Sequence[Ids],
-        targets: Ids | Sequence[Ids],
+        sequences: Ragged | Sequence[Array],
+        targets: Array | Ragged | Sequence[Array] | None,
         batch_size: int,
         seed: int = 0,
         shuffle: bool = True,
+        *,
+        name: str = "ids",
+        more: Mapping[str, Array] | None = None,
+        rows: Array | None = None,
     ) -> None:
-        self.lengths = np.array([len(sequence) for sequence in sequences])
-        super().__init__(len(sequences), batch_size, seed, shuffle, tokens=int(self.lengths.sum()))
-        self._sequences = sequences
-        self._targets = targets
+        lengths = sequences.lengths if isinstance(sequences, Ragged) else np.array([len(each) for each in sequences])
+        super().__init__(len(sequences), batch_size, seed, shuffle, int(lengths.sum()), lengths=lengths, rows=rows)
+        self._sequences, self._targets, self._name, self._more = sequences, targets, name, dict(more or {})
 
-    def take(self, chosen: Order) -> dict[str, NDArray[Any]]:
+    def take(self, chosen: Order) -> dict[str, Array]:
         """These sequences, padded."""
-        ids = pad([self._sequences[i] for i in chosen], PADDING)
+        taken = {self._name: pad([self._sequences[i] for i in chosen], PADDING), "lengths": self.lengths[chosen]}
+        taken |= {name: array[chosen] for name, array in self._more.items()}
+        if self._targets is None:
+            return taken
         if isinstance(self._targets, np.ndarray):
-            targets = self._targets[chosen]
-        else:
-            targets = pad([self._targets[i] for i in chosen], IGNORED)
-        return {"ids": ids, "lengths": self.lengths[chosen], "targets": targets}
-
-    def draw(self, rng: np.random.Generator) -> Order:
-        """Sequences drawn, sorted by length within every so many batches, and these batches drawn again."""
-        drawn, pool = super().draw(rng), BATCHES_SORTED * self.batch_size
-        pools = (drawn[start : start + pool] for start in range(0, self.count, pool))
-        order = np.concatenate([part[np.argsort(self.lengths[part], kind="stable")] for part in pools])
-        whole = self.count - self.count % self.batch_size
-        return np.concatenate([rng.permutation(order[:whole].reshape(-1, self.batch_size)).ravel(), order[whole:]])
+            return taken | {"targets": self._targets[chosen]}
+        return taken | {"targets": pad([self._targets[i] for i in chosen], IGNORED)}
 
 
-def pad(sequences: Sequence[Ids], value: int) -> Ids:
-    """Sequences side by side (T, B), with `value` past the end of those that are shorter than the longest.
+def pad(sequences: Sequence[Array], value: int) -> Array:
+    """Sequences side by side (T, B, ...), with `value` past the end of those that are shorter than the longest.
+
+    Ids come as int64, whatever they are kept in.
 
     >>> pad([np.array([1, 2]), np.array([3])], -1).tolist()
     [[1, 3], [2, -1]]
     """
-    padded = np.full((max(map(len, sequences)), len(sequences)), value, sequences[0].dtype)
+    first = sequences[0]
+    dtype = first.dtype if first.dtype.kind == "f" else np.int64
+    padded = np.full((max(map(len, sequences)), len(sequences), *first.shape[1:]), value, dtype)
     for b, sequence in enumerate(sequences):
         padded[: len(sequence), b] = sequence
     return padded

@@ -50,7 +50,11 @@ class Vocabulary:
         """
         if kind == "word":
             return cls.from_words(split_words(text), max_vocab)
-        counts = Counter(text)
+        return cls.from_char_counts(Counter(text), max_vocab)
+
+    @classmethod
+    def from_char_counts(cls, counts: Counter[str], max_vocab: int | None = None) -> Vocabulary:
+        """As `from_text`, of characters that are counted already."""
         if max_vocab is None or len(counts) <= max_vocab:
             return cls(tuple(sorted(counts)), "char")
         kept = sorted(_most_frequent(counts, max_vocab - 1))
@@ -65,7 +69,11 @@ class Vocabulary:
         >>> Vocabulary.from_words(["b", "a", "c", "c"], max_vocab=3)
         Vocabulary(symbols=('c', 'a', '<unk>'), kind='word', unknown=2)
         """
-        counts = Counter(words)
+        return cls.from_counts(Counter(words), max_vocab)
+
+    @classmethod
+    def from_counts(cls, counts: Counter[str], max_vocab: int | None = None) -> Vocabulary:
+        """As `from_words`, of words that are counted already."""
         del counts[UNKNOWN]
         kept = _most_frequent(counts, len(counts) if max_vocab is None else max_vocab - 1)
         return cls((*kept, UNKNOWN), "word", unknown=len(kept))
@@ -87,6 +95,18 @@ class Vocabulary:
         missing = -1 if self.unknown is None else self.unknown
         found = (self._index.get(word, missing) for word in words)
         return self._listed(np.fromiter(found, np.int32, len(words)), words, unknown)
+
+    def ids_or_minus_1(self, symbols: Sequence[str]) -> Ids:
+        """The ids of characters (as one text) or words; -1 for those that are not listed.
+
+        >>> Vocabulary.from_text("ab").ids_or_minus_1("abc").tolist()
+        [0, 1, -1]
+        """
+        if self.kind == "char" and isinstance(symbols, str):
+            points = np.frombuffer(symbols.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+            ids = self._table[np.minimum(points, len(self._table) - 1)]
+            return np.where(ids == self.unknown, np.int32(-1), ids) if self.unknown is not None else ids
+        return np.fromiter((self._index.get(symbol, -1) for symbol in symbols), np.int32, len(symbols))
 
     def decode(self, ids: ArrayLike) -> str:
         """The text of these ids; DataError for an id that no symbol has."""

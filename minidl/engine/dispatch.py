@@ -28,11 +28,15 @@ VARIABLE = "MINIDL_KERNELS"
 
 @dataclass(frozen=True)
 class Offer:
-    """Compiled functions: what they are called, why they cannot be used (None where they can), how they are loaded."""
+    """Compiled functions: what they are called, why they cannot be used (None where they can), how they are loaded.
+
+    level: which instructions of the processor they use, on which the last bits of numbers depend.
+    """
 
     name: str
     missing: Callable[[], str | None]
     load: Callable[[], Twins]
+    level: Callable[[], str]
 
 
 _offers: dict[str, Offer] = {}
@@ -49,6 +53,11 @@ def kinds() -> tuple[str, ...]:
     return (NUMPY, *_offers)
 
 
+def usable() -> tuple[str, ...]:
+    """The kernels that this machine has."""
+    return (NUMPY, *(name for name, offered in _offers.items() if offered.missing() is None))
+
+
 def select(name: str | None) -> None:
     """Use these kernels for what is bound from now on, or, for None, the fastest that the machine has.
 
@@ -56,7 +65,7 @@ def select(name: str | None) -> None:
 
     >>> select("cuda")
     Traceback (most recent call last):
-    minidl.system.errors.UsageError: there are no kernels 'cuda' (known: numpy, numba)
+    minidl.system.errors.UsageError: there are no kernels 'cuda' (known: numpy, c)
     """
     global _selected
     if name is not None:
@@ -71,6 +80,19 @@ def in_use() -> str:
         _check(named, f"{VARIABLE}: ")
         return named
     return _selected or next((name for name, offered in _offers.items() if offered.missing() is None), NUMPY)
+
+
+def simd() -> str:
+    """The instructions of the processor that kernels use, such as avx2; those of NumPy are its own business."""
+    name = in_use()
+    return "" if name == NUMPY else _offers[name].level()
+
+
+def missing() -> str | None:
+    """Why kernels that could be had are not in use, for a user who did not choose; None where nothing is missing."""
+    if os.environ.get(VARIABLE) or _selected:
+        return None
+    return next(filter(None, (offered.missing() for offered in _offers.values())), None)
 
 
 def implementation(kind: type[Any], function: str, dtype: DTypeLike) -> Callable[..., Any]:

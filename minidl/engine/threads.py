@@ -1,7 +1,7 @@
 """Threads that share the rows of a batch: each computes its own sequences, in code that needs no interpreter.
 
 Rows do not depend on each other, and what is summed over rows is summed in shares that do not depend on the threads
-(`fixed_bounds`): all numbers are the same to the bit for any number of threads.
+(`shares`): all numbers are the same to the bit for any number of threads.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 from minidl.system.errors import UsageError
 
 T = TypeVar("T")
+MOST = 256  # threads that may be asked for
 WORTH_A_THREAD = 2_000_000  # multiplications: below that, waking a thread takes longer than the work
-ROWS_OF_A_SHARE, MOST_SHARES = 16, 8  # at the least, and at the most, in a sum
+ROWS_OF_A_SHARE, MOST_SHARES = 16, 8  # sequences at the least, and shares at the most, in a sum
 
 
 class Team:
@@ -104,6 +105,19 @@ def blas_in_use() -> int:
 
 
 @cache
+def blas_architecture() -> str:
+    """For which kind of processor the products of NumPy are written; it decides in which order they add.
+
+    >>> isinstance(blas_architecture(), str)
+    True
+    """
+    from threadpoolctl import threadpool_info
+
+    found = {str(pool.get("architecture", "")) for pool in threadpool_info() if pool["user_api"] == "blas"}
+    return ", ".join(sorted(filter(None, found))) or "unknown"
+
+
+@cache
 def blas_available() -> int:
     """What NumPy's products may use at first: all processors, or what OPENBLAS_NUM_THREADS and the like say."""
     return min(blas_in_use(), available())
@@ -131,16 +145,19 @@ def in_shares(count: int, work: float, call: Callable[[int, int], T], *, least: 
     return _team.run([_share(call, start, stop) for start, stop in pairwise(bounds)])
 
 
-def fixed_bounds(rows: int, work: float) -> list[int]:
-    """Where rows are cut into shares for sums: 0, ..., rows. A power of two of them, by the size of the work only.
+def shares(batch: int) -> int:
+    """How many shares the sequences of a batch are summed in: a power of two, of at least 16 sequences each, at most 8.
 
-    >>> fixed_bounds(64, 1e9), fixed_bounds(33, 1e9), fixed_bounds(64, 1e3)
-    ([0, 16, 32, 48, 64], [0, 16, 33], [0, 64])
+    Share s of S of a batch of B sequences begins at sequence B s // S. The shares depend on the batch alone: not on the
+    threads, nor on the steps, units or symbols.
+
+    >>> shares(64), shares(33), shares(31), shares(1000)
+    (4, 2, 1, 8)
     """
     count = 1
-    while count < MOST_SHARES and rows >= 2 * count * ROWS_OF_A_SHARE and work >= 2 * count * WORTH_A_THREAD:
+    while count < MOST_SHARES and batch >= 2 * count * ROWS_OF_A_SHARE:
         count *= 2
-    return [rows * share // count for share in range(count + 1)]
+    return count
 
 
 def _share(call: Callable[[int, int], T], start: int, stop: int) -> Callable[[], T]:

@@ -1,44 +1,53 @@
-"""The equations of minidl, compiled. Nothing imports this room but `minidl` itself, which switches it on."""
+"""The equations of minidl in C. Nothing imports this room but `minidl` itself, which switches it on."""
 
 from __future__ import annotations
 
-import importlib.util
-from functools import cache
+from pathlib import Path
 
 from minidl.engine.dispatch import Offer, Twins, offer
 
 
-@cache
 def _missing() -> str | None:
-    found = importlib.util.find_spec("numba") is not None
-    return None if found else "the compiled kernels need numba: pip install 'minidl[fast]'"
+    if any(Path(__file__).parent.glob("_library*.*")):
+        return None
+    return "minidl computes with NumPy: no C compiler was found when it was installed; install gcc and minidl again"
 
 
 def _load() -> Twins:
     from minidl import layers, optim
     from minidl.engine import feeds
     from minidl.generate.sampler import Sampler
-    from minidl.kernels import adam, dense, embedding, gru, ids, lstm, norm, rnn, sampler, softmax_ce
+    from minidl.kernels import feedforward, recurrent, updates
 
     return {
-        (layers.RNN, "forward"): rnn.forward,
-        (layers.RNN, "backward"): rnn.backward,
-        (layers.GRU, "forward"): gru.forward,
-        (layers.GRU, "backward"): gru.backward,
-        (layers.LSTM, "forward"): lstm.forward,
-        (layers.LSTM, "backward"): lstm.backward,
-        (layers.Dense, "forward"): dense.forward,
-        (layers.Dense, "backward"): dense.backward,
-        (layers.Embedding, "backward"): embedding.backward,
-        (layers.SoftmaxCE, "forward"): softmax_ce.forward,
-        (layers.SoftmaxCE, "backward"): softmax_ce.backward,
-        (optim.Adam, "change"): adam.change,
-        **{(kind, "length"): norm.length for kind in (optim.SGD, optim.RMSprop, optim.Adam)},
-        (Sampler, "draw"): sampler.draw,
-        (feeds.Feeds, "within"): ids.within,
+        (layers.RNN, "forward"): recurrent.rnn_forward,
+        (layers.RNN, "backward"): recurrent.rnn_backward,
+        (layers.GRU, "forward"): recurrent.gru_forward,
+        (layers.GRU, "backward"): recurrent.gru_backward,
+        (layers.LSTM, "forward"): recurrent.lstm_forward,
+        (layers.LSTM, "backward"): recurrent.lstm_backward,
+        (layers.Dense, "forward"): feedforward.dense_forward,
+        (layers.Dense, "backward"): feedforward.dense_backward,
+        (layers.Embedding, "backward"): feedforward.embedding_backward,
+        (layers.LayerNorm, "forward"): feedforward.layer_norm_forward,
+        (layers.LayerNorm, "backward"): feedforward.layer_norm_backward,
+        (layers.SoftmaxCE, "forward"): feedforward.softmax_ce_forward,
+        (layers.SoftmaxCE, "backward"): feedforward.softmax_ce_backward,
+        (optim.SGD, "change"): updates.sgd,
+        (optim.RMSprop, "change"): updates.rmsprop,
+        (optim.Adam, "change"): updates.adam,
+        **{(kind, "length"): updates.length for kind in (optim.SGD, optim.RMSprop, optim.Adam)},
+        (Sampler, "draw"): updates.draw,
+        (feeds.Feeds, "within"): updates.within,
     }
 
 
+def _level() -> str:
+    from minidl.kernels.library import level
+
+    return level()
+
+
 def register() -> None:
-    """Offer the compiled functions in the place of those on NumPy."""
-    offer(Offer("numba", _missing, _load))
+    """Offer the functions in C in the place of those on NumPy."""
+    offer(Offer("c", _missing, _load, _level))

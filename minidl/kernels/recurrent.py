@@ -1,56 +1,34 @@
-"""What the kernels of RNN, GRU and LSTM have in common: the products of a step, and the gradients of a run of steps.
+"""RNN, GRU and LSTM in C: src/rnn.h, src/gru.h and src/lstm.h.
 
-A thread computes the sequences `lo` to `hi` of a batch. Weights are packed once for all steps; for a single sequence,
-where there is nothing to gain, they are used as they are. Gradients of weights are summed in shares of a batch that
-do not depend on how many threads there are, and so are their bits.
+Threads share the sequences of a batch. Gradients of weights are sums over shares of the sequences (`threads.shares`),
+which depend on the size of the batch alone, each added up in order of time, and then in pairs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import ctypes
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
 from minidl.engine import threads
 from minidl.engine.dispatch import Call
-from minidl.kernels.affine import affine, flat
-from minidl.kernels.compiler import by_type, part
-from minidl.kernels.product import pack, packed_size, strips, times, transposed_times
-from minidl.kernels.rows import add_rows, clear, fill_rows, scatter
-from minidl.kernels.vector_product import add_vector_times, vector_times_transposed
+from minidl.graph.operations import OneHotRows
+from minidl.kernels.library import Compute, function, kernel
+from minidl.layers import GRU, LSTM, RNN
+from minidl.layers.recurrent import Recurrent
 
 Array = NDArray[Any]
-RUN = 128  # rows of gradients of a share that stay in the cache until all products with them are done
-LARGE = 1 << 20  # bytes of a gradient of weights that does not stay there: twice the rows are added to it at a time
 
 
-def sum_over_shares(gradients: Sequence[Array], batch: int, work: float, compute: Callable[..., None]) -> Call:
-    """What lets `compute(*gradients, bounds, run)` fill gradients (S, ...) of shares of a batch, and adds these up.
-
-    bounds: the first sequence of each share, and the end of the last. run: steps to take at a time.
-    """
-    bounds = np.array(threads.fixed_bounds(batch, work))
-    count = len(bounds) - 1
-    rows = RUN if max(gradient.nbytes for gradient in gradients) <= LARGE else 2 * RUN
-    run = max(1, rows * count // batch)
-    if count == 1:
-        return partial(compute, *(gradient[None] for gradient in gradients), bounds, run)
-
-    def call() -> None:
-        stacks = [np.empty((count, *gradient.shape), gradient.dtype) for gradient in gradients]
-
-        def some(first: int, last: int) -> None:
-            compute(*(stack[first:last] for stack in stacks), bounds[first : last + 1], run)
-
-        threads.in_shares(count, work, some)
-        for gradient, stack in zip(gradients, stacks, strict=True):
-            np.sum(stack, axis=0, out=gradient)
-
-    return call
+def sizes(x: Array | OneHotRows, Wx: Array, h: Array) -> dict[str, Any]:
+    """The input, as ids or as numbers, and all sizes."""
+    T, B, H = h.shape[0] - 1, h.shape[1], h.shape[2]
+    given = {"ids": x.ids} if isinstance(x, OneHotRows) else {"x": x}
+    return {"T": T, "B": B, "H": H, "F": Wx.shape[0], "G": Wx.shape[1], **given}
 
 
 def one_by_one(*calls: Call) -> Call:
@@ -63,131 +41,159 @@ def one_by_one(*calls: Call) -> Call:
     return call
 
 
-@part
-def prepared(W: Array, wanted: bool) -> Array:
-    """W packed, or nothing where that is not wanted."""
-    packed = np.empty(packed_size(W.shape[0], W.shape[1], W) if wanted else 0, W.dtype)
-    if wanted:
-        pack(W, 0, len(W), packed, 0, 0, len(W))
-    return packed
+def forward_call(name: str, layer: Recurrent, arrays: Mapping[str, Any], training: bool, rng: Any, **more: Any) -> Call:
+    """What computes all steps forward."""
+    x, Wx, Wh, mask, dropped = (arrays[key] for key in ("x", "Wx", "Wh", "mask", "Wh_dropped"))
+    drops = layer.drops(training)
+    values = {**sizes(x, Wx, arrays["h"]), "Wx": Wx, "Wh": dropped if drops else Wh}
+    compute = kernel(name, "Recurrent", Wx.dtype, b=arrays["b"], h=arrays["h"], **values, **more)
+    share = partial(threads.in_shares, values["B"], values["T"] * values["B"] * Wh.size, compute)
+    if not drops:
+        return share
+    draw, drop = layer.draw_mask, layer.recurrent_weights
+    return one_by_one(partial(draw, mask, training, rng), partial(drop, Wh, mask, dropped, training), share)
 
 
-@part
-def add_product(h: Array, W: Array, packed: Array, out: Array) -> None:
-    """out += h W."""
-    if len(packed):
-        times(h, packed, out, True)
-    else:
-        add_vector_times(h[0], W, out[0])
+def backward_call(name: str, layer: Recurrent, arrays: Mapping[str, Any], training: bool, **more: Any) -> Call:
+    """What computes all steps backward, and the gradients of weights."""
+    x, Wx, Wh, mask, dropped = (arrays[key] for key in ("x", "Wx", "Wh", "mask", "Wh_dropped"))
+    drops = layer.drops(training)
+    values = {**sizes(x, Wx, arrays["h"]), "Wx": Wx, "Wh": dropped if drops else Wh}
+    values |= {name: arrays[name] for name in ("h", "dy", "dx")} | more
+    gradients = {key: arrays[key] for key in ("dWx", "dWh", "db", "dbh") if key in arrays}
+    total = sum_over_shares(partial(kernel, name, "Recurrent", Wx.dtype, **values), gradients, values)
+    return one_by_one(total, partial(layer.mask_gradient, arrays["dWh"], mask, training)) if drops else total
 
 
-@part
-def product_back(d: Array, W: Array, packed: Array, dh: Array) -> None:
-    """dh = d Wᵀ, where `packed` holds Wᵀ."""
-    if len(packed):
-        times(d, packed, dh, False)
-    else:
-        vector_times_transposed(d[0], W, dh[0])
+def sum_over_shares(bound: Callable[..., Compute], gradients: Mapping[str, Array], sizes: Mapping[str, Any]) -> Call:
+    """What computes gradients share by share, each share in a place of its own, and adds them up."""
+    count = threads.shares(sizes["B"])
+    work = 2 * sizes["T"] * sizes["B"] * sizes["H"] * sizes["G"]
+    if count == 1:
+        return partial(bound(shares=1, **gradients), 0, 1)
+    dtype = gradients["dWx"].dtype
+    add = function("add_shares", dtype, ctypes.c_int, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+    def call() -> None:
+        parts = {name: np.empty((count, *gradient.shape), dtype) for name, gradient in gradients.items()}
+        threads.in_shares(count, work, bound(shares=count, **parts))
+        for name, gradient in gradients.items():
+            add(parts[name].ctypes.data, count, gradient.size)
+            gradient[...] = parts[name][0]
+
+    return call
 
 
-def packed_input(x: Array, Wx: Array, many: bool) -> Array:
-    """Wx packed, where x has numbers and there are many sequences."""
-    raise NotImplementedError
+def lstm_forward(
+    layer: LSTM,
+    x: Array,
+    Wx: Array,
+    Wh: Array,
+    b: Array,
+    h: Array,
+    c: Array,
+    gates: Array,
+    mask: Array,
+    Wh_dropped: Array,
+    training: bool,
+    rng: np.random.Generator,
+) -> Call:
+    """As LSTM.forward."""
+    return forward_call("lstm_forward", layer, locals(), training, rng, c=c, gates=gates)
 
 
-@by_type(packed_input)
-def _packed_input(x: Any, Wx: Any, many: Any) -> Any:
-    if isinstance(x.dtype, types.Integer):
-        return lambda x, Wx, many: prepared(Wx, False)
-    return lambda x, Wx, many: prepared(Wx, many)
+def lstm_backward(
+    layer: LSTM,
+    x: Array,
+    Wx: Array,
+    Wh: Array,
+    h: Array,
+    c: Array,
+    gates: Array,
+    mask: Array,
+    Wh_dropped: Array,
+    dy: Array,
+    dx: Array | None,
+    dWx: Array,
+    dWh: Array,
+    db: Array,
+    training: bool,
+) -> Call:
+    """As LSTM.backward."""
+    return backward_call("lstm_backward", layer, locals(), training, c=c, gates=gates)
 
 
-def input_share(x: Array, Wx: Array, packed: Array, b: Array, out: Array) -> None:
-    """out = x Wx + b, for one step."""
-    raise NotImplementedError
+def gru_forward(
+    layer: GRU,
+    x: Array,
+    Wx: Array,
+    Wh: Array,
+    b: Array,
+    bh: Array,
+    h: Array,
+    gates: Array,
+    s: Array,
+    mask: Array,
+    Wh_dropped: Array,
+    training: bool,
+    rng: np.random.Generator,
+) -> Call:
+    """As GRU.forward."""
+    return forward_call("gru_forward", layer, locals(), training, rng, bh=bh, gates=gates, s=s)
 
 
-@by_type(input_share)
-def _input_share(x: Any, Wx: Any, packed: Any, b: Any, out: Any) -> Any:
-    if isinstance(x.dtype, types.Integer):
-        return lambda x, Wx, packed, b, out: affine(x, Wx, b, out)
-    return _input_share_of_rows
+def gru_backward(
+    layer: GRU,
+    x: Array,
+    Wx: Array,
+    Wh: Array,
+    h: Array,
+    gates: Array,
+    s: Array,
+    mask: Array,
+    Wh_dropped: Array,
+    dy: Array,
+    dx: Array | None,
+    dWx: Array,
+    dWh: Array,
+    db: Array,
+    dbh: Array,
+    training: bool,
+) -> Call:
+    """As GRU.backward."""
+    return backward_call("gru_backward", layer, locals(), training, gates=gates, s=s)
 
 
-def _input_share_of_rows(x: Array, Wx: Array, packed: Array, b: Array, out: Array) -> None:
-    fill_rows(b, out)
-    add_product(x, Wx, packed, out)
+def rnn_forward(
+    layer: RNN,
+    x: Array,
+    Wx: Array,
+    Wh: Array,
+    b: Array,
+    h: Array,
+    mask: Array,
+    Wh_dropped: Array,
+    training: bool,
+    rng: np.random.Generator,
+) -> Call:
+    """As RNN.forward."""
+    return forward_call("rnn_forward", layer, locals(), training, rng, relu=layer.activation == "relu")
 
 
-@part
-def rows_of(x: Array, start: int, stop: int, lo: int, hi: int) -> Array:
-    """The rows of some steps and sequences below each other: a copy, unless these are all sequences."""
-    if hi - lo == x.shape[1]:
-        whole: Array = flat(x[start:stop])
-        return whole
-    some, width = np.empty(((stop - start) * (hi - lo), x.shape[2]), x.dtype), x.shape[2]
-    for t in range(start, stop):
-        first = (t - start) * (hi - lo)
-        for n in range(hi - lo):
-            for j in range(width):
-                some[first + n, j] = x[t, lo + n, j]
-    return some
-
-
-@part
-def room_for_shares(bounds: Array, run: int, width: int, like: Array) -> Array:
-    """Room (S, n) to pack the rows of a run, share by share."""
-    largest = 0
-    for s in range(len(bounds) - 1):
-        largest = max(largest, bounds[s + 1] - bounds[s])
-    return np.empty((len(bounds) - 1, packed_size(run * largest, width, like)), like.dtype)
-
-
-@part
-def pack_shares(d: Array, bounds: Array, packed: Array, step: int, steps: int) -> None:
-    """Pack the rows of gradients of one step of a run."""
-    for s in range(len(packed)):
-        lo, hi = bounds[s] - bounds[0], bounds[s + 1] - bounds[0]
-        pack(d, lo, hi, packed, s * packed.shape[1], step * (hi - lo), steps * (hi - lo))
-
-
-@part
-def bias_gradient(d: Array, bounds: Array, db: Array) -> None:
-    """db += Σ rows of d, share by share."""
-    for s in range(len(db)):
-        add_rows(d, bounds[s] - bounds[0], bounds[s + 1] - bounds[0], db, s)
-
-
-def step_gradient(x: Array, bounds: Array, d: Array, dW: Array, first: bool) -> None:
-    """dW = xᵀ d, or dW += xᵀ d after the first time, for one step of x that holds ids; nothing for rows of numbers."""
-    raise NotImplementedError
-
-
-@by_type(step_gradient)
-def _step_gradient(x: Any, bounds: Any, d: Any, dW: Any, first: Any) -> Any:
-    return _looked_up_gradient if isinstance(x.dtype, types.Integer) else lambda x, bounds, d, dW, first: None
-
-
-def _looked_up_gradient(x: Array, bounds: Array, d: Array, dW: Array, first: bool) -> None:
-    if first:
-        clear(dW)
-    for s in range(len(dW)):
-        scatter(x, d, bounds[s] - bounds[0], bounds[s + 1] - bounds[0], dW, s)
-
-
-def run_gradient(x: Array, start: int, stop: int, bounds: Array, packed: Array, dW: Array, add: bool) -> None:
-    """dW = xᵀ d, or dW += xᵀ d, for a run of x that has numbers, where `packed` holds d; nothing for ids."""
-    raise NotImplementedError
-
-
-@by_type(run_gradient)
-def _run_gradient(x: Any, start: Any, stop: Any, bounds: Any, packed: Any, dW: Any, add: Any) -> Any:
-    if isinstance(x.dtype, types.Integer):
-        return lambda x, start, stop, bounds, packed, dW, add: None
-    return _product_gradient
-
-
-def _product_gradient(x: Array, start: int, stop: int, bounds: Array, packed: Array, dW: Array, add: bool) -> None:
-    for s in range(len(dW)):
-        rows = rows_of(x, start, stop, bounds[s], bounds[s + 1])
-        transposed_times(strips(rows), packed[s], dW[s], len(rows), add)
+def rnn_backward(
+    layer: RNN,
+    x: Array,
+    Wx: Array,
+    Wh: Array,
+    h: Array,
+    mask: Array,
+    Wh_dropped: Array,
+    dy: Array,
+    dx: Array | None,
+    dWx: Array,
+    dWh: Array,
+    db: Array,
+    training: bool,
+) -> Call:
+    """As RNN.backward."""
+    return backward_call("rnn_backward", layer, locals(), training, relu=layer.activation == "relu")

@@ -17,24 +17,13 @@ from minidl.callbacks import (
     TensorBoard,
     TrainMetrics,
 )
-from minidl.engine import dispatch
 from minidl.experiment.build.experiment import Experiment
+from minidl.experiment.run.computing import in_use
 from minidl.experiment.run.overview import title
 from minidl.storage.run_folder import RunFolder
-from minidl.training.autotune import use_fastest, use_threads
 from minidl.training.trainer import Trainer
 
 Watchers = Callable[[RunFolder], Iterable[Callback]]  # of the run in a folder: they show it, or may end it
-
-
-def set_up(experiment: Experiment) -> None:
-    """Choose the kernels and threads that an experiment names; before its model runs for the first time."""
-    wanted = experiment.header
-    dispatch.select(None if wanted.kernels == "auto" else wanted.kernels)
-    if wanted.threads == "auto":
-        use_fastest(experiment.model, experiment.dataset.train.batch(0).inputs)
-    else:
-        use_threads(wanted.threads)
 
 
 def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Trainer:
@@ -48,6 +37,8 @@ def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Train
         steps=train.steps,
         minutes=train.minutes,
         state=train.state,
+        accumulate=train.accumulate,
+        average_weights=train.average_weights,
         non_finite=train.non_finite,
         callbacks=callbacks,
     )
@@ -84,5 +75,9 @@ def recording(experiment: Experiment, folder: RunFolder, *, resumed_at: int | No
             histograms_every=log.histograms_every,
             resumed_at=resumed_at,
         )
-    facts = {"experiment": experiment.resolved(), "legend": experiment.dataset.legend}
+    facts = {
+        "experiment": experiment.resolved(),
+        "metadata": experiment.dataset.metadata,
+        "computing": in_use().to_json(),
+    }
     yield SaveCheckpoints(train.checkpoint_every, checkpoints=folder.checkpoints, facts=facts)

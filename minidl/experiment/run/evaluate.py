@@ -7,6 +7,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from minidl.callbacks.evaluate import evaluate
 from minidl.data import Data, Text, evaluation_streams, read_text
 from minidl.experiment.run.load_model import Trained, load_trained, unseen
@@ -18,7 +20,7 @@ logger = logging.getLogger("minidl")
 def measure(path: Path, text: str | None = None) -> dict[str, float]:
     """Loss and measures of the model in a checkpoint: by "val/..." and "test/...", or by "data/..." for a text."""
     trained = load_trained(path)
-    data = _data(trained)
+    data = data_of(trained)
     if text is not None:
         return _on_text(trained, data, text)
     dataset = data.load(Path())
@@ -33,7 +35,8 @@ def measure(path: Path, text: str | None = None) -> dict[str, float]:
     return results | {f"val_baseline/{name}": value for name, value in dataset.baselines.items()}
 
 
-def _data(trained: Trained) -> Data:
+def data_of(trained: Trained) -> Data:
+    """The data section of the experiment that a model was trained by."""
     experiment = trained.archive.meta.get("experiment")
     section: Any = experiment.get("data") if isinstance(experiment, dict) else None
     if section is None:
@@ -45,13 +48,19 @@ def _data(trained: Trained) -> Data:
 
 
 def _on_text(trained: Trained, data: Data, source: str) -> dict[str, float]:
-    model = trained.model
-    if not isinstance(data, Text) or model.vocabulary is None:
+    if not isinstance(data, Text):
+        raise UsageError("--data takes a text, and this model was not trained on text")
+    streams = evaluation_streams(text_of(trained, source), data.batch_size, data.seq_len, source)
+    return evaluate(trained.model.replica(), streams, "data", data.tokens)
+
+
+def text_of(trained: Trained, source: str) -> NDArray[Any]:
+    """The ids of another text in the vocabulary of a model; what is not in it is told."""
+    vocabulary = trained.model.vocabulary
+    if vocabulary is None:
         raise UsageError("--data takes a text, and this model was not trained on text")
     text = read_text(source, Path())
-    strange = unseen(model.vocabulary, text)
+    strange = unseen(vocabulary, text)
     if strange:
         logger.warning("%s: %s", source, strange)
-    ids = model.vocabulary.encode(text, unknown="skip")
-    streams = evaluation_streams(ids, data.batch_size, data.seq_len, source)
-    return evaluate(model.replica(), streams, "data", data.tokens)
+    return vocabulary.encode(text, unknown="skip")

@@ -43,7 +43,7 @@ def load_trained(path: Path) -> Trained:
 def _is_own(meta: Mapping[str, Any]) -> bool:
     """Whether all layers are minidl's."""
     known = Layer.types()
-    return all(name in known and known[name].__module__.startswith("minidl.") for name in _types(meta))
+    return all(name in known and known[name].is_own() for name in _types(meta))
 
 
 def _check_own(meta: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:

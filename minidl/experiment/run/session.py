@@ -11,7 +11,8 @@ from typing import Any
 
 from minidl.config.diff import differences
 from minidl.experiment.build.experiment import Experiment
-from minidl.experiment.run.callbacks_of_run import Watchers, make_trainer, measuring, recording, set_up, showing
+from minidl.experiment.run.callbacks_of_run import Watchers, make_trainer, measuring, recording, showing
+from minidl.experiment.run.computing import Computing, set_up
 from minidl.experiment.run.environment import changes_since, surroundings
 from minidl.experiment.run.stop_on_signal import EXIT_CODES, stopping
 from minidl.experiment.yaml.document import dump
@@ -23,6 +24,7 @@ from minidl.training.trainer import Trainer
 
 logger = logging.getLogger("minidl")
 # What a resumed run may have otherwise: sections, and what does not change its mathematics.
+MATHEMATICS = ("train.state", "train.accumulate", "train.average_weights")
 FREE_TO_CHANGE = ("train", "log", "sample", "name", "kernels", "threads")
 
 
@@ -36,10 +38,17 @@ class Outcome:
     best: float | None
 
 
-def train(experiment: Experiment, source: Path, runs: Path, *, watchers: Watchers | None = None) -> Outcome:
-    """Train from the start, in a new run folder."""
+def train(
+    experiment: Experiment,
+    source: Path,
+    runs: Path,
+    *,
+    watchers: Watchers | None = None,
+    computing: Computing | None = None,
+) -> Outcome:
+    """Train from the start, in a new run folder. computing: of other runs that this one is to be compared with."""
     _check_memory(experiment)
-    set_up(experiment)
+    set_up(experiment, computing)
     with RunFolder.create(runs, experiment.name) as folder, _telling(folder):
         facts = {"seed": experiment.seed, "data_sha256": experiment.dataset.digest}
         folder.describe({"state": "running", **surroundings(), **facts})
@@ -54,9 +63,9 @@ def train(experiment: Experiment, source: Path, runs: Path, *, watchers: Watcher
 def resume(experiment: Experiment, runs: Path, number: int | None, *, watchers: Watchers | None = None) -> Outcome:
     """Go on with a run from its newest good checkpoint."""
     _check_memory(experiment)
-    set_up(experiment)
     with RunFolder.find(runs, experiment.name, number).lock() as folder:
         path, archive = folder.checkpoints.newest()
+        set_up(experiment, computing_of(archive, folder))
         changes = _changes(experiment, archive, path)
         progress = saved_progress(archive, str(path))
         recorded = recording(experiment, folder, resumed_at=progress.step)
@@ -75,6 +84,11 @@ def resume(experiment: Experiment, runs: Path, number: int | None, *, watchers: 
         folder.describe({"resumed": [*folder.facts.get("resumed", []), resumed]})
         logger.info("going on from %s", path)
         return _run(folder, trainer)
+
+
+def computing_of(archive: Archive, folder: RunFolder) -> Computing | None:
+    """What has computed a run so far: its checkpoint says so, or else its run.json."""
+    return Computing.from_json(archive.meta.get("computing")) or Computing.from_json(folder.facts)
 
 
 @contextlib.contextmanager
@@ -123,7 +137,8 @@ def _check_memory(experiment: Experiment) -> None:
     """Refuse a run that would be killed for want of memory before it has a folder."""
     shapes = {name: array.shape for name, array in experiment.dataset.train.batch(0).inputs.items()}
     weights = experiment.model.weights.flat.nbytes
-    slots = len(experiment.optimizer.slots) * weights
+    averages = experiment.train.average_weights is not None
+    slots = (len(experiment.optimizer.slot_names) + 2 * averages) * weights
     checkpoint = weights + slots
     experiment.model.executor.check_fits(shapes, more=slots + checkpoint)
 
@@ -145,4 +160,4 @@ def _changes(experiment: Experiment, archive: Archive, path: Path) -> dict[str, 
 def _is_free(name: str) -> bool:
     """Where the data lies is free as well: its hash says whether it is the same."""
     section = name.split(".")[0]
-    return name.startswith("data.source") or (section in FREE_TO_CHANGE and name != "train.state")
+    return name.startswith("data.source") or (section in FREE_TO_CHANGE and name not in MATHEMATICS)

@@ -13,8 +13,10 @@ import numpy as np
 from minidl.callbacks import Callback, ShowProgress
 from minidl.experiment.build.experiment import Experiment
 from minidl.experiment.build.read_experiment import read_experiment
-from minidl.experiment.run.callbacks_of_run import make_trainer, measuring, set_up
+from minidl.experiment.run.callbacks_of_run import make_trainer, measuring
+from minidl.experiment.run.computing import set_up
 from minidl.experiment.run.environment import changes_since
+from minidl.experiment.run.session import computing_of
 from minidl.storage.archive import Archive
 from minidl.storage.run_folder import RunFolder
 from minidl.training.checkpoint import capture, check_data, reading, saved_progress
@@ -64,7 +66,7 @@ def verify(folder: RunFolder) -> Verdict:
     with reading(str(path)):
         check_data(archive.meta, experiment.dataset.digest)
     progress = saved_progress(archive, str(path))
-    set_up(experiment)
+    set_up(experiment, computing_of(archive, folder))
     callbacks = [*measuring(experiment), ShowProgress(title="verifying"), StopAt(at=progress.step)]
     trainer = make_trainer(_untimed(experiment, progress), callbacks)
     trainer.run()

@@ -1,0 +1,117 @@
+"""The compiled library: where it is, what it was compiled for, and how its functions are called.
+
+A function of the library takes a struct of pointers and numbers and the share of the work, `lo` to `hi`. The struct is
+made once, when a layer is bound; its fields are read from the library by name. No call holds the interpreter's lock.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl.system.errors import UsageError, suggest
+
+Array = NDArray[Any]
+Compute = Callable[[int, int], None]
+LEVELS = ("avx512", "avx2", "baseline")  # of SIMD instructions, the best first
+VARIABLE = "MINIDL_SIMD"
+SUFFIXES = {"float32": "f32", "float64": "f64"}
+
+
+def path() -> Path | None:
+    """The file, or None where minidl was installed without a compiler."""
+    return next(iter(sorted(Path(__file__).parent.glob("_library*.*"))), None)
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The library, loaded."""
+    return ctypes.CDLL(str(path()))
+
+
+@cache
+def _best_level() -> str:
+    function = library().simd_level
+    function.restype = ctypes.c_char_p
+    return str(function().decode())
+
+
+def level() -> str:
+    """The SIMD instructions in use: the best that the processor has, or what MINIDL_SIMD says.
+
+    >>> level() in LEVELS
+    True
+    """
+    best, named = _best_level(), os.environ.get(VARIABLE)
+    if not named:
+        return best
+    able = LEVELS[LEVELS.index(best) :]
+    if named not in able:
+        raise UsageError(
+            f"{VARIABLE}: {named!r} is not known here{suggest(named, able)} (this processor: {', '.join(able)})"
+        )
+    return named
+
+
+def function(name: str, dtype: Any, restype: Any = ctypes.c_int, *argtypes: Any) -> Any:
+    """A function of the library, for numbers of this type and the SIMD instructions in use."""
+    found = getattr(library(), f"{name}_{level()}_{SUFFIXES[str(dtype)]}")
+    found.restype, found.argtypes = restype, argtypes or (ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64)
+    return found
+
+
+@cache
+def _fields(name: str) -> dict[str, str]:
+    """The fields of a struct in order, and the letter by which each is packed: d for a double, else q."""
+    text = ctypes.string_at(ctypes.addressof(ctypes.c_char.in_dll(library(), f"{name}_fields_baseline_f32"))).decode()
+    pairs = (field.rsplit(" ", 1) for field in text.strip(";").split(";"))
+    return {name: "d" if kind == "double" else "q" for kind, name in pairs}
+
+
+def address(array: Array | None) -> int:
+    """Where an array begins; 0 for None. Kernels take arrays that are in one piece."""
+    if array is None:
+        return 0
+    if not array.flags.c_contiguous:
+        raise ValueError(f"a kernel was given an array of shape {array.shape} that is not in one piece")
+    return int(array.__array_interface__["data"][0])
+
+
+def packed(name: str, **values: Any) -> bytes:
+    """A struct of the library with these values; what is not named is 0, or no array."""
+    fields = _fields(name)
+    if unknown := values.keys() - fields.keys():
+        raise TypeError(f"{name} has no {', '.join(sorted(unknown))}")
+    given = [values.get(field, 0) for field in fields]
+    numbers = [address(value) if value is None or isinstance(value, np.ndarray) else value for value in given]
+    return struct.pack("".join(fields.values()), *numbers)
+
+
+class Kernel:
+    """A function of the library with its struct filled in, at the first call: a dry run binds arrays without memory."""
+
+    def __init__(self, name: str, struct_name: str, dtype: Any, values: Mapping[str, Any]) -> None:
+        self.name, self.struct_name, self.dtype, self.values = name, struct_name, dtype, values
+        self.call: Any = None
+        self.block = b""
+
+    def __call__(self, lo: int, hi: int) -> None:
+        """Do the share lo to hi of the work."""
+        if self.call is None:
+            self.block = packed(self.struct_name, **self.values)
+            self.call = function(self.name, self.dtype)
+        if self.call(self.block, lo, hi):
+            raise MemoryError(f"{self.name} found no memory to work in")
+
+
+def kernel(name: str, struct_name: str, dtype: Any, **values: Any) -> Compute:
+    """A function of the library, bound to arrays and numbers by the names of its struct."""
+    return Kernel(name, struct_name, dtype, values)

@@ -1,0 +1,168 @@
+// Dense and Embedding: the equations of minidl/layers/dense.py and embedding.py, over rows (T, B) of a batch.
+#include "recurrent.h"
+
+// x (T, B, F) or ids (T, B), W (F, V) or, where it is tied, its transpose (V, F), b (V), y (T, B, V)
+#define DENSE(ARRAY)                                                                                                   \
+    ARRAY(int64_t, T) ARRAY(int64_t, B) ARRAY(int64_t, F) ARRAY(int64_t, V) ARRAY(int64_t, shares) ARRAY(int64_t, tied) \
+    ARRAY(const real *, x) ARRAY(const int64_t *, ids) ARRAY(const real *, W) ARRAY(const real *, b) ARRAY(real *, y)   \
+    ARRAY(const real *, dy) ARRAY(real *, dW) ARRAY(real *, db) ARRAY(real *, dx)
+STRUCT(Dense, DENSE)
+
+enum { BLOCK = 256, DEPTH = 512 };  // columns of W, and rows of dy, that are used up while they are in the cache
+
+// y = x W + b, for rows lo to hi of T B
+int EXPORT(dense_forward)(const Dense *d, int64_t lo, int64_t hi) {
+    int64_t F = d->F, V = d->V;
+    if (d->ids) {
+        for (int64_t n = lo; n < hi; n++)
+            EACH(V, put(d->y + n * V + j, get(d->W + d->ids[n] * V + j, width) + get(d->b + j, width), width););
+        return 0;
+    }
+    unsigned mode = flush_denormals();
+    if (d->T * d->B == 1 && !d->tied) {
+        memcpy(d->y, d->b, V * sizeof(real));
+        add_row_times(F, V, d->x, d->W, d->y);
+        restore_denormals(mode);
+        return 0;
+    }
+    real *packed = allocate(packed_size(F, least(V, BLOCK)));
+    if (!packed) return 1;
+    for (int64_t v = 0; v < V; v += BLOCK) {
+        int64_t width = least(BLOCK, V - v);
+        if (d->tied) pack_transposed(d->W + v * F, F, F, width, packed);
+        else pack(d->W + v, V, F, width, packed, 0, F);
+        times(hi - lo, width, F, d->x + lo * F, F, packed, d->y + lo * V + v, V, d->b + v, 0);
+    }
+    free(packed);
+    restore_denormals(mode);
+    return 0;
+}
+
+// The parts of a sum over shares, `size` numbers each, are added up in the first, in pairs: ((0 1) (2 3)) ((4 5) (6 7))
+static void add_shares(int64_t shares, int64_t size, real *parts) {
+    for (int64_t step = 1; step < shares; step *= 2)
+        for (int64_t s = 0; s + step < shares; s += 2 * step) add_row(size, parts + (s + step) * size, parts + s * size);
+}
+
+int EXPORT(add_shares)(real *parts, int64_t shares, int64_t size) {
+    add_shares(shares, size, parts);
+    return 0;
+}
+
+// db = sum of dy, share by share; parts: room for shares x V numbers
+static void sum_shares(const Dense *d, real *parts) {
+    memset(parts, 0, d->shares * d->V * sizeof(real));
+    for (int64_t s = 0; s < d->shares; s++)
+        for (int64_t t = 0; t < d->T; t++)
+            for (int64_t n = share_start(d->B, d->shares, s); n < share_start(d->B, d->shares, s + 1); n++)
+                add_row(d->V, d->dy + (t * d->B + n) * d->V, parts + s * d->V);
+    add_shares(d->shares, d->V, parts);
+    memcpy(d->db, parts, d->V * sizeof(real));
+}
+
+// dW = x' dy for features f0 to f1 and a block of columns: share by share, some steps at a time
+static void block_gradient(const Dense *d, int64_t f0, int64_t f1, int64_t v, int64_t width, const real *strips, real *packed,
+                           real *parts, const real *zeros) {
+    int64_t F = f1 - f0, V = d->V;
+    const real *strip = strips;
+    for (int64_t s = 0; s < d->shares; s++) {
+        int64_t lo = share_start(d->B, d->shares, s), n = share_start(d->B, d->shares, s + 1) - lo, run = (DEPTH + n - 1) / n;
+        for (int64_t t = 0; t < d->T; t += run) {
+            int64_t steps = least(run, d->T - t), rows = steps * n;
+            for (int64_t i = 0; i < steps; i++)
+                pack(d->dy + ((t + i) * d->B + lo) * V + v, V, n, width, packed, i * n, rows);
+            real *part = parts + s * F * width;
+            strips_times(F, width, rows, strip, packed, part, width, t ? part : zeros, t ? width : 0);
+            strip += rows * F;
+        }
+    }
+    add_shares(d->shares, F * width, parts);
+    for (int64_t f = 0; f < F; f++) memcpy(d->dW + (f0 + f) * V + v, parts + f * width, width * sizeof(real));
+}
+
+// Features f0 to f1 of x, packed in strips as block_gradient reads them
+static void pack_features(const Dense *d, int64_t f0, int64_t f1, real *strips) {
+    for (int64_t s = 0; s < d->shares; s++) {
+        int64_t lo = share_start(d->B, d->shares, s), n = share_start(d->B, d->shares, s + 1) - lo, run = (DEPTH + n - 1) / n;
+        for (int64_t t = 0; t < d->T; t += run) {
+            int64_t steps = least(run, d->T - t);
+            for (int64_t i = 0; i < steps; i++)
+                pack_strips(d->x + ((t + i) * d->B + lo) * d->F + f0, d->F, n, f1 - f0, strips, i * n, steps * n);
+            strips += steps * n * (f1 - f0);
+        }
+    }
+}
+
+// dW = x' dy for features lo to hi of F, dx = dy W' for as large a part of the rows, and db = sum of dy with the first
+int EXPORT(dense_backward)(const Dense *d, int64_t lo, int64_t hi) {
+    int64_t F = d->F, V = d->V, rows = d->T * d->B, first = rows * lo / F, last = rows * hi / F, wide = least(V, BLOCK);
+    int64_t share = (d->B + d->shares - 1) / d->shares, depth = share * least(d->T, (DEPTH + share - 1) / share);
+    int64_t sizes[] = {rows * (hi - lo), packed_size(depth, wide), d->shares * (hi - lo) * wide,
+                       d->dx ? packed_size(wide, F) : 0, wide > F ? wide : F, lo ? 0 : d->shares * V};
+    int64_t total = 0;
+    for (int i = 0; i < 6; i++) total += sizes[i];
+    real *strips = allocate(total), *packed = strips + sizes[0], *parts = packed + sizes[1], *W = parts + sizes[2];
+    real *zeros = W + sizes[3], *sums = zeros + sizes[4];
+    if (!strips) return 1;
+    unsigned mode = flush_denormals();
+    memset(zeros, 0, sizes[4] * sizeof(real));
+    pack_features(d, lo, hi, strips);
+    for (int64_t v = 0; v < V; v += BLOCK) {
+        int64_t width = least(BLOCK, V - v);
+        block_gradient(d, lo, hi, v, width, strips, packed, parts, zeros);
+        if (!d->dx) continue;
+        if (d->tied) pack(d->W + v * F, F, width, F, W, 0, width);
+        else pack_transposed(d->W + v, V, width, F, W);
+        real *dx = d->dx + first * F;
+        times(last - first, F, width, d->dy + first * V + v, V, W, dx, F, v ? dx : zeros, v ? F : 0);
+    }
+    if (lo == 0) sum_shares(d, sums);
+    restore_denormals(mode);
+    free(strips);
+    return 0;
+}
+
+// dW[k] = sum of the rows of dy whose id is k, for symbols lo to hi of F; each sum is over shares, in order within them.
+// With the first db too, where it is asked for.
+int EXPORT(scatter)(const Dense *d, int64_t lo, int64_t hi) {
+    int64_t V = d->V, rows = d->T * d->B, symbols = hi - lo;
+    int64_t *ends = malloc((symbols + 1 + rows) * sizeof(int64_t)), *order = ends + symbols + 1, total = 0;
+    real *parts = allocate(d->shares * V);
+    if (!ends || !parts) return free(ends), free(parts), 1;
+    unsigned mode = flush_denormals();
+    memset(ends, 0, (symbols + 1) * sizeof(int64_t));
+    for (int64_t n = 0; n < rows; n++)
+        if (d->ids[n] >= lo && d->ids[n] < hi) ends[d->ids[n] - lo]++;
+    for (int64_t k = 0; k < symbols; k++) {
+        int64_t count = ends[k];
+        ends[k] = total;
+        total += count;
+    }
+    for (int64_t s = 0; s < d->shares; s++)
+        for (int64_t t = 0; t < d->T; t++)
+            for (int64_t n = share_start(d->B, d->shares, s); n < share_start(d->B, d->shares, s + 1); n++) {
+                int64_t k = d->ids[t * d->B + n];
+                if (k >= lo && k < hi) order[ends[k - lo]++] = t * d->B + n;
+            }
+    for (int64_t k = 0, i = 0; k < symbols; k++) {
+        real *sum = d->shares > 1 ? parts : d->dW + (lo + k) * V;
+        memset(sum, 0, (i < ends[k] || d->shares == 1 ? d->shares : 0) * V * sizeof(real));
+        if (i == ends[k]) memset(d->dW + (lo + k) * V, 0, V * sizeof(real));
+        else if (d->shares == 1)
+            for (; i < ends[k]; i++) add_row(V, d->dy + order[i] * V, sum);
+        else {
+            for (; i < ends[k]; i++) {
+                int64_t n = order[i] % d->B, s = 0;
+                while (n >= share_start(d->B, d->shares, s + 1)) s++;
+                add_row(V, d->dy + order[i] * V, parts + s * V);
+            }
+            add_shares(d->shares, V, parts);
+            memcpy(d->dW + (lo + k) * V, parts, V * sizeof(real));
+        }
+    }
+    if (d->db && lo == 0) sum_shares(d, parts);
+    restore_denormals(mode);
+    free(ends);
+    free(parts);
+    return 0;
+}

@@ -1,0 +1,92 @@
+// SGD, RMSprop and Adam: the equations of minidl/optim, with clipping, in one pass over the vectors.
+#include "functions.h"
+
+// weights w, gradient g, what is kept from step to step (m, v or u), each (n). Each entry of the gradient is held within
+// +-bound, and then multiplied by scale.
+#define UPDATE(ARRAY)                                                                                                 \
+    ARRAY(int64_t, n) ARRAY(int64_t, nesterov) ARRAY(real *, w) ARRAY(real *, g) ARRAY(real *, m) ARRAY(real *, v)          \
+    ARRAY(double, bound) ARRAY(double, scale) ARRAY(double, lr) ARRAY(double, beta1) ARRAY(double, beta2) ARRAY(double, eps) \
+    ARRAY(double, root) ARRAY(double, kept)
+STRUCT(Update, UPDATE)
+
+INLINE vec clipped(const Update *u, int64_t j, int64_t width) {
+    vec g = clamp(get(u->g + j, width), u->bound) * (real)u->scale;
+    put(u->g + j, g, width);
+    return g;
+}
+
+// Vectors lo to hi, so that where a vector begins does not depend on how many threads there are
+#define EACH_VECTOR(u, ...)                                                        \
+    do {                                                                           \
+        for (int64_t i = lo; i < hi; i++) {                                        \
+            const int64_t j = i * LANES, width = least(LANES, u->n - j);           \
+            __VA_ARGS__                                                            \
+        }                                                                          \
+    } while (0)
+
+int EXPORT(lanes)(void) { return LANES; }
+
+// m += (1 - beta1) (g - m)   v += (1 - beta2) (g^2 - v)   w = kept w - lr m / (sqrt(v) root + eps)
+int EXPORT(adam)(const Update *u, int64_t lo, int64_t hi) {
+    real new1 = 1 - u->beta1, new2 = 1 - u->beta2, lr = u->lr, root_ = u->root, eps = u->eps, kept = u->kept;
+    unsigned mode = flush_denormals();
+    EACH_VECTOR(u, {
+        vec g = clipped(u, j, width), m = get(u->m + j, width), v = get(u->v + j, width);
+        m += new1 * (g - m);
+        v += new2 * (g * g - v);
+        put(u->m + j, m, width);
+        put(u->v + j, v, width);
+        put(u->w + j, kept * get(u->w + j, width) - lr * m / (root(v) * root_ + eps), width);
+    });
+    restore_denormals(mode);
+    return 0;
+}
+
+// v += (1 - beta2) (g^2 - v)   w -= lr g / (sqrt(v) + eps)
+int EXPORT(rmsprop)(const Update *u, int64_t lo, int64_t hi) {
+    real new2 = 1 - u->beta2, lr = u->lr, eps = u->eps;
+    unsigned mode = flush_denormals();
+    EACH_VECTOR(u, {
+        vec g = clipped(u, j, width), v = get(u->v + j, width);
+        v += new2 * (g * g - v);
+        put(u->v + j, v, width);
+        put(u->w + j, get(u->w + j, width) - lr * g / (root(v) + eps), width);
+    });
+    restore_denormals(mode);
+    return 0;
+}
+
+// m = beta1 m + g   w -= lr m, or lr (beta1 m + g) with Nesterov's look ahead
+int EXPORT(sgd)(const Update *u, int64_t lo, int64_t hi) {
+    real beta1 = u->beta1, lr = u->lr;
+    unsigned mode = flush_denormals();
+    EACH_VECTOR(u, {
+        vec g = clipped(u, j, width), m = beta1 * get(u->m + j, width) + g;
+        put(u->m + j, m, width);
+        put(u->w + j, get(u->w + j, width) - lr * (u->nesterov ? beta1 * m + g : m), width);
+    });
+    restore_denormals(mode);
+    return 0;
+}
+
+// The sum of squares of n numbers, in sums of parts, which lose nothing of long vectors
+double EXPORT(sum_of_squares)(const real *v, int64_t n) {
+    enum { PART = 8192, SUMS = 8 };
+    double total = 0;
+    unsigned mode = flush_denormals();
+    for (int64_t start = 0; start < n; start += PART) {
+        int64_t count = least(PART, n - start), k = 0;
+        vec sums[SUMS] = {{0}}, rest = {0};
+        for (; k + SUMS * LANES <= count; k += SUMS * LANES)
+            UNROLL
+            for (int i = 0; i < SUMS; i++) {
+                vec x = load(v + start + k + i * LANES);
+                sums[i] += x * x;
+            }
+        EACH(count - k, vec x = get(v + start + k + j, width); rest += x * x;);
+        for (int i = 0; i < SUMS; i++) rest += sums[i];
+        total += sum_of(rest);
+    }
+    restore_denormals(mode);
+    return total;
+}

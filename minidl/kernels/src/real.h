@@ -1,0 +1,175 @@
+// The type of numbers, vectors of it as wide as the processor's registers, and what a compiler has to be told.
+//
+// Every file is compiled for float (BITS 32) and double (BITS 64), and for each level of SIMD instructions (LEVEL).
+#ifndef REAL_H
+#define REAL_H
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if BITS == 32
+typedef float real;
+typedef uint32_t bits;
+#else
+typedef double real;
+typedef uint64_t bits;
+#endif
+
+#if defined __AVX512F__
+enum { VECTOR_BYTES = 64, ROWS = 14, REGISTERS = 24 };  // ROWS x 2 vectors of a product stay in registers
+#elif defined __AVX2__
+enum { VECTOR_BYTES = 32, ROWS = 6, REGISTERS = 12 };
+#elif defined __aarch64__
+enum { VECTOR_BYTES = 16, ROWS = 12, REGISTERS = 24 };
+#else
+enum { VECTOR_BYTES = 16, ROWS = 6, REGISTERS = 12 };
+#endif
+enum { LANES = VECTOR_BYTES / sizeof(real), WIDE = 2 * LANES };
+typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef vec vec_in_memory __attribute__((aligned(sizeof(real)), may_alias));
+
+#define JOIN_(a, b, c, d) a##_##b##_##c##d
+#define JOIN(a, b, c, d) JOIN_(a, b, c, d)
+#define EXPORT(name) __attribute__((visibility("default"))) JOIN(name, LEVEL, f, BITS)
+#define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
+typedef bits bits_vec __attribute__((vector_size(VECTOR_BYTES)));
+
+INLINE vec load(const real *p) { return *(const vec_in_memory *)p; }
+INLINE void store(real *p, vec v) { *(vec_in_memory *)p = v; }
+
+#if defined __x86_64__ || defined __i386__
+#include <immintrin.h>
+#define INTRINSIC_(bits, name, type) _mm##bits##_##name##_##type
+#define INTRINSIC(bits, name, type) INTRINSIC_(bits, name, type)
+#if BITS == 32
+#define TYPE ps
+#else
+#define TYPE pd
+#endif
+#if defined __AVX512F__
+#define OF_VECTOR 512
+#elif defined __AVX2__
+#define OF_VECTOR 256
+#else
+#define OF_VECTOR
+#endif
+#endif
+
+// The first `width` numbers; zeros take the place of the others
+#if defined __AVX512F__
+INLINE vec load_part(const real *p, int64_t width) {
+    return (vec)INTRINSIC(512, maskz_loadu, TYPE)((1u << width) - 1, p);
+}
+INLINE void store_part(real *p, vec v, int64_t width) { INTRINSIC(512, mask_storeu, TYPE)(p, (1u << width) - 1, v); }
+#elif defined __AVX2__
+INLINE __m256i first(int64_t width) {
+    bits_vec number;
+    UNROLL
+    for (int j = 0; j < LANES; j++) number[j] = j;
+    return (__m256i)(number < (bits)width);
+}
+INLINE vec load_part(const real *p, int64_t width) { return (vec)INTRINSIC(256, maskload, TYPE)(p, first(width)); }
+INLINE void store_part(real *p, vec v, int64_t width) { INTRINSIC(256, maskstore, TYPE)(p, first(width), v); }
+#else
+static vec load_part(const real *p, int64_t width) {
+    real v[LANES] = {0};
+    for (int64_t j = 0; j < width; j++) v[j] = p[j];
+    return load(v);
+}
+static void store_part(real *p, vec value, int64_t width) {
+    real v[LANES];
+    store(v, value);
+    for (int64_t j = 0; j < width; j++) p[j] = v[j];
+}
+#endif
+INLINE vec get(const real *p, int64_t width) { return width == LANES ? load(p) : load_part(p, width); }
+INLINE void put(real *p, vec v, int64_t width) {
+    if (width == LANES) store(p, v);
+    else store_part(p, v, width);
+}
+
+// Do something for the vectors of n numbers, of which `width` at j exist
+#define EACH(n, ...)                                        \
+    do {                                                    \
+        int64_t j = 0;                                      \
+        for (; j + LANES <= (n); j += LANES) {              \
+            const int64_t width = LANES;                    \
+            __VA_ARGS__                                     \
+        }                                                   \
+        if (j < (n)) {                                      \
+            const int64_t width = (n) - j;                  \
+            __VA_ARGS__                                     \
+        }                                                   \
+    } while (0)
+
+// The smaller and the larger of two: the second where one is NaN
+#ifdef TYPE
+INLINE vec min(vec a, vec b) { return (vec)INTRINSIC(OF_VECTOR, min, TYPE)(a, b); }
+INLINE vec max(vec a, vec b) { return (vec)INTRINSIC(OF_VECTOR, max, TYPE)(a, b); }
+INLINE vec root(vec a) { return (vec)INTRINSIC(OF_VECTOR, sqrt, TYPE)(a); }
+#else
+INLINE vec choose(bits_vec which, vec a, vec b) { return (vec)(((bits_vec)a & which) | ((bits_vec)b & ~which)); }
+INLINE vec min(vec a, vec b) { return choose((bits_vec)(a < b), a, b); }
+INLINE vec max(vec a, vec b) { return choose((bits_vec)(a > b), a, b); }
+INLINE vec root(vec a) {
+    for (int j = 0; j < LANES; j++) a[j] = BITS == 32 ? sqrtf(a[j]) : sqrt(a[j]);
+    return a;
+}
+#endif
+
+// The sum of a vector, by halves
+typedef real quarter __attribute__((vector_size(16)));
+INLINE real sum_of(vec v) {
+    quarter parts[VECTOR_BYTES / 16], total = {0};
+    memcpy(parts, &v, sizeof v);
+    for (int i = 0; i < VECTOR_BYTES / 16; i++) total += parts[i];
+    return BITS == 32 ? (total[0] + total[1]) + (total[2 % (16 / sizeof(real))] + total[3 % (16 / sizeof(real))]) : total[0] + total[1];
+}
+
+// A struct of fields of 8 bytes, and their names, by which Python finds them
+#define FIELD(type, name) type name;
+#define NAME(type, name) #type " " #name ";"
+#define STRUCT(Name, FIELDS)                                                            \
+    typedef struct {                                                                    \
+        FIELDS(FIELD)                                                                   \
+    } Name;                                                                             \
+    extern const char EXPORT(Name##_fields)[];                                          \
+    const char EXPORT(Name##_fields)[] = FIELDS(NAME);
+
+// Numbers too small to be normal take a hundred cycles each: they are zero while a kernel runs.
+#if defined __x86_64__ || defined __i386__
+INLINE unsigned flush_denormals(void) {
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040);
+    return before;
+}
+INLINE void restore_denormals(unsigned before) { _mm_setcsr(before); }
+#elif defined __aarch64__
+INLINE uint64_t flush_denormals(void) {
+    uint64_t before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    __asm__ volatile("msr fpcr, %0" : : "r"(before | 1 << 24));
+    return before;
+}
+INLINE void restore_denormals(uint64_t before) { __asm__ volatile("msr fpcr, %0" : : "r"(before)); }
+#else
+INLINE int flush_denormals(void) { return 0; }
+INLINE void restore_denormals(int before) { (void)before; }
+#endif
+
+// Room for so many numbers, a cache line apart from what is next to it; to be freed. NULL where there is none
+static inline real *allocate(int64_t numbers) {
+    return aligned_alloc(64, (numbers * sizeof(real) + 2 * VECTOR_BYTES + 63) / 64 * 64);
+}
+
+INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+#endif

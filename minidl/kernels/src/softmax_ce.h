@@ -1,0 +1,88 @@
+// SoftmaxCE: the equations of minidl/layers/softmax_ce.py, a row at a time.
+#include "recurrent.h"
+
+// logits, p and dlogits (T, B, V), targets and weight (T, B), losses (T B)
+#define SOFTMAX_CE(ARRAY)                                                                                         \
+    ARRAY(int64_t, R) ARRAY(int64_t, V) ARRAY(int64_t, mean) ARRAY(double, smoothing) ARRAY(const real *, logits)       \
+    ARRAY(const int64_t *, targets) ARRAY(real *, p) ARRAY(real *, weight) ARRAY(double *, losses)                      \
+    ARRAY(const real *, dy) ARRAY(real *, dlogits)
+STRUCT(SoftmaxCE, SOFTMAX_CE)
+
+enum { SUMS = 4 };  // that do not wait for each other
+
+// The largest of a row, or NaN
+static real largest_of(int64_t V, const real *v) {
+    vec most[SUMS];
+    real lanes[SUMS * LANES], most_of_all = v[0];
+    for (int i = 0; i < SUMS; i++) most[i] = all(v[0]);
+    int64_t k = 0;
+    for (; k + SUMS * LANES <= V; k += SUMS * LANES)
+        UNROLL
+        for (int i = 0; i < SUMS; i++) most[i] = max(load(v + k + i * LANES), most[i]);
+    for (int i = 0; i < SUMS; i++) store(lanes + i * LANES, most[i]);
+    for (int i = 0; i < SUMS * LANES; i++) most_of_all = lanes[i] > most_of_all ? lanes[i] : most_of_all;
+    for (; k < V; k++) most_of_all = v[k] > most_of_all ? v[k] : most_of_all;
+    return most_of_all;
+}
+
+// p = exp(v - largest); returns their sum
+static real exp_row(int64_t V, const real *v, real largest, real *p) {
+    vec sum = {0};
+    EACH(V, {
+        vec e = exp_of(get(v + j, width) - largest);
+        put(p + j, e, width);
+        sum += get(p + j, width);
+    });
+    return sum_of(sum);
+}
+
+// The losses of rows lo to hi of T B, each times its weight; p and weight are left for the way back
+int EXPORT(softmax_ce_forward)(const SoftmaxCE *s, int64_t lo, int64_t hi) {
+    int64_t V = s->V, counted = 0;
+    for (int64_t n = 0; n < s->R && s->mean; n++) counted += s->targets[n] >= 0;
+    double share = counted ? 1.0 / counted : 1;
+    unsigned mode = flush_denormals();
+    for (int64_t n = lo; n < hi; n++) {
+        const real *v = s->logits + n * V;
+        real *p = s->p + n * V, largest = largest_of(V, v), total = exp_row(V, v, largest, p), scale = 1 / total;
+        EACH(V, put(p + j, get(p + j, width) * scale, width););
+        s->weight[n] = s->targets[n] < 0 ? 0 : share;
+        s->losses[n] = 0;
+        if (s->targets[n] < 0) continue;
+        double expected = (1 - s->smoothing) * ((double)v[s->targets[n]] - largest);
+        if (s->smoothing > 0) {
+            double sum = 0;
+            for (int64_t k = 0; k < V; k++) sum += (double)v[k] - largest;
+            expected += s->smoothing * (sum / V);
+        }
+        s->losses[n] = share * (log(total) - expected);
+    }
+    restore_denormals(mode);
+    return 0;
+}
+
+// The sum of all losses (T, B): over shares of the sequences, each in order of time, and then in pairs
+double EXPORT(total_loss)(const SoftmaxCE *s, int64_t T, int64_t B, int64_t shares) {
+    double parts[64] = {0};
+    for (int64_t k = 0; k < shares; k++)
+        for (int64_t t = 0; t < T; t++)
+            for (int64_t n = share_start(B, shares, k); n < share_start(B, shares, k + 1); n++) parts[k] += s->losses[t * B + n];
+    for (int64_t step = 1; step < shares; step *= 2)
+        for (int64_t k = 0; k + step < shares; k += 2 * step) parts[k] += parts[k + step];
+    return parts[0];
+}
+
+// dv = dy (p - q) weight, for rows lo to hi of T B
+int EXPORT(softmax_ce_backward)(const SoftmaxCE *s, int64_t lo, int64_t hi) {
+    int64_t V = s->V;
+    unsigned mode = flush_denormals();
+    for (int64_t n = lo; n < hi; n++) {
+        double scale = (double)*s->dy * s->weight[n];
+        real factor = scale, lowered = scale * s->smoothing / V, *dv = s->dlogits + n * V;
+        const real *p = s->p + n * V;
+        EACH(V, put(dv + j, factor * get(p + j, width) - lowered, width););
+        if (s->targets[n] >= 0) dv[s->targets[n]] -= (real)(scale * (1 - s->smoothing));
+    }
+    restore_denormals(mode);
+    return 0;
+}
