@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Gt, Len
-from pydantic import WithJsonSchema
 
 from minidl.graph.arrays import LENGTHS, Array, Cache, Declaration, InputSpec, Out, Shape
 from minidl.graph.layer import Layer
 
 WEIGHTS = InputSpec("...", optional=True)  # of examples (B,) or of their steps (T, B)
 
-# In Python a weight for each class, in its order; a file may also say "balanced", or give weights by name.
-ClassWeights = Annotated[
-    Annotated[tuple[Annotated[float, Gt(0)], ...], Len(1)] | None,
-    WithJsonSchema(
-        {
+
+class _InFiles:
+    """What the schema of experiment files says of weights of classes."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
+        number = {"type": "number", "exclusiveMinimum": 0}
+        return {
             "anyOf": [
                 {"const": "balanced"},
-                {"type": "object", "additionalProperties": {"type": "number", "exclusiveMinimum": 0}},
-                {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 1},
+                {"type": "object", "additionalProperties": number},
+                {"type": "array", "items": number, "minItems": 1},
                 {"type": "null"},
             ]
         }
-    ),
-]
+
+
+# In Python a weight for each class, in its order; a file may also say "balanced", or give weights by name.
+ClassWeights = Annotated[Annotated[tuple[Annotated[float, Gt(0)], ...], Len(1)] | None, _InFiles()]
 
 
 @dataclass(frozen=True)
