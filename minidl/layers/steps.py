@@ -57,7 +57,7 @@ class Last(Layer):
         y = x[L - 1]        x (T, B, F), lengths (B,), y (B, F);  L is T where there are no lengths
 
     After a recurrent layer or `Bidirectional` that was given lengths, L are those. After `Bidirectional` it is both
-    ends, as PyTorch's h_n: the half that reads backwards says last what it says at step 0, so both have read everything.
+    ends, as PyTorch's h_n: the half that reads backwards says at step 0 what it knows in the end, so both read all.
     Not so where another layer stands between the two; `minidl run --dry-run` warns.
 
     >>> from minidl import Model
