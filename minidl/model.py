@@ -63,17 +63,23 @@ class Model:
         self.metadata: dict[str, Any] = {}
 
     @classmethod
-    def of(cls, layer: Layer, *inputs: ArrayLike, seed: int = 0, dtype: DTypeLike = "float64") -> Model:
+    def of(
+        cls, layer: Layer, *inputs: ArrayLike, seed: int = 0, dtype: DTypeLike = "float64", **named: ArrayLike
+    ) -> Model:
         """A model of one layer, run forward on these arrays; `backward(y=dy)` then gives its gradients.
+
+        named: inputs by name, where an optional one before them is left out.
 
         >>> from minidl.layers import Dense
         >>> sorted(Model.of(Dense(2), np.ones((3, 1, 4))).backward(y=1.0))
         ['x']
         """
         specs = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
-        feeds = dict(zip(specs, (np.asarray(array) for array in inputs), strict=False))
-        symbols = [input_like(name, array, layer.inputs.get(name)) for name, array in feeds.items()]
-        model = cls(outputs={"y": layer(*symbols)}, seed=seed, dtype=dtype)
+        given = [*zip(specs, inputs, strict=False), *named.items()]
+        feeds = {name: np.asarray(array) for name, array in given}
+        symbols = {name: input_like(name, array, layer.inputs.get(name)) for name, array in feeds.items()}
+        placed = [symbols.pop(name) for name, _ in given[: len(inputs)]]
+        model = cls(outputs={"y": layer(*placed, **symbols)}, seed=seed, dtype=dtype)
         model.forward(**feeds)
         return model
 

@@ -484,7 +484,7 @@ def check_poison(wiring: Wiring) -> None:
 
 def poison(model: Model) -> None:
     """NaN everywhere but in the weights: bytes of 0xFF."""
-    for arena in model.executor._arenas:
+    for arena in model.executor.arenas:
         arena.block[...] = 0xFF
     model.executor.gradient[...] = np.nan
 
@@ -509,7 +509,7 @@ def check_untouched(wiring: Wiring) -> None:
     feeds = feeds_of(model, 4, 3)
     given = {name: array.copy() for name, array in feeds.items()}
     for call, dy in backward_calls(model, feeds):
-        arrays = {"dy": dy, "weights": model.weights.flat, "forward": model.executor._arenas[0].block}
+        arrays = {"dy": dy, "weights": model.weights.flat, "forward": model.executor.arenas[0].block}
         before = {name: array.copy() for name, array in arrays.items()}
         call()
         assert_same(arrays, before, "after backward")

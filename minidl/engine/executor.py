@@ -21,6 +21,7 @@ from minidl.engine.memory_limit import check_fits
 from minidl.engine.parameters import Parameters
 from minidl.graph.arrays import State
 from minidl.graph.graph import Graph
+from minidl.graph.operations import OneHotRows
 from minidl.system.errors import CheckpointError, DataError, UsageError, suggest
 
 Array = NDArray[Any]
@@ -41,11 +42,12 @@ class Executor:
         self.state: dict[str, Array] = {}
         self.left_out: frozenset[str] = frozenset()  # nodes that are not run; their arrays hold zeros
         self._feeds = Feeds(graph, weights.flat.dtype)
-        self._arenas = Arena(), Arena()
+        self.arenas = Arena(), Arena()
         self._forwards: dict[Any, ForwardProgram] = {}
         self._backwards: dict[Any, BackwardProgram] = {}
         self._current: ForwardProgram | None = None
         self._computed_at = -1
+        self._last_backward: BackwardProgram | None = None
         self.has_gradient = False
 
     def forward(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
@@ -65,6 +67,7 @@ class Executor:
         self._set_seeds(program, seeds)
         for grad in program.untouched:
             grad[...] = 0
+        self._last_backward = program
         for _, call in program.calls:
             call()
         self.has_gradient = True
@@ -74,6 +77,13 @@ class Executor:
         """Refuse to go on where there has been no backward pass."""
         if not self.has_gradient:
             raise UsageError("there is no gradient yet: call model.forward(...) and model.backward() before the step")
+
+    @property
+    def last_backward(self) -> BackwardProgram:
+        """The calls of the last backward pass, for those who look into them."""
+        if self._last_backward is None:
+            raise UsageError("there was no backward pass yet")
+        return self._last_backward
 
     def rerun(self) -> None:
         """The last forward pass once more, on what its inputs hold now, and without a look at them."""
@@ -97,6 +107,15 @@ class Executor:
             for name, arrays in self._current.arrays.items()
             for array, value in arrays.items()
             if array in self._current.declared[name] and isinstance(value, np.ndarray)
+        }
+
+    def values(self) -> dict[str, Array]:
+        """What the last forward pass gave, by input and node; one-hot rows as if they were written."""
+        if self._current is None:
+            return {}
+        return {
+            name: np.eye(value.depth)[value.ids] if isinstance(value, OneHotRows) else value
+            for name, value in self._current.values.items()
         }
 
     def reset_state(self) -> None:
@@ -146,13 +165,13 @@ class Executor:
             self.rngs[name].bit_generator.state = generator
 
     def _forward_program(self, shapes: Shapes) -> ForwardProgram:
-        program = self._forwards.get((self._arenas[0].generation, shapes))
+        program = self._forwards.get((self.arenas[0].generation, shapes))
         if program is None:
             if len(self._forwards) >= PROGRAMS_KEPT:
                 self._forget()
-            program = ForwardProgram(self.context, dict(shapes), self._arenas[0])
-            self._leave_out(program, self._arenas[0])
-            self._forwards[self._arenas[0].generation, shapes] = program
+            program = ForwardProgram(self.context, dict(shapes), self.arenas[0])
+            self._leave_out(program, self.arenas[0])
+            self._forwards[self.arenas[0].generation, shapes] = program
         return program
 
     def _backward_program(self, results: tuple[str, ...]) -> BackwardProgram:
@@ -160,11 +179,11 @@ class Executor:
             raise UsageError("backward needs a forward pass before it: call model.forward(...) first")
         if self._computed_at != self.weights.version:
             raise UsageError("the weights have changed since the last forward pass: call model.forward(...) again")
-        program = self._backwards.get((self._arenas[1].generation, id(self._current), results))
+        program = self._backwards.get((self.arenas[1].generation, id(self._current), results))
         if program is None:
-            program = BackwardProgram(self._current, self._seeded_nodes(results), self._arenas[1])
-            self._leave_out(program, self._arenas[1])
-            self._backwards[self._arenas[1].generation, id(self._current), results] = program
+            program = BackwardProgram(self._current, self._seeded_nodes(results), self.arenas[1])
+            self._leave_out(program, self.arenas[1])
+            self._backwards[self.arenas[1].generation, id(self._current), results] = program
         return program
 
     def _leave_out(self, program: ForwardProgram | BackwardProgram, arena: Arena) -> None:

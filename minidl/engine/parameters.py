@@ -18,8 +18,9 @@ from numpy.typing import DTypeLike, NDArray
 from minidl.engine.buffers import zeros
 from minidl.engine.memory_limit import fitting
 from minidl.graph.arrays import Param
-from minidl.graph.initializers import initialize
-from minidl.system.errors import CheckpointError, UnknownName, suggest
+from minidl.graph.initializers import find
+from minidl.system.blame import blame
+from minidl.system.errors import CheckpointError, UnknownName, UsageError, suggest
 
 Array = NDArray[Any]
 
@@ -87,7 +88,11 @@ class Parameters:
         rng = np.random.default_rng(seed)
         for name, param in self.declared.items():
             values = np.empty(param.shape)
-            initialize(param.init, values, rng)
+            fill = find(param.init)
+            try:
+                fill(values, rng)
+            except Exception as error:
+                raise UsageError(blame(f"the initializer {fill.__name__} of {name} {param.shape}", error)) from error
             self.arrays[name][...] = values
 
     def views(self, vector: Array) -> dict[str, Array]:

@@ -106,11 +106,22 @@ class _Problem:
         return model.executor.forward({**self.inputs, **changed})
 
     def gradients(self) -> dict[str, Array]:
-        """What backward says, by array."""
+        """What backward says, by array; NaN where it depends on what buffers held before: += in the place of =."""
+        first, again = self._backward(), self._backward()
+        return {
+            name: gradient if gradient.tobytes() == again[name].tobytes() else np.full_like(gradient, np.nan)
+            for name, gradient in first.items()
+        }
+
+    def _backward(self) -> dict[str, Array]:
+        """One pass from gradients that hold NaN; all is NaN where it has changed weights."""
+        weights = self.plain.weights.flat.copy()
         self._run(self.plain, {})
-        of_inputs = self.plain.backward(**self.covectors)
-        found = {**self.plain.gradients, **of_inputs}
-        return {name: gradient.copy() for name, gradient in found.items()}
+        self.plain.executor.gradient[...] = np.nan
+        found = {**self.plain.gradients, **self.plain.backward(**self.covectors)}
+        changed = (self.plain.weights.flat != weights).any()
+        self.plain.weights.flat[...] = weights
+        return {name: np.full_like(array, np.nan) if changed else array.copy() for name, array in found.items()}
 
     def error(self, name: str, gradient: Array, rng: np.random.Generator, probes: int, floor: float) -> float:
         """The largest relative error along random directions."""
