@@ -18,7 +18,7 @@ from minidl.engine.parameters import NamedArrays, Parameters, fitting_weights, m
 from minidl.graph.graph import Graph
 from minidl.graph.layer import Layer, Node
 from minidl.graph.operations import as_dtype
-from minidl.graph.summary import model_table
+from minidl.graph.summary import model_html, model_table
 from minidl.graph.symbol import Input, Symbol, show
 from minidl.storage.archive import read_archive, write_archive
 from minidl.system.errors import CheckpointError, GraphError, UsageError
@@ -182,6 +182,10 @@ class Model:
 
     def __str__(self) -> str:
         return model_table(self.graph)
+
+    def _repr_html_(self) -> str:
+        """The same table where a notebook shows the model."""
+        return model_html(self.graph)
 
 
 def check_described(meta: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
