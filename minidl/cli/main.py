@@ -21,6 +21,7 @@ VERBS = {
     "view": "see a trained model think: a page that runs it, in the browser",
     "explain": "show what each symbol or row of a sequence adds to an answer",
     "cells": "rank units by how well they tell a feature of the data apart",
+    "lesson": "learn by mending: ten layers with a wrong gradient, graded by the check",
     "export": "write a trained model for other programs: ONNX, safetensors, a page",
     "runs": "list runs, or compare some of them",
     "verify": "train a run once more, and say whether it reproduces",
@@ -104,6 +105,8 @@ def _module(verb: str) -> ModuleType:
             from minidl.cli import explain as module
         case "cells":
             from minidl.cli import cells as module
+        case "lesson":
+            from minidl.cli import lesson as module
         case "export":
             from minidl.cli import export as module
         case "runs":
