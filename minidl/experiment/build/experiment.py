@@ -49,6 +49,11 @@ class Experiment:
         """Of first weights, dropout and samples."""
         return self.header.seed
 
+    @property
+    def total_steps(self) -> int | None:
+        """Where training ends; None where time alone decides."""
+        return self.train.total_steps(self.dataset.train.steps_per_epoch)
+
     def resolved(self) -> dict[str, Any]:
         """The tree of a file that says the same with every default written out, and paths that hold from any folder."""
         data = complete(self.data)
@@ -93,7 +98,7 @@ def complete(value: Any) -> Any:
         return {"type": value.type_name(), **fields} if len(value.registry) > 1 else fields
     if isinstance(value, (tuple, list)):
         return [complete(item) for item in value]
-    return dict(value) if isinstance(value, Mapping) else value
+    return {key: complete(item) for key, item in value.items()} if isinstance(value, Mapping) else value
 
 
 def _absolute(source: Any, folder: Path) -> Any:
