@@ -108,7 +108,7 @@ class _Uncached(SourceFileLoader):
 
 def load_builder(path: Path) -> Builder:
     """The builder in a model file; its layers enter the registry. ExperimentError shows what its code has raised."""
-    module = load_module(path)
+    module = run_file(path)
     build = getattr(module, "build", None)
     if not callable(build):
         near = suggest("build", [name for name, value in vars(module).items() if inspect.isfunction(value)])
@@ -116,7 +116,7 @@ def load_builder(path: Path) -> Builder:
     return Builder(path, build)
 
 
-def load_module(path: Path) -> ModuleType:
+def run_file(path: Path) -> ModuleType:
     """A file of the user's, as a module; ExperimentError shows what its code has raised."""
     loader = _Uncached(f"models.{path.stem}", str(path))
     spec = importlib.util.spec_from_file_location(loader.name, path, loader=loader)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.experiment.build.model_file import load_module, theirs
+from minidl.experiment.build.model_file import run_file, theirs
 from minidl.experiment.lessons.exercises import Exercise
 from minidl.graph.layer import Layer
 from minidl.model import Model
@@ -34,7 +34,7 @@ class Grade:
 
 def grade(exercise: Exercise, path: Path) -> Grade:
     """Check the layer in a file; ExperimentError shows what its code has raised."""
-    layer = _layer_in(load_module(path), path)
+    layer = _layer_in(run_file(path), path)
     try:
         inputs = _inputs(exercise.layer)
         model = Model.of(layer, *inputs.values(), dtype="float64")
