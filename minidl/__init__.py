@@ -11,19 +11,24 @@ if TYPE_CHECKING:
     from minidl.graph.layer import Layer
     from minidl.graph.symbol import Input
     from minidl.model import Model
+    from minidl.predictor import Predictor
 
 with contextlib.suppress(ModuleNotFoundError):  # of the room of kernels, without which everything runs on NumPy
     from minidl.kernels import register
 
     register()
 
-__all__ = ["Input", "Layer", "Model", "__version__"]
+__all__ = ["Input", "Layer", "Model", "Predictor", "__version__"]
 
 
 def __getattr__(name: str) -> object:
-    """Input, Layer and Model when they are first asked for: NumPy takes longer to import than `--help` to answer."""
+    """What is public, when it is first asked for: NumPy takes longer to import than `--help` to answer."""
     if name not in __all__:
         raise AttributeError(f"module 'minidl' has no attribute {name!r}")
+    if name == "Predictor":  # brings in experiments, which a model alone does without
+        from minidl.predictor import Predictor
+
+        return Predictor
     from minidl.graph.layer import Layer
     from minidl.graph.symbol import Input
     from minidl.model import Model

@@ -38,6 +38,7 @@ TEXT = "the quick brown fox jumps over the lazy dog. " * 20
 TINY = {
     "name": "tiny",
     "seed": 3,
+    "threads": 1,  # more would add up in another order on some processors
     "data": {"type": "text", "source": "text.txt", "batch_size": 4, "seq_len": 8, "split": [0.8, 0.1, 0.1]},
     "model": {
         "layers": [

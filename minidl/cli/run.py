@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder
 from minidl.cli.colours import STATE, show
 from minidl.cli.streams import lasting
+from minidl.system.errors import UsageError
 
 if TYPE_CHECKING:
     from minidl.experiment import Outcome
@@ -35,6 +36,8 @@ def add_arguments(parser: Parser) -> None:
     add_experiment(parser)
     resume_help = "go on with the newest run of that name, or with this one"
     parser.add_argument("--resume", metavar="NUMBER", nargs="?", type=_run_number, const=NEWEST, help=resume_help)
+    accept_help = "with --resume: go on although the code of the model has changed"
+    parser.add_argument("--accept-changes", action="store_true", help=accept_help)
     add_runs_folder(parser)
     parser.add_argument("--dry-run", action="store_true", help="check everything and show the model; train nothing")
     add_json(parser, "records and result as JSON lines")
@@ -45,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     from minidl.experiment import read_experiment, resume, train
     from minidl.experiment.run.callbacks_of_run import showing
 
+    if arguments.accept_changes and arguments.resume is None:
+        raise UsageError("--accept-changes goes with --resume")
     experiment = read_experiment(arguments.experiment, arguments.changes)
     if arguments.dry_run:
         from minidl.experiment.run.preview import preview
@@ -57,7 +62,14 @@ def run(arguments: argparse.Namespace) -> int:
             outcome = train(experiment, Path(arguments.experiment), arguments.runs, watchers=watchers)
         else:
             number = None if arguments.resume == NEWEST else arguments.resume
-            outcome = resume(experiment, arguments.runs, number, watchers=watchers)
+            outcome = resume(
+                experiment,
+                Path(arguments.experiment),
+                arguments.runs,
+                number,
+                watchers=watchers,
+                accept_changes=arguments.accept_changes,
+            )
         _show(outcome, arguments)
     if stdout.error is not None and not isinstance(stdout.error, BrokenPipeError):
         raise stdout.error
@@ -74,7 +86,9 @@ def _show(outcome: Outcome, arguments: argparse.Namespace) -> None:
     if outcome.exit_code and RunFolder(outcome.run).checkpoints.files():
         lines.append(f"go on with: {_command_to_resume(arguments)}")
     lines.append(f"view it with: {shlex.join(['tensorboard', '--logdir', str(arguments.runs)])}")
-    show("\n".join(lines), {**STATE, r"(?<=with: ).*": "bold"})
+    if RunFolder(outcome.run).checkpoints.files():
+        lines.append(f"see it think: {shlex.join(['minidl', 'view', *_run_words(outcome.run, arguments.runs)])}")
+    show("\n".join(lines), {**STATE, r"(?<=with: |hink: ).*": "bold"})
 
 
 def _command_to_resume(arguments: argparse.Namespace) -> str:
@@ -85,6 +99,15 @@ def _command_to_resume(arguments: argparse.Namespace) -> str:
     if arguments.runs != Path("runs"):
         words += ["--runs", str(arguments.runs)]
     return shlex.join(words)
+
+
+def _run_words(run: Path, runs: Path) -> list[str]:
+    """How other verbs are told of a run: by its name where it is the newest, and where runs lie."""
+    from minidl.storage.run_folder import list_runs
+
+    newest = [folder.path for folder in list_runs(run.parent)][-1:] == [run]
+    name = run.parent.name if newest else f"{run.parent.name}/{run.name}"
+    return [name, *([] if runs == Path("runs") else ["--runs", str(runs)])]
 
 
 def _run_number(text: str) -> int | str:

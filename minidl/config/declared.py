@@ -43,7 +43,7 @@ class Declared:
         """Of two classes of the user's with one name the newer counts; the names of minidl's own stay what they are."""
         name, known = cls.type_name(), cls.registry.get(cls.type_name())
         is_other = known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__)
-        if is_other and known.__module__.startswith("minidl."):
+        if known is not None and is_other and known.is_own():
             raise ConfigError(f"{name!r} is a {cls.family} of minidl already: choose another name")
         cls.registry[name] = cls
 
@@ -51,6 +51,11 @@ class Declared:
     def type_name(cls) -> str:
         """The name by which files call this class."""
         return cls.__name__
+
+    @classmethod
+    def is_own(cls) -> bool:
+        """Whether the class is minidl's, and none of a user's."""
+        return cls.__module__.startswith("minidl.")
 
     @classmethod
     def types(cls) -> dict[str, type[Any]]:

@@ -11,7 +11,7 @@ from annotated_types import Gt
 from minidl.data.batches import Dataset
 from minidl.data.data import Data
 from minidl.data.sources import read_source
-from minidl.data.sources.rows import read_rows
+from minidl.data.sources.rows import Rows, read_rows
 from minidl.data.tasks.task import SplitAndBatch, Task
 
 
@@ -43,6 +43,10 @@ class Table(Data):
 
     def load(self, folder: Path) -> Dataset:
         """Read the table and prepare the task; `folder` is where relative paths start."""
-        name, text = read_source(self.source, folder)
-        rows = read_rows(text, name, self.delimiter)
+        rows = self.rows(self.source, folder)
         return self.task.dataset(rows, SplitAndBatch(self.split, self.batch_size, self.shuffle, self.seed))
+
+    def rows(self, source: str | dict[str, str], folder: Path) -> Rows:
+        """The rows of a source, read as this table is."""
+        name, text = read_source(source, folder)
+        return read_rows(text, name, self.delimiter)

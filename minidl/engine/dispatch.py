@@ -53,6 +53,11 @@ def kinds() -> tuple[str, ...]:
     return (NUMPY, *_offers)
 
 
+def usable() -> tuple[str, ...]:
+    """The kernels that this machine has."""
+    return (NUMPY, *(name for name, offered in _offers.items() if offered.missing() is None))
+
+
 def select(name: str | None) -> None:
     """Use these kernels for what is bound from now on, or, for None, the fastest that the machine has.
 
@@ -102,9 +107,10 @@ def implementation(kind: type[Any], function: str, dtype: DTypeLike) -> Callable
     return _twins(name).get((kind, function), own)
 
 
-def arguments(function: Callable[..., Any]) -> list[str]:
-    """The names of the arrays that an implementation asks for, after the layer."""
-    return list(inspect.signature(function).parameters)[1:]
+def arguments(function: Callable[..., Any], *, required: bool = False) -> list[str]:
+    """The names of the arrays that an implementation asks for, after the layer; `required`: cannot do without."""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    return [item.name for item in parameters if not required or item.default is item.empty]
 
 
 def _check(name: str, where: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from minidl.system.errors import UsageError
 
 T = TypeVar("T")
+MOST = 256  # threads that may be asked for
 WORTH_A_THREAD = 2_000_000  # multiplications: below that, waking a thread takes longer than the work
 ROWS_OF_A_SHARE, MOST_SHARES = 16, 8  # sequences at the least, and shares at the most, in a sum
 
@@ -101,6 +102,19 @@ def blas_in_use() -> int:
     from threadpoolctl import threadpool_info
 
     return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+
+
+@cache
+def blas_architecture() -> str:
+    """For which kind of processor the products of NumPy are written; it decides in which order they add.
+
+    >>> isinstance(blas_architecture(), str)
+    True
+    """
+    from threadpoolctl import threadpool_info
+
+    found = {str(pool.get("architecture", "")) for pool in threadpool_info() if pool["user_api"] == "blas"}
+    return ", ".join(sorted(filter(None, found))) or "unknown"
 
 
 @cache

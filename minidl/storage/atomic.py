@@ -10,22 +10,25 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
-from minidl.system.errors import StorageError, suggest_file
+from minidl.system.errors import MinidlError, StorageError, UsageError, suggest_file
 
 FilePath: TypeAlias = str | os.PathLike[str]
+Faults: TypeAlias = tuple[type[OSError] | type[ValueError], ...]
 
 # How file systems say that they never can, rather than that they could not.
 _UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
+LINK = "it is a link, which would lead out of the folder"
 _TEMPORARY = re.compile(r"\.minidl-[0-9a-f]{16}\.tmp")
 
 
-def write_whole(path: FilePath, data: bytes | memoryview) -> None:
+def write_whole(path: FilePath, data: bytes | memoryview, *, follow: bool = True) -> None:
     """Put a file in place as a whole or not at all, even if the process or the power dies.
 
-    A link is followed. Raises StorageError with the errno of the fault; then the older file is
-    intact, or, if only the last sync of its folder failed, the new one whole.
+    A link is followed, or else refused: nobody's link may lead a run out of its folder. Raises
+    StorageError with the errno of the fault; then the older file is intact, or, if only the last
+    sync of its folder failed, the new one whole.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -35,8 +38,10 @@ def write_whole(path: FilePath, data: bytes | memoryview) -> None:
     """
     target = Path(path)
     with contextlib.suppress(OSError, ValueError):
-        target = Path(os.path.realpath(target))
+        target = Path(os.path.realpath(target)) if follow else target
     with refusing(target):
+        if not follow:
+            refuse_link(target)
         refuse_special(target)
         with _temporary(target) as temporary:
             with open(temporary, "xb") as file:
@@ -45,6 +50,33 @@ def write_whole(path: FilePath, data: bytes | memoryview) -> None:
                 os.fsync(file.fileno())
             os.replace(temporary, target)
         sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def new_file(path: FilePath, *, force: bool = False) -> Iterator[BinaryIO]:
+    """A file to be written piece by piece, which comes into place as a whole when the `with` ends without an error.
+
+    UsageError where there is a file of this name already, unless `force` is given: then it is replaced.
+    """
+    target = Path(os.path.realpath(path))
+    _refuse_existing(target, force)
+    with _temporary(target) as temporary:
+        with refusing(target):
+            refuse_special(target)
+            file = open(temporary, "xb")  # noqa: SIM115  closed below
+        with file, refusing(target, (OSError,)):
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _refuse_existing(target, force)
+        with refusing(target):
+            os.replace(temporary, target)
+            sync_folder(target.parent)
+
+
+def _refuse_existing(target: Path, force: bool) -> None:
+    if not force and target.exists():
+        raise UsageError(f"{target} exists: name another file, or replace it with --force")
 
 
 def link_whole(path: FilePath, name: str) -> None:
@@ -83,13 +115,16 @@ def sweep(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def refusing(target: Path) -> Iterator[None]:
-    """What the system refuses while this is written is a StorageError: where, why, and what to do."""
+def refusing(target: Path, faults: Faults = (OSError, ValueError)) -> Iterator[None]:
+    """What the system refuses while this is written is a StorageError: where, why, and what to do.
+
+    faults: how it refuses; ValueError is for a name that none could be.
+    """
     try:
         yield
-    except StorageError:
+    except MinidlError:
         raise
-    except (OSError, ValueError) as error:
+    except faults as error:
         refusal = StorageError(
             f"{target}: cannot be written ({reason_of(target, error)}); "
             "check the folder, its permissions and its free space"
@@ -136,9 +171,17 @@ def refuse_special(path: Path) -> None:
         raise OSError(errno.EINVAL, "it is a pipe or a device")
 
 
+def refuse_link(path: Path) -> None:
+    """Refuse a name that is a link."""
+    if os.path.islink(path):
+        raise OSError(errno.ELOOP, LINK)
+
+
 def reason_of(path: Path, error: OSError | ValueError) -> str:
     """What the system said; where a name was wrong, with the nearest one beside it."""
     reason = getattr(error, "strerror", None) or str(error)
+    if getattr(error, "errno", None) == errno.ELOOP and os.path.islink(path) and os.path.exists(path):
+        reason = LINK
     if not isinstance(error, (FileNotFoundError, IsADirectoryError)):
         return reason
     while not os.path.isdir(path.parent):

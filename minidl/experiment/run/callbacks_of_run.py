@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 
 from minidl.callbacks import (
@@ -11,6 +10,7 @@ from minidl.callbacks import (
     EarlyStop,
     Evaluate,
     LayerMetrics,
+    OwnFolder,
     RunLog,
     Sample,
     SaveCheckpoints,
@@ -18,27 +18,14 @@ from minidl.callbacks import (
     TensorBoard,
     TrainMetrics,
 )
-from minidl.engine import dispatch
 from minidl.experiment.build.experiment import Experiment
+from minidl.experiment.run.computing import in_use
 from minidl.experiment.run.overview import title
+from minidl.experiment.run.user_code import hashes
 from minidl.storage.run_folder import RunFolder
-from minidl.training.autotune import use_fastest, use_threads
 from minidl.training.trainer import Trainer
 
-logger = logging.getLogger("minidl")
 Watchers = Callable[[RunFolder], Iterable[Callback]]  # of the run in a folder: they show it, or may end it
-
-
-def set_up(experiment: Experiment) -> None:
-    """Choose the kernels and threads that an experiment names; before its model runs for the first time."""
-    wanted = experiment.header
-    dispatch.select(None if wanted.kernels == "auto" else wanted.kernels)
-    if (reason := dispatch.missing()) is not None:
-        logger.warning(reason)
-    if wanted.threads == "auto":
-        use_fastest(experiment.model, experiment.dataset.train.batch(0).inputs)
-    else:
-        use_threads(wanted.threads)
 
 
 def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Trainer:
@@ -52,6 +39,8 @@ def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Train
         steps=train.steps,
         minutes=train.minutes,
         state=train.state,
+        accumulate=train.accumulate,
+        average_weights=train.average_weights,
         non_finite=train.non_finite,
         callbacks=callbacks,
     )
@@ -76,6 +65,7 @@ def showing(*, as_json: bool = False) -> Watchers:
 def recording(experiment: Experiment, folder: RunFolder, *, resumed_at: int | None = None) -> Iterator[Callback]:
     """The callbacks that keep everything of a run in its folder."""
     train, log, sample = experiment.train, experiment.log, experiment.sample
+    yield OwnFolder(check=folder.check)
     if train.evaluate_every is not None:
         yield Baselines()
     if train.sample_every is not None and experiment.dataset.unit != "step":
@@ -88,5 +78,10 @@ def recording(experiment: Experiment, folder: RunFolder, *, resumed_at: int | No
             histograms_every=log.histograms_every,
             resumed_at=resumed_at,
         )
-    facts = {"experiment": experiment.resolved(), "metadata": experiment.dataset.metadata}
+    facts = {
+        "experiment": experiment.resolved(),
+        "metadata": experiment.dataset.metadata,
+        "computing": in_use().to_json(),
+        "code": hashes(experiment),
+    }
     yield SaveCheckpoints(train.checkpoint_every, checkpoints=folder.checkpoints, facts=facts)

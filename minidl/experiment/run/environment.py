@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from minidl.config.diff import differences
-from minidl.engine import threads
-from minidl.engine.dispatch import in_use, simd
+from minidl.engine.dispatch import NUMPY, simd
+from minidl.engine.threads import blas_architecture
+from minidl.experiment.run.computing import in_use
 
 COMPUTING = ("minidl", "python", "numpy")  # packages on which numbers depend
-DECISIVE = ("kernels", "simd", "processor")
+DECISIVE = ("kernels", "simd", "processor", "blas")
 PACKAGES = ("numpy", "pyyaml", "pydantic", "tensorboardX", "rich")
 
 
@@ -24,7 +25,7 @@ def surroundings() -> dict[str, Any]:
     """Plain data for run.json.
 
     >>> sorted(surroundings())
-    ['arguments', 'cores', 'kernels', 'processor', 'simd', 'system', 'threads', 'versions']
+    ['arguments', 'blas', 'cores', 'kernels', 'processor', 'simd', 'system', 'threads', 'versions']
     """
     from minidl.system.version import __version__
 
@@ -37,9 +38,9 @@ def surroundings() -> dict[str, Any]:
     return {
         "arguments": sys.argv[1:],
         "versions": versions,
-        "kernels": in_use(),
+        **in_use().to_json(),
+        "blas": blas_architecture(),
         "simd": simd(),
-        "threads": max(threads.in_use(), threads.blas_in_use()),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -48,12 +49,16 @@ def surroundings() -> dict[str, Any]:
 
 def changes_since(facts: Mapping[str, Any]) -> dict[str, str]:
     """What is not as it was when run.json was written, and may change the last bits of a number."""
-    return differences(_decisive(facts), _decisive(surroundings()))
+    before, now = _decisive(facts), _decisive(surroundings())
+    known = [name for name, value in before.items() if value is not None or name in COMPUTING]
+    return differences(*({name: found.get(name) for name in known} for found in (before, now)))
 
 
 def _decisive(facts: Mapping[str, Any]) -> dict[str, Any]:
     versions = facts.get("versions") or {}
-    return {name: versions.get(name) for name in COMPUTING} | {name: facts.get(name) for name in DECISIVE}
+    # Kernels share out rows, whose sums do not depend on the threads; NumPy's products add up in shares that do.
+    names = (*DECISIVE, "threads") if facts.get("kernels") == NUMPY else DECISIVE
+    return {name: versions.get(name) for name in COMPUTING} | {name: facts.get(name) for name in names}
 
 
 @cache

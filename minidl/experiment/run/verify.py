@@ -13,8 +13,11 @@ import numpy as np
 from minidl.callbacks import Callback, ShowProgress
 from minidl.experiment.build.experiment import Experiment
 from minidl.experiment.build.read_experiment import read_experiment
-from minidl.experiment.run.callbacks_of_run import make_trainer, measuring, set_up
+from minidl.experiment.run import user_code
+from minidl.experiment.run.callbacks_of_run import make_trainer, measuring
+from minidl.experiment.run.computing import set_up
 from minidl.experiment.run.environment import changes_since
+from minidl.experiment.run.session import computing_of
 from minidl.storage.archive import Archive
 from minidl.storage.run_folder import RunFolder
 from minidl.training.checkpoint import capture, check_data, reading, saved_progress
@@ -64,11 +67,17 @@ def verify(folder: RunFolder) -> Verdict:
     with reading(str(path)):
         check_data(archive.meta, experiment.dataset.digest)
     progress = saved_progress(archive, str(path))
-    set_up(experiment)
+    set_up(experiment, computing_of(archive, folder))
     callbacks = [*measuring(experiment), ShowProgress(title="verifying"), StopAt(at=progress.step)]
     trainer = make_trainer(_untimed(experiment, progress), callbacks)
     trainer.run()
-    return Verdict(path, progress.step, _differing(trainer, archive), _reasons(folder, experiment))
+    reasons = _reasons(folder, experiment) + _changed_code(experiment, archive, folder)
+    return Verdict(path, progress.step, _differing(trainer, archive), reasons)
+
+
+def _changed_code(experiment: Experiment, archive: Archive, folder: RunFolder) -> list[str]:
+    """Copies of the model's code that are not what the checkpoint was trained with."""
+    return [f"{name}: {what}" for name, what in user_code.changes(experiment, archive, folder).items()]
 
 
 def _untimed(experiment: Experiment, progress: Progress) -> Experiment:

@@ -92,6 +92,18 @@ class Journal:
         with self._shared():
             trial.set_user_attr(name, value)
 
+    def agree(self, name: str, value: Callable[[], Any]) -> Any:
+        """A fact of the whole sweep: what the first who took part has found.
+
+        It is found without the lock, for that may take a while; of two who do that at once the first counts.
+        """
+        if name not in self._study.user_attrs:
+            found = value()
+            with self._shared():
+                if name not in self._study.user_attrs:
+                    self._study.set_user_attr(name, found)
+        return self._study.user_attrs[name]
+
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """All trials, or those in these states, by number."""
         return self._study.get_trials(deepcopy=False, states=states or None)

@@ -16,6 +16,7 @@ from optuna.trial import Trial, TrialState
 from minidl.experiment.build.experiment import Experiment
 from minidl.experiment.build.read_experiment import read_experiment
 from minidl.experiment.run.callbacks_of_run import Watchers
+from minidl.experiment.run.computing import Computing, set_up
 from minidl.experiment.run.overview import title
 from minidl.experiment.run.session import Outcome, resume, train
 from minidl.experiment.sweep.journal import Journal
@@ -116,10 +117,11 @@ def _train(sweep: Sweep, journal: Journal, trial: Trial, texts: Mapping[str, str
     if begun is not None:
         number = int(begun.rpartition("/")[2])
         try:
-            return resume(experiment, sweep.runs, number, watchers=watch)
+            return resume(experiment, sweep.experiment, sweep.runs, number, watchers=watch)
         except CheckpointError as error:  # it had not come as far as a checkpoint, or was deleted
             logger.warning("%s; trial %d begins anew", error, trial.number)
-    return train(experiment, sweep.experiment, sweep.runs, watchers=watch)
+    computing = Computing.from_json(journal.agree("computing", lambda: set_up(experiment).to_json()))
+    return train(experiment, sweep.experiment, sweep.runs, watchers=watch, computing=computing)
 
 
 def _check_file(sweep: Sweep) -> None:

@@ -1,0 +1,66 @@
+"""Let a trained model answer about the rows of a file: classes, tags or numbers beside the columns of the input."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from minidl.cli.arguments import Parser, add_json, add_run
+from minidl.system.errors import UsageError
+
+logger = logging.getLogger("minidl")
+EXAMPLES = """examples:
+  minidl predict classify_names --data new.csv                     on stdout, as CSV
+  minidl predict classify_names/002 --data new.csv --out answers.csv --proba
+  minidl predict forecast_lorenz --data series.csv --ahead 50
+  minidl predict tag_python --data lines.csv --json
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    """What `minidl predict` takes."""
+    add_run(parser)
+    parser.add_argument("--data", metavar="FILE", required=True, help="rows with the columns that the model reads")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="the file to write (default: stdout)")
+    parser.add_argument("--proba", action="store_true", help="a column for the probability of each class")
+    parser.add_argument("--ahead", metavar="N", type=int, default=0, help="rows beyond the end of each series")
+    add_json(parser, "a JSON object for each row")
+    parser.add_argument("--force", action="store_true", help="replace the file that --out names")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Predict, and write the columns of the input with the answers beside them."""
+    from minidl.predictor import Predictor
+    from minidl.predictor.writing import write
+
+    if arguments.ahead < 0:
+        raise UsageError(f"--ahead should be 0 or more, got {arguments.ahead}")
+    predictor = Predictor.load(arguments.run, arguments.runs)
+    pieces = predictor.file(arguments.data, each_class=arguments.proba, ahead=arguments.ahead)
+    with _opened(arguments.out, arguments.force) as out:
+        count = write(pieces, out, as_json=arguments.json)
+    if unseen := predictor.unseen():
+        logger.warning("%s: %s", arguments.data, unseen)
+    if arguments.out is not None:
+        logger.info("wrote %s (rows: %d)", arguments.out, count)
+    return 0
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None, force: bool) -> Iterator[TextIO]:
+    """Where the answers go: a file that is written whole or not at all, or stdout."""
+    from minidl.storage.atomic import new_file
+
+    if path is None:
+        yield sys.stdout
+        return
+    with new_file(path, force=force) as file:
+        out = io.TextIOWrapper(file, encoding="utf-8", errors="surrogatepass", newline="")
+        yield out
+        out.detach()

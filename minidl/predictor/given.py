@@ -1,0 +1,56 @@
+"""What Python programs hand over as rows: texts, mappings, columns, data frames; as the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl.data.sources.rows import Rows
+from minidl.system.errors import DataError
+
+NAME = "the rows given"  # in messages, where a file would be named
+
+
+def as_rows(given: Any, from_list: Callable[[Sequence[Any]], dict[str, Sequence[Any]]]) -> Rows:
+    """Rows out of a list of texts or numbers, a list of mappings, a mapping of columns, or a data frame.
+
+    from_list: names the columns of what comes without names.
+
+    >>> as_rows([{"a": 1.5, "b": "x"}, {"a": None, "b": "y"}], lambda items: {"a": items}).columns
+    {'a': ['1.5', ''], 'b': ['x', 'y']}
+    """
+    if isinstance(given, Rows):
+        return given
+    columns = _columns(given, from_list)
+    if not columns or not all(len(column) for column in columns.values()):
+        raise DataError("there are no rows: give texts, mappings, columns or a data frame")
+    sizes = {name: len(column) for name, column in columns.items()}
+    if len(set(sizes.values())) > 1:
+        raise DataError(f"columns of several lengths: {', '.join(f'{name} {n}' for name, n in sizes.items())}")
+    cells = {name: [_cell(value) for value in column] for name, column in columns.items()}
+    return Rows(NAME, cells, list(range(1, len(next(iter(cells.values()))) + 1)), "")
+
+
+def _columns(given: Any, from_list: Callable[[Sequence[Any]], dict[str, Sequence[Any]]]) -> dict[str, Sequence[Any]]:
+    names = getattr(given, "column_names", None) or getattr(given, "columns", None)  # pyarrow; pandas and polars
+    if isinstance(given, Mapping) or names is not None:
+        return {str(name): list(given[name]) for name in (given if names is None else names)}
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise DataError(f"rows are a list of texts, mappings, columns or a data frame, got {type(given).__name__}")
+    items: Any = given if isinstance(given, np.ndarray) else list(given)
+    if len(items) and all(isinstance(item, Mapping) for item in items):
+        missing = next((name for name in items[0] if any(name not in item for item in items)), None)
+        if missing is not None:
+            row = next(i for i, item in enumerate(items) if missing not in item)
+            raise DataError(f"row {row + 1} has no {missing!r}, which the first row has")
+        return {str(name): [item[name] for item in items] for name in items[0]}
+    return from_list(items)
+
+
+def _cell(value: Any) -> str:
+    """A value as a file would hold it; nothing for None and NaN."""
+    if isinstance(value, str):
+        return str(value)
+    return "" if value is None or value != value else str(value)

@@ -1,0 +1,173 @@
+"""Predictor: a trained model that answers about new rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl.data import Data, Reader, Table
+from minidl.data.sources.rows import Rows
+from minidl.data.tasks.forecasting import ForecastReader
+from minidl.data.tasks.reader import softmax
+from minidl.data.tasks.tagging import TagReader
+from minidl.experiment.run.load_model import load_trained
+from minidl.generate.apply import apply
+from minidl.model import Model
+from minidl.predictor.answers import OF_CLASS, PREDICTION, Answers, answers
+from minidl.predictor.forecast import forecasts
+from minidl.predictor.given import as_rows
+from minidl.storage.run_folder import model_file
+from minidl.system.errors import CheckpointError, DataError, UsageError
+
+Array = NDArray[Any]
+CELLS = 1_000_000  # of a piece: what is held at a time beside the file itself
+NAMED = 8  # unseen symbols that a note names
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of a file, in its order, and what the model says of them."""
+
+    rows: Rows
+    answers: Answers
+
+
+class Predictor:
+    """A trained model that answers about new rows: with names of classes, tags, or numbers in their own units.
+
+    model: trained by an experiment, or loaded: it holds its vocabulary, and in `model.metadata` the names of classes
+    and the scales.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.reader = Reader.load(model.metadata, model.vocabulary)
+        self._replica = model.replica()
+
+    @classmethod
+    def load(cls, run: str | PathLike[str], runs: str | PathLike[str] = "runs") -> Predictor:
+        """The model of a run (NAME, NAME/NUMBER or its folder), with the weights of its best checkpoint; or of a file.
+
+        runs: where runs lie. Raises CheckpointError where there is no such run.
+        """
+        return cls(load_trained(model_file(str(run), Path(runs))).model)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of classes or tags, in the order of their probabilities; none where numbers are predicted."""
+        found: tuple[str, ...] = getattr(self.reader, "classes", ())
+        return found
+
+    def predict(self, data: Any) -> Any:
+        """The answer for each row.
+
+        data: a list of texts; a list of mappings, or a mapping, by column; a data frame; rows of numbers (N, F).
+        Gives classes (N,), a list of tags for each row, or numbers (N,) or (N, K), which are NaN where a row of a
+        series has no full window before it. Raises DataError for what could not be read in training either.
+        """
+        columns = self._answers(self._rows(data)).columns
+        found = [column for name, column in columns.items() if name.partition(":")[0] == PREDICTION]
+        if isinstance(self.reader, TagReader):
+            return [[] if cell is None else list(self.reader.split(cell)) for cell in found[0]]
+        if self.classes:
+            return np.array(["" if name is None else name for name in found[0]])
+        table = np.array(found, dtype=np.float64).T
+        return table[:, 0] if len(found) == 1 else table
+
+    def predict_proba(self, data: Any) -> Any:
+        """The probability of each class (N, C), in the order of `classes`; for tags a list of such arrays."""
+        if not self.classes:
+            raise UsageError("this model predicts numbers: only classes have probabilities")
+        rows = self._rows(data)
+        if isinstance(self.reader, TagReader):
+            return self._of_symbols(rows)
+        columns = self._answers(rows, each_class=True).columns
+        nowhere = [None] * len(rows)
+        return np.array([columns.get(f"{OF_CLASS}{name}", nowhere) for name in self.classes], dtype=np.float64).T
+
+    def forecast(self, data: Any, steps: int) -> Array:
+        """The `steps` rows after the end of a series, (steps,) or (steps, K): the model reads what it has predicted."""
+        found = self._answers(self._rows(data), ahead=steps).ahead
+        table = np.array([list(row.values()) for row in found])
+        return table[:, 0] if table.shape[1:] == (1,) else table
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model, and all that it takes to answer, into one file; `load` reads it."""
+        self.model.save(path)
+
+    def file(self, source: str, *, each_class: bool = False, ahead: int = 0) -> Iterator[Piece]:
+        """The rows of a file in pieces, with their answers; it is read as in training.
+
+        each_class: with the probability of each class. ahead: rows beyond the end of each series.
+        """
+        if each_class and not self.classes:
+            raise UsageError("this model predicts numbers: only classes have probabilities")
+        rows = self._table().rows(source, Path())
+        width = len(rows.columns) + (len(self.classes) if each_class else 0) + 10
+        size = len(rows) if isinstance(self.reader, ForecastReader) else max(1, CELLS // width)
+        for start in range(0, len(rows), size):
+            part = _part(rows, slice(start, start + size))
+            yield Piece(part, self._answers(part, each_class=each_class, ahead=ahead))
+
+    def unseen(self) -> str:
+        """The symbols of all rows so far that training has not seen, and what became of them; nothing if none."""
+        found, vocabulary = self.reader.unseen, self.reader.vocabulary
+        if not found or vocabulary is None:
+            return ""
+        fate = "left out" if vocabulary.unknown is None else f"read as {vocabulary.symbols[vocabulary.unknown]}"
+        shown = ", ".join(repr(symbol) for symbol, _ in found.most_common(NAMED))
+        more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+        noun = "characters" if vocabulary.kind == "char" else "words"
+        return f"{noun} not seen in training, {fate}: {sum(found.values())} ({shown}{more})"
+
+    def _rows(self, data: Any) -> Rows:
+        return as_rows(data, self._columns)
+
+    def _columns(self, items: Sequence[Any]) -> dict[str, Sequence[Any]]:
+        """What was given without headings: texts, or rows of numbers (N, F)."""
+        names = self.reader.columns
+        if self.reader.vocabulary is not None and len(names) == 1:
+            return {names[0]: items}
+        table = np.asarray(items, dtype=np.float64)
+        table = table[:, None] if table.ndim == 1 else table
+        if table.ndim != 2 or table.shape[1] != len(names):
+            raise DataError(f"rows of {len(names)} numbers are read ({', '.join(names)}), got shape {table.shape}")
+        return dict(zip(names, table.T.tolist(), strict=True))
+
+    def _answers(self, rows: Rows, *, each_class: bool = False, ahead: int = 0) -> Answers:
+        if isinstance(self.reader, ForecastReader):
+            return forecasts(self._replica, self.reader, rows, ahead)
+        if ahead:
+            raise UsageError("only forecasts reach beyond the end of a table")
+        return answers(self._replica, self.reader, rows, each_class=each_class)
+
+    def _of_symbols(self, rows: Rows) -> list[Array]:
+        """The probability of each tag for each symbol of each row (T, C)."""
+        examples = self.reader.read(rows)
+        found = [np.empty((0, len(self.classes)))] * len(rows)
+        for chosen, outputs in apply(self._replica, examples):
+            shares = softmax(outputs)
+            for b, i in enumerate(chosen.tolist()):
+                found[i] = shares[: examples.lengths[i], b]
+        return found
+
+    def _table(self) -> Table:
+        """How the table was read that the model was trained on."""
+        section = self.model.metadata.get("data", {"type": "table"})
+        try:
+            data = Data.from_config({**section, "source": ""})
+        except UsageError as error:
+            raise CheckpointError(f"what the model says of its data is damaged: {error}") from None
+        if not isinstance(data, Table):
+            raise UsageError(f"this model was trained on data of type {data.type_name()}, not on a table")
+        return data
+
+
+def _part(rows: Rows, part: slice) -> Rows:
+    return Rows(rows.name, {name: cells[part] for name, cells in rows.columns.items()}, rows.lines[part], rows.digest)

@@ -1,0 +1,62 @@
+"""Rows and answers as a file: CSV, or a JSON object a line."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from minidl.system.errors import DataError
+
+if TYPE_CHECKING:
+    from minidl.predictor.predictor import Piece
+
+DIGITS = ".9g"  # what a float32 in the units of its column is good for
+
+
+def write(pieces: Iterable[Piece], out: TextIO, *, as_json: bool) -> int:
+    """Write all rows, in their order, then those beyond the end; how many."""
+    writer: Any = csv.writer(out, lineterminator="\n")
+    count = 0
+    for piece in pieces:
+        headings = _headings(piece)
+        if not count and not as_json:
+            writer.writerow(headings)
+        for row in _rows(piece, headings):
+            if as_json:
+                out.write(json.dumps(dict(zip(headings, map(_plain, row), strict=True))) + "\n")
+            else:
+                writer.writerow([_cell(value) for value in row])
+            count += 1
+    out.flush()
+    return count
+
+
+def _headings(piece: Piece) -> list[str]:
+    given, found = list(piece.rows.columns), list(piece.answers.columns)
+    twice = next((name for name in found if name in given), None)
+    if twice is not None:
+        raise DataError(f"{piece.rows.name}:1: a column is named {twice!r} already, as the answers are: rename it")
+    return given + found
+
+
+def _rows(piece: Piece, headings: Sequence[str]) -> Iterator[Sequence[Any]]:
+    columns = itertools.chain(piece.rows.columns.values(), piece.answers.columns.values())
+    yield from zip(*columns, strict=True)
+    for row in piece.answers.ahead:
+        yield [row.get(name, "") for name in headings]
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: null for what is not known."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _cell(value: Any) -> Any:
+    """As CSV has it: nothing for what is not known, which the writer makes of None."""
+    if isinstance(value, float):
+        return format(value, DIGITS) if math.isfinite(value) else ""
+    return value

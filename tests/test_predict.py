@@ -1,0 +1,253 @@
+"""Answers about new rows: those that training has measured, in the order, names and units of the file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minidl import Predictor
+from minidl.cli.main import main
+from minidl.data.sources import read_source
+from minidl.data.sources.rows import Rows, read_rows
+from minidl.experiment import Experiment, read_experiment
+from minidl.generate.apply import STEPS, batches
+from minidl.system.errors import CheckpointError, DataError, UsageError
+
+EXPERIMENTS = Path(__file__).parent.parent / "experiments"
+SMALL = {
+    "classify_names": ["model.units=6", "model.features=4", "data.batch_size=256"],
+    "tag_python": ["model.units=6", "model.features=4", "data.batch_size=128"],
+    "forecast_lorenz": ["model.units=6", "data.task.window=4", "data.task.horizon=2", "data.batch_size=256"],
+}
+ALWAYS = ["train.steps=6", "log.tensorboard=false", "optimizer.lr=0.02"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a short run of each experiment on a table."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, changes in SMALL.items():
+            assert main(["run", str(EXPERIMENTS / f"{name}.yaml"), *changes, *ALWAYS, "--json"]) == 0
+        yield folder
+
+
+def experiment(name: str) -> Experiment:
+    return read_experiment(EXPERIMENTS / f"{name}.yaml", [*SMALL[name], *ALWAYS])
+
+
+def table(name: str) -> Rows:
+    source, text = read_source(name, Path())
+    return read_rows(text, source)
+
+
+def write_rows(path: Path, rows: Rows, chosen: Any, columns: list[str] | None = None) -> Path:
+    names = columns or list(rows.columns)
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([rows.columns[name][i] for name in names] for i in chosen)
+    return path
+
+
+def predict(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[list[dict[str, str]], str]:
+    capsys.readouterr()
+    assert main(["predict", *words]) == 0
+    said = capsys.readouterr()
+    return list(csv.DictReader(io.StringIO(said.out))), said.err
+
+
+def evaluated(capsys: pytest.CaptureFixture[str], name: str) -> dict[str, Any]:
+    capsys.readouterr()
+    assert main(["evaluate", name, "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_classes_of_validation_rows_are_as_good_as_evaluate_says(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part: Any = experiment("classify_names").dataset.validation
+    file = write_rows(home / "names.csv", table("unicode_names"), part.rows)
+    answers, _ = predict(capsys, "classify_names", "--data", str(file))
+    assert list(answers[0]) == ["name", "category", "prediction", "probability"]
+    right = np.mean([row["prediction"] == row["category"] for row in answers])
+    assert right == pytest.approx(evaluated(capsys, "classify_names")["val/accuracy"], abs=1e-9)
+
+
+def test_tags_of_validation_rows_are_as_good_as_evaluate_says(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    part: Any = experiment("tag_python").dataset.validation
+    file = write_rows(home / "lines.csv", table("python_tokens"), part.rows)
+    answers, _ = predict(capsys, "tag_python", "--data", str(file))
+    assert all(len(row["prediction"]) == len(row["line"]) for row in answers)
+    pairs = [(a, b) for row in answers for a, b in zip(row["prediction"], row["tags"], strict=True)]
+    right = np.mean([a == b for a, b in pairs])
+    assert right == pytest.approx(evaluated(capsys, "tag_python")["val/accuracy"], abs=1e-9)
+
+
+def test_forecasts_of_validation_rows_are_as_good_as_evaluate_says(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = table("lorenz")
+    file = write_rows(home / "series.csv", rows, range(4800, 5400))
+    answers, _ = predict(capsys, "forecast_lorenz", "--data", str(file))
+    assert [row["prediction:x"] == "" for row in answers] == [True] * 5 + [False] * 595
+    deviation = {name: np.std([float(cell) for cell in rows.columns[name][:4800]]) for name in "xyz"}
+    errors = [abs(float(r[f"prediction:{n}"]) - float(r[n])) / deviation[n] for r in answers[5:] for n in "xyz"]
+    assert np.mean(errors) == pytest.approx(evaluated(capsys, "forecast_lorenz")["val/mean_absolute_error"], rel=1e-5)
+
+
+def test_rows_come_in_their_order_whatever_their_length(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Sorted by length and padded or each alone, a text has the same answer; the target column is not needed."""
+    rows = table("unicode_names")
+    file = write_rows(home / "names.csv", rows, range(0, 900, 3), columns=["name"])
+    answers, _ = predict(capsys, "classify_names", "--data", str(file), "--proba")
+    predictor = Predictor.load("classify_names")
+    for row in answers[::29]:
+        alone = predictor.predict_proba([row["name"]])[0]
+        named = [float(row[f"probability:{name}"]) for name in predictor.classes]
+        assert named == pytest.approx(alone.tolist(), abs=1e-6)
+        assert row["prediction"] == predictor.classes[int(alone.argmax())]
+        assert float(row["probability"]) == pytest.approx(alone.max(), abs=1e-6)
+        assert sum(named) == pytest.approx(1)
+
+
+def test_series_go_on_beyond_their_end_by_what_was_predicted(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Seven rows ahead of a model that looks two ahead: each from a window that ends two rows before it."""
+    rows = table("lorenz")
+    file = write_rows(home / "series.csv", rows, range(300, 330))
+    answers, _ = predict(capsys, "forecast_lorenz", "--data", str(file), "--ahead", "7")
+    assert len(answers) == 37
+    assert [row["x"] for row in answers[30:]] == [""] * 7
+    predictor = Predictor.load("forecast_lorenz")
+    series = np.array([[float(row[name]) for name in "xyz"] for row in answers[:30]])
+    ahead = np.array([[float(row[f"prediction:{name}"]) for name in "xyz"] for row in answers[30:]])
+    np.testing.assert_allclose(predictor.forecast(series, 7), ahead, rtol=1e-6)
+    for known in range(7):  # as if so many had been there
+        np.testing.assert_allclose(
+            predictor.forecast(np.vstack([series, ahead[:known]]), 1)[0], ahead[known], rtol=1e-4
+        )
+
+
+def test_rows_of_python_in_every_form(home: Path) -> None:
+    predictor = Predictor.load("classify_names")
+    texts = ["DIGIT ONE", "LATIN SMALL LETTER Q", "X"]
+    expected = predictor.predict(texts).tolist()
+    assert set(expected) <= set(predictor.classes)
+    assert predictor.predict(np.array(texts)).tolist() == expected
+    assert predictor.predict([{"name": text, "other": 1} for text in texts]).tolist() == expected
+    assert predictor.predict({"name": texts}).tolist() == expected
+    predictor.save(home / "model.npz")
+    assert Predictor.load(home / "model.npz").predict(texts).tolist() == expected
+    series = np.random.default_rng(0).normal(size=(9, 3))
+    forecaster = Predictor.load(home / "runs" / "forecast_lorenz" / "001")
+    found = forecaster.predict(series)
+    assert np.isnan(found[:5]).all()
+    assert np.isfinite(found[5:]).all()
+    np.testing.assert_array_equal(forecaster.predict(dict(zip("xyz", series.T, strict=True)))[5:], found[5:])
+    (tags,) = Predictor.load("tag_python").predict(["if x:"])
+    assert len(tags) == 5
+    (shares,) = Predictor.load("tag_python").predict_proba(["if x:"])
+    assert shares.shape == (5, 7)
+
+
+def test_data_frames_are_rows(home: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    predictor = Predictor.load("classify_names")
+    frame = pandas.DataFrame({"name": ["DIGIT ONE", "X"]}, index=[7, 3])
+    assert predictor.predict(frame).tolist() == predictor.predict(["DIGIT ONE", "X"]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ([], "there are no rows"),
+        ("text", "rows are a list of texts"),
+        ({"nam": ["a"]}, "no column 'name'; did you mean 'nam'"),
+        ([{"name": "A"}, {"nam": "B"}], "row 2 has no 'name'"),
+        ({"name": ["A"], "b": [1, 2]}, "columns of several lengths: name 1, b 2"),
+        (["A", ""], "the rows given:2: column 'name' is empty"),
+    ],
+)
+def test_what_is_no_row_is_refused(home: Path, wrong: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Predictor.load("classify_names").predict(wrong)
+
+
+def test_what_training_has_not_seen_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "strange.csv").write_text("name,id\nDIGIT \u2603ONE,1\n\u2603\u2603,2\n")
+    answers, said = predict(capsys, "classify_names", "--data", "strange.csv")
+    assert "characters not seen in training, left out: 3 ('\u2603')" in said
+    assert answers[0]["prediction"]
+    assert (answers[1]["prediction"], answers[1]["probability"]) == ("", "")
+
+
+def test_a_file_is_written_whole_and_replaces_none(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = write_rows(home / "some.csv", table("unicode_names"), range(9)), home / "out.csv"
+    words = ["predict", "classify_names", "--data", str(file), "--out", str(out)]
+    assert main(words) == 0
+    first = out.read_bytes()
+    assert len(list(csv.DictReader(io.StringIO(first.decode())))) == 9
+    assert main(words) == 2
+    assert f"{out} exists" in capsys.readouterr().err
+    assert main([*words, "--json", "--force"]) == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert list(rows[0]) == ["name", "category", "prediction", "probability"]
+    (home / "bad.csv").write_text('name\nA\n""\n')
+    before = set(home.iterdir())
+    assert main(["predict", "classify_names", "--data", "bad.csv", "--out", "none.csv"]) == 3
+    assert "bad.csv:3: column 'name' is empty" in capsys.readouterr().err
+    assert set(home.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("run", "text", "words", "code", "message"),
+    [
+        ("classify_names", "nam\nA\n", [], 3, "data.csv:1: there is no column 'name'; did you mean 'nam'"),
+        ("classify_names", "name,prediction\nA,b\n", [], 3, "a column is named 'prediction' already"),
+        ("classify_names", "name\nA\n", ["--ahead", "2"], 2, "only forecasts reach beyond the end"),
+        ("classify_names", "name\nA\n", ["--ahead", "-1"], 2, "--ahead should be 0 or more"),
+        ("forecast_lorenz", "x,y,z\n1,2,3\n", ["--proba"], 2, "predicts numbers"),
+        ("forecast_lorenz", "x,y,z\n1,2,3\n", [], 3, "1 rows are too few: a row is predicted from 5 before it"),
+        ("forecast_lorenz", "x,y,z\n1,2,a\n", [], 3, "data.csv:2: column 'z' has 'a'"),
+        ("nothing", "name\nA\n", [], 4, "'nothing' is no model file"),
+    ],
+)
+def test_mistakes_are_told_with_their_place(
+    home: Path, capsys: pytest.CaptureFixture[str], run: str, text: str, words: list[str], code: int, message: str
+) -> None:
+    (home / "data.csv").write_text(text)
+    assert main(["predict", run, "--data", "data.csv", *words]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_model_that_reads_more_than_it_predicts_ends_at_its_horizon(home: Path) -> None:
+    words = [*SMALL["forecast_lorenz"], *ALWAYS, "data.task.predict=[z]", "name=one"]
+    assert main(["run", str(EXPERIMENTS / "forecast_lorenz.yaml"), *words, "--json"]) == 0
+    predictor, series = Predictor.load("one"), np.random.default_rng(0).normal(size=(9, 3))
+    assert predictor.forecast(series, 2).shape == (2,)
+    with pytest.raises(UsageError, match="reads x, y, which it does not predict: it can look 2 rows ahead"):
+        predictor.forecast(series, 3)
+
+
+def test_a_model_that_says_nothing_of_its_data_predicts_nothing(home: Path, char_model: Any) -> None:
+    with pytest.raises(CheckpointError, match="not trained on a table"):
+        Predictor(char_model)
+
+
+@given(st.lists(st.integers(0, 3 * STEPS), max_size=40))
+@settings(deadline=None)
+def test_every_sequence_with_a_step_is_in_one_batch(lengths: list[int]) -> None:
+    found = [batch.tolist() for batch in batches(np.array(lengths, dtype=np.int64))]
+    assert sorted(i for batch in found for i in batch) == [i for i, length in enumerate(lengths) if length]
+    assert all(len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= STEPS for batch in found)
