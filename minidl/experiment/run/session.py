@@ -26,7 +26,7 @@ from minidl.training.trainer import Trainer
 logger = logging.getLogger("minidl")
 # What a resumed run may have otherwise: sections, and what does not change its mathematics.
 MATHEMATICS = ("train.state", "train.accumulate", "train.average_weights")
-FREE_TO_CHANGE = ("train", "log", "sample", "name", "kernels", "threads")
+FREE_TO_CHANGE = ("train", "log", "sample", "expect", "name", "kernels", "threads")
 
 
 @dataclass(frozen=True)
