@@ -23,8 +23,10 @@ from minidl.layers.cell import Cell
 
 Array = NDArray[Any]
 FORWARD = ("x", "lengths", "h0", "Wx", "Wh", "b", "h", "mask", "Wh_dropped", "training", "rng")
-BACKWARD = ("x", "lengths", "dh0", "Wx", "Wh", "h", "mask", "Wh_dropped", "training")
-BACKWARD += ("dy", "dh_last", "dx", "dWx", "dWh", "db")
+BACKWARD = (
+    *("x", "lengths", "dh0", "Wx", "Wh", "h", "mask", "Wh_dropped", "training"),
+    *("dy", "dh_last", "dx", "dWx", "dWh", "db"),
+)
 OPTIONAL = {"lengths", "h0", "c0", "dh0", "dc0", "b", "bh", "db", "dbh", "dy", "dh_last", "dc_last"}
 
 
@@ -34,10 +36,11 @@ def twin(name: str, arrays: tuple[str, ...]) -> Callable[..., Call]:
     def bound(layer: Cell, **given: Any) -> Call:
         return (forward if name.endswith("forward") else backward)(name, layer, given)
 
-    kinds = [
-        Parameter(key, Parameter.KEYWORD_ONLY, default=None if key in OPTIONAL else Parameter.empty) for key in arrays
-    ]
-    bound.__signature__ = Signature([Parameter("layer", Parameter.POSITIONAL_OR_KEYWORD), *kinds])  # type: ignore[attr-defined]
+    asked = [Parameter("layer", Parameter.POSITIONAL_OR_KEYWORD)]
+    for key in arrays:
+        default = None if key in OPTIONAL else Parameter.empty
+        asked.append(Parameter(key, Parameter.KEYWORD_ONLY, default=default))
+    bound.__signature__ = Signature(asked)  # type: ignore[attr-defined]
     return bound
 
 
@@ -77,12 +80,9 @@ def backward(name: str, layer: Cell, given: dict[str, Any]) -> Call:
         if gradients[bias] is None:
             gradients[bias] = np.empty(values["G"], dtype)
     total = sum_over_shares(name, values, gradients)
-    mask, training = given["mask"], given["training"]
-    return (
-        one_by_one(total, partial(layer.mask_gradient, given["dWh"], mask, training))
-        if layer.drops(training)
-        else total
-    )
+    if not layer.drops(given["training"]):
+        return total
+    return one_by_one(total, partial(layer.mask_gradient, given["dWh"], given["mask"], given["training"]))
 
 
 def sizes_and_arrays(layer: Cell, given: Mapping[str, Any]) -> dict[str, Any]:
