@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import inspect
 import json
-import sys
 import traceback
 import typing
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -21,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from minidl.config.findings import Finding, explain
 from minidl.config.plain import plain
 from minidl.config.rules import STRICT
+from minidl.experiment.build.model_package import PACKAGE, begin
 from minidl.graph.layer import Node
 from minidl.system.errors import ExperimentError, MinidlError, suggest
 
@@ -97,18 +96,9 @@ def find_builder(name: Any, folder: Path) -> Path:
     )
 
 
-class _Uncached(SourceFileLoader):
-    """Compiles a file whenever it is loaded: what Python keeps is told from a newer file by size and second only."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        """The code of the file as it is now."""
-        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
-        return code
-
-
 def load_builder(path: Path) -> Builder:
     """The builder in a model file; its layers enter the registry. ExperimentError shows what its code has raised."""
-    module = run_file(path)
+    module = load_file(path)
     build = getattr(module, "build", None)
     if not callable(build):
         near = suggest("build", [name for name, value in vars(module).items() if inspect.isfunction(value)])
@@ -116,28 +106,34 @@ def load_builder(path: Path) -> Builder:
     return Builder(path, build)
 
 
-def run_file(path: Path) -> ModuleType:
-    """A file of the user's, as a module; ExperimentError shows what its code has raised."""
-    loader = _Uncached(f"models.{path.stem}", str(path))
-    spec = importlib.util.spec_from_file_location(loader.name, path, loader=loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
+def load_file(path: Path) -> ModuleType:
+    """A file of models/ run anew, with those that it imports; ExperimentError shows what its code has raised."""
+    begin(path.parent)
     try:
-        loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[spec.name]
-        raise ExperimentError(theirs(path, error)) from error
-    return module
+        return importlib.import_module(f"{PACKAGE}.{path.stem}")
+    except (Exception, SystemExit) as error:
+        raise ExperimentError(_theirs(path, error)) from error
 
 
-def theirs(path: Path, error: Exception) -> str:
-    """What code of the user's has raised, with the lines of their file that led there."""
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return f"{path}:{error.lineno}: {error.msg}\n  {(error.text or '').strip()}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    lines = "".join(f"\n  {path}:{frame.lineno}: {frame.line}" for frame in frames)
+def load_folder(folder: Path) -> None:
+    """All files of a models/ folder, for the layers that they define."""
+    begin(folder)
+    for path in sorted(folder.glob("*.py")):
+        try:
+            importlib.import_module(f"{PACKAGE}.{path.stem}")
+        except (Exception, SystemExit) as error:
+            raise ExperimentError(_theirs(path, error)) from error
+
+
+def _theirs(path: Path, error: BaseException) -> str:
+    """What code of the user's has raised, with the lines of their files that led there."""
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).parent == path.parent:
+        return f"{error.filename}:{error.lineno}: {error.msg}\n  {(error.text or '').strip()}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent == path.parent]
+    lines = "".join(f"\n  {frame.filename}:{frame.lineno}: {frame.line}" for frame in frames)
     kind = "" if isinstance(error, MinidlError) else f"{type(error).__name__}: "
+    if isinstance(error, SystemExit):
+        kind = "it ends the program (SystemExit): "
     return f"{path} fails: {kind}{error}{lines}"
 
 
