@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import traceback
@@ -11,7 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -19,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from minidl.config.findings import Finding, explain
 from minidl.config.plain import plain
 from minidl.config.rules import STRICT
-from minidl.experiment.build.model_package import PACKAGE, begin
+from minidl.experiment.build.model_package import begin, load
 from minidl.graph.layer import Node
 from minidl.system.errors import ExperimentError, MinidlError, suggest
 
@@ -48,7 +47,7 @@ class Builder:
         asked = inspect.signature(self.build).parameters.keys() & offered.keys() - chosen.keys()
         try:
             node = self.build(**{name: offered[name] for name in asked}, **chosen)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             mistakes.append(Finding((), theirs(self.path, error)))
             return None, {}
         if not isinstance(node, Node):
@@ -98,7 +97,7 @@ def find_builder(name: Any, folder: Path) -> Path:
 
 def load_builder(path: Path) -> Builder:
     """The builder in a model file; its layers enter the registry. ExperimentError shows what its code has raised."""
-    module = load_file(path)
+    module = run_file(path)
     build = getattr(module, "build", None)
     if not callable(build):
         near = suggest("build", [name for name, value in vars(module).items() if inspect.isfunction(value)])
@@ -106,13 +105,13 @@ def load_builder(path: Path) -> Builder:
     return Builder(path, build)
 
 
-def load_file(path: Path) -> ModuleType:
+def run_file(path: Path) -> ModuleType:
     """A file of models/ run anew, with those that it imports; ExperimentError shows what its code has raised."""
     begin(path.parent)
     try:
-        return importlib.import_module(f"{PACKAGE}.{path.stem}")
+        return load(path)
     except (Exception, SystemExit) as error:
-        raise ExperimentError(_theirs(path, error)) from error
+        raise ExperimentError(theirs(path, error)) from error
 
 
 def load_folder(folder: Path) -> None:
@@ -120,16 +119,18 @@ def load_folder(folder: Path) -> None:
     begin(folder)
     for path in sorted(folder.glob("*.py")):
         try:
-            importlib.import_module(f"{PACKAGE}.{path.stem}")
+            load(path)
         except (Exception, SystemExit) as error:
-            raise ExperimentError(_theirs(path, error)) from error
+            raise ExperimentError(theirs(path, error)) from error
 
 
-def _theirs(path: Path, error: BaseException) -> str:
+def theirs(path: Path, error: BaseException) -> str:
     """What code of the user's has raised, with the lines of their files that led there."""
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).parent == path.parent:
         return f"{error.filename}:{error.lineno}: {error.msg}\n  {(error.text or '').strip()}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent == path.parent]
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent == path.parent
+    ]
     lines = "".join(f"\n  {frame.filename}:{frame.lineno}: {frame.line}" for frame in frames)
     kind = "" if isinstance(error, MinidlError) else f"{type(error).__name__}: "
     if isinstance(error, SystemExit):

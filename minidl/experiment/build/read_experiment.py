@@ -11,8 +11,8 @@ from minidl.config.findings import Finding
 from minidl.data import Data, Dataset
 from minidl.experiment.build.check_training import training_mistakes
 from minidl.experiment.build.experiment import Experiment, complete
-from minidl.experiment.build.model_package import imported_files
 from minidl.experiment.build.model_builder import Network, assemble
+from minidl.experiment.build.model_package import imported_files
 from minidl.experiment.build.spec import DEFAULTS, Parts, homes
 from minidl.experiment.yaml import overrides, references
 from minidl.experiment.yaml.document import Document, Mistake, load, report
