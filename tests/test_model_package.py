@@ -93,7 +93,7 @@ def test_check_proves_the_layers_of_imported_files(folder: Path, capsys: pytest.
 )
 def test_what_goes_wrong_in_an_imported_file_is_told_with_its_line(folder: Path, text: str, words: str) -> None:
     (folder / "models/head.py").write_text(text + "\n")
-    with pytest.raises(ExperimentError, match="head.py:1") as caught:
+    with pytest.raises(ExperimentError, match=r"head\.py:1") as caught:
         read_experiment(folder / "imports.yaml")
     assert words in str(caught.value)
 

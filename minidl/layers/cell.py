@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -63,6 +63,7 @@ class Cell(RecurrentDropout, abstract=True):
     gates: ClassVar[tuple[str, ...]] = ()
     states: ClassVar[tuple[str, ...]] = ("h",)
     caches: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[tuple[str, ...]] = ()  # weights that a setting may leave out: a step is given None for them
     recurrent: ClassVar[bool] = True  # False: there is no Wh, and a is the inputs' share alone
     bias_init: ClassVar[str] = "zeros"
     accepts_one_hot = True
@@ -89,6 +90,9 @@ class Cell(RecurrentDropout, abstract=True):
     def weights(self) -> dict[str, Param]:
         """Further weights, which a step may ask for."""
         return {}
+
+    def has_twin(self, ports: Collection[str]) -> bool:
+        return self.bias
 
     def size_of(self, state: str) -> int:
         """The size of a state."""
@@ -231,7 +235,7 @@ class Cell(RecurrentDropout, abstract=True):
     def _check(self, B: int, first: Mapping[str, Shape]) -> None:
         """Both steps are there and ask for nothing that there is not; first states have the shape of states."""
         states, before = list(self.states), [f"{state}_prev" for state in self.states]
-        always = [*self.weights(), *(["Wh"] if self.recurrent else [])]
+        always = [*self.weights(), *self.options, *(["Wh"] if self.recurrent else [])]
         known = {
             "step": ["a", *(["past"] if self.recurrent else []), *before, *always],
             "step_back": ["gates", *before, *states, *(f"d{state}" for state in states), *self.caches, *always],
@@ -244,6 +248,8 @@ class Cell(RecurrentDropout, abstract=True):
                     raise ValueError(
                         f"{function} asks for {name!r}{suggest(name, names)} (there are: {', '.join(names)})"
                     )
+        if self.recurrent_dropout and not self.recurrent:
+            raise ValueError("it has no recurrent weights that recurrent_dropout could drop")
         for name, shape in first.items():
             expected = (B, self.size_of(name.removesuffix("0")))
             if tuple(shape) != expected:

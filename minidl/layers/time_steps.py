@@ -24,7 +24,7 @@ def asked_by(step: Callable[..., Any]) -> tuple[str, ...]:
 
 def each_step(names: Sequence[str], moving: Mapping[str, Array], still: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     """For each step in turn what is asked for: the row of that step of arrays that move, and others as they are."""
-    return zip(*(moving[name] if name in moving else repeat(still[name]) for name in names), strict=False)
+    return zip(*(moving[name] if name in moving else repeat(still.get(name)) for name in names), strict=False)
 
 
 def after_the_end(lengths: Array | None, steps: int) -> Array | None:
