@@ -22,6 +22,7 @@ VERBS = {
     "explain": "show what each symbol or row of a sequence adds to an answer",
     "cells": "rank units by how well they tell a feature of the data apart",
     "export": "write a trained model for other programs: ONNX, safetensors, a page",
+    "import": "take weights of PyTorch, Keras or ONNX into an experiment's model",
     "runs": "list runs, or compare some of them",
     "verify": "train a run once more, and say whether it reproduces",
     "schema": "write the JSON Schema by which editors complete experiment files",
@@ -106,6 +107,8 @@ def _module(verb: str) -> ModuleType:
             from minidl.cli import cells as module
         case "export":
             from minidl.cli import export as module
+        case "import":
+            from minidl.cli import import_weights as module
         case "runs":
             from minidl.cli import runs as module
         case "verify":

@@ -143,7 +143,10 @@ def _graph(sheet: Sheet) -> GraphProto:
         inputs.append(_described(name, "float", shape))
         outputs.append(_described(f"{name}_last", "float", shape))
     return helper.make_graph(
-        [helper.make_node(item.kind, item.inputs, item.outputs, **item.attributes) for item in sheet.operators],
+        [
+            helper.make_node(item.kind, item.inputs, item.outputs, name=item.outputs[0], **item.attributes)
+            for item in sheet.operators
+        ],
         "minidl",
         inputs,
         outputs,
