@@ -56,7 +56,7 @@ def _units(graph: Any, constants: Mapping[str, Array]) -> Iterator[Unit]:
             yield Unit(name, {"Embedding": {"table": given[0]}})
         elif node.op_type == "LayerNormalization" and given[1] is not None:
             shift = given[2] if len(given) > 2 and given[2] is not None else np.zeros_like(given[1])
-            yield Unit(name, {"LayerNorm": {"gain": given[1], "shift": shift}})
+            yield Unit(name, {"LayerNorm": {"gain": given[1], "bias": shift}})
 
 
 def _name(node: Any) -> str:
