@@ -623,7 +623,7 @@ def test_a_file_without_permission(path: Path, data: bytes) -> None:
     path.parent.chmod(0)
     try:
         with as_nobody():
-            with pytest.raises(CheckpointError, match=r"Permission denied\); check the name"):
+            with pytest.raises(StorageError, match=r"cannot be read now \(Permission denied\)"):
                 read_archive(path)
             with pytest.raises(StorageError, match=r"Permission denied\); check the folder"):
                 write_whole(path, b"")
@@ -763,7 +763,7 @@ def test_a_limit_on_the_size_of_files(path: Path, data: bytes) -> None:
 
 def test_no_file_handles_left(path: Path, data: bytes) -> None:
     with limit(resource.RLIMIT_NOFILE, 0):
-        with pytest.raises(CheckpointError, match="Too many open files"):
+        with pytest.raises(StorageError, match="Too many open files"):
             read_archive(path)
         with pytest.raises(StorageError, match="Too many open files"):
             write_archive(path, {}, {})

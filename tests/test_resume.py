@@ -169,15 +169,10 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_nothing_to_resume(tmp_path: Path) -> None:
+def test_no_run_of_that_number_to_resume(tmp_path: Path) -> None:
+    """Without a number the run begins: see tests/test_faults_folders.py."""
     write_experiment(tmp_path)
-    code, message = resumed(tmp_path)
-    assert code == 4
-    assert f"{tmp_path}/runs/tiny holds no run: there is nothing to resume" in message
     (tmp_path / "runs" / "tiny" / "001").mkdir(parents=True)
-    code, message = resumed(tmp_path)
-    assert code == 4
-    assert "001/checkpoints holds no checkpoint: there is nothing to resume" in message
     code, message = resumed(tmp_path, "7")
     assert code == 4
     assert "there is no run 7 of 'tiny' (there are: 1)" in message

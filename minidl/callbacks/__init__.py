@@ -4,6 +4,7 @@ from minidl.callbacks.baselines import Baselines
 from minidl.callbacks.early_stop import EarlyStop
 from minidl.callbacks.evaluate import Evaluate, evaluate
 from minidl.callbacks.layer_metrics import LayerMetrics
+from minidl.callbacks.own_folder import OwnFolder
 from minidl.callbacks.run_log import RunLog
 from minidl.callbacks.sample import Sample
 from minidl.callbacks.save_checkpoints import SaveCheckpoints
@@ -19,6 +20,7 @@ __all__ = [
     "Evaluate",
     "Every",
     "LayerMetrics",
+    "OwnFolder",
     "RunLog",
     "Sample",
     "SaveCheckpoints",

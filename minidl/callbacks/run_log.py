@@ -65,7 +65,8 @@ class AppendOnly:
 
     @contextlib.contextmanager
     def _opened(self, flags: int) -> Iterator[int]:
-        descriptor = os.open(self.path, flags | os.O_NONBLOCK, 0o644)  # a pipe that nobody reads is refused
+        # A pipe that nobody reads is refused, and so is a link, which may lead anywhere.
+        descriptor = os.open(self.path, flags | os.O_NONBLOCK | os.O_NOFOLLOW, 0o644)
         try:
             yield descriptor
         finally:

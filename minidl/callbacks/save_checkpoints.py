@@ -10,7 +10,7 @@ import numpy as np
 from annotated_types import Gt
 
 from minidl.storage.checkpoint_folder import CheckpointFolder
-from minidl.system.errors import NumericsError, StorageError
+from minidl.system.errors import NumericsError, RunLost, StorageError
 from minidl.training.callback import Callback
 from minidl.training.checkpoint import capture
 
@@ -34,6 +34,10 @@ class SaveCheckpoints(Callback):
 
     order = Callback.SAVE
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._owed: tuple[int, dict[str, Any], dict[str, Any]] | None = None  # the best, which the disk has refused
+
     def start(self, trainer: Run) -> None:
         """Save what the run begins with: it can be resumed from now on, and a disk that refuses is noticed now."""
         if trainer.progress.step == 0:
@@ -41,6 +45,8 @@ class SaveCheckpoints(Callback):
 
     def step(self, trainer: Run) -> None:
         """Save when it is due, or better than ever; the last step is left to `finish`, which has more to save."""
+        if trainer.record:
+            self._make_good(trainer)
         is_best = "val/loss" in trainer.record and trainer.progress.best_step == trainer.progress.step
         if not trainer.finished and (is_best or (self.every is not None and self.every.due(trainer))):
             self._act(trainer)
@@ -49,13 +55,38 @@ class SaveCheckpoints(Callback):
         """Save; a disk that refuses costs this checkpoint, not the run."""
         try:
             self._save(trainer)
+        except RunLost:
+            raise
         except StorageError as error:
             logger.warning("%s; training goes on, the checkpoints before are intact", error)
+            self._keep_best(trainer)
 
     def finish(self, trainer: Run, *, completed: bool) -> None:
         """Save the end of the run; here a disk that refuses is an error."""
         if completed or not trainer.at_end:  # a last step that was not measured is repeated when the run is resumed
             self._save(trainer)
+        if self._owed is not None:
+            self.checkpoints.save_best(*self._owed)
+
+    def _keep_best(self, trainer: Run) -> None:
+        """The best weights are kept in memory until the disk takes them."""
+        step = trainer.progress.step
+        if trainer.progress.best_step == step > 0:
+            arrays, meta = capture(trainer)
+            self._owed = step, {name: array.copy() for name, array in arrays.items()}, {**meta, **self.facts}
+
+    def _make_good(self, trainer: Run) -> None:
+        if self._owed is None:
+            return
+        if self._owed[0] == trainer.progress.best_step:
+            try:
+                self.checkpoints.save_best(*self._owed)
+            except RunLost:
+                raise
+            except StorageError:
+                return
+            logger.info("the checkpoint of step %d, the best, is saved now", self._owed[0])
+        self._owed = None
 
     def _save(self, trainer: Run) -> None:
         step = trainer.progress.step

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder
 from minidl.cli.colours import STATE, show
 from minidl.cli.streams import lasting
+from minidl.system.errors import UsageError
 
 if TYPE_CHECKING:
     from minidl.experiment import Outcome
@@ -35,6 +36,8 @@ def add_arguments(parser: Parser) -> None:
     add_experiment(parser)
     resume_help = "go on with the newest run of that name, or with this one"
     parser.add_argument("--resume", metavar="NUMBER", nargs="?", type=_run_number, const=NEWEST, help=resume_help)
+    accept_help = "with --resume: go on although the code of the model has changed"
+    parser.add_argument("--accept-changes", action="store_true", help=accept_help)
     add_runs_folder(parser)
     parser.add_argument("--dry-run", action="store_true", help="check everything and show the model; train nothing")
     add_json(parser, "records and result as JSON lines")
@@ -45,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     from minidl.experiment import read_experiment, resume, train
     from minidl.experiment.run.callbacks_of_run import showing
 
+    if arguments.accept_changes and arguments.resume is None:
+        raise UsageError("--accept-changes goes with --resume")
     experiment = read_experiment(arguments.experiment, arguments.changes)
     if arguments.dry_run:
         from minidl.experiment.run.preview import preview
@@ -57,7 +62,14 @@ def run(arguments: argparse.Namespace) -> int:
             outcome = train(experiment, Path(arguments.experiment), arguments.runs, watchers=watchers)
         else:
             number = None if arguments.resume == NEWEST else arguments.resume
-            outcome = resume(experiment, arguments.runs, number, watchers=watchers)
+            outcome = resume(
+                experiment,
+                Path(arguments.experiment),
+                arguments.runs,
+                number,
+                watchers=watchers,
+                accept_changes=arguments.accept_changes,
+            )
         _show(outcome, arguments)
     if stdout.error is not None and not isinstance(stdout.error, BrokenPipeError):
         raise stdout.error

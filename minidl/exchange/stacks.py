@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from minidl.graph.graph import Graph
 from minidl.layers import Concat, Dropout, Reverse
-from minidl.layers.recurrent import Recurrent
+from minidl.layers.cell import Cell
 
 FORWARD, BACKWARD = "forward", "backward"
 
@@ -50,7 +50,7 @@ def levels(graph: Graph) -> list[Level]:
     """Every recurrent layer that holds weights, the halves of a Bidirectional together."""
     found, taken = [], set()
     for name, node in graph.nodes.items():
-        if not isinstance(node.layer, Recurrent) or graph.owners[name] != name or name in taken:
+        if not isinstance(node.layer, Cell) or graph.owners[name] != name or name in taken:
             continue
         source = _through_dropout(graph, graph.sources(name)[0])
         backward = _other_half(graph, name, source)
@@ -108,6 +108,6 @@ def _alike(graph: Graph, below: Level, above: Level) -> bool:
         (type(layer), layer.units, getattr(layer, "activation", None), len(level.nodes))
         for level in (below, above)
         for layer in (graph.nodes[node].layer for node in level.nodes)
-        if isinstance(layer, Recurrent)
+        if isinstance(layer, Cell)
     ]
     return len(set(kinds)) == 1

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from minidl.explain.subject import Subject, sources_of
 from minidl.graph.layer import Layer
 from minidl.layers import GRU, LSTM, Reverse
-from minidl.layers.recurrent import Recurrent
+from minidl.layers.cell import Cell
 from minidl.model import Model
 
 Array = NDArray[Any]
@@ -27,7 +27,7 @@ def recurrent_layers(subject: Subject) -> list[str]:
     """The recurrent nodes that the answer depends on."""
     graph = subject.model.graph
     needed = sources_of(subject.model, {graph.ends[subject.output]})
-    return [name for name, node in graph.nodes.items() if name in needed and isinstance(node.layer, Recurrent)]
+    return [name for name, node in graph.nodes.items() if name in needed and isinstance(node.layer, Cell)]
 
 
 def states_of(subject: Subject, sequence: Array) -> dict[str, Array]:

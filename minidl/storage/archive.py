@@ -8,6 +8,7 @@ nothing: sizes are compared before memory is taken, and nothing is unpickled or 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import math
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from minidl.engine.memory_limit import fitting
 from minidl.storage.archive_meta import FOREIGN, META, OLDER, format_meta, parse_meta
 from minidl.storage.atomic import FilePath, reason_of, refuse_special, write_whole
-from minidl.system.errors import CheckpointError, MinidlError, UsageError
+from minidl.system.errors import CheckpointError, MinidlError, StorageError, UsageError
 
 Array: TypeAlias = NDArray[Any]
 # May refuse plain data and the shapes of arrays before these are read.
@@ -44,6 +45,8 @@ _HEAD_SIZE = 4096  # bytes, more than such a header has
 _SEAL_SIZE, _END_RECORD_SIZE = 64, 22
 _ROOM = 512  # bytes that a member takes beside its data, roughly
 _ZIP_FAULTS = (zipfile.BadZipFile, RuntimeError, EOFError, ValueError)
+# There is no such file, which is another thing than a file that cannot be read at this moment.
+NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
 _NAME = "check the name and its permissions"
 
 
@@ -56,12 +59,12 @@ class Archive:
     version: int
 
 
-def write_archive(path: FilePath, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> None:
+def write_archive(path: FilePath, arrays: Mapping[str, Array], meta: Mapping[str, Any], *, follow: bool = True) -> None:
     """Write arrays and plain data into one file, all or nothing; equal content gives equal bytes.
 
     arrays: of bool, integers, float16/32/64 or complex numbers and any shape, by names such as
-    "parameters/lstm/Wx". meta: what JSON can hold. Raises UsageError for anything else, and
-    StorageError when the disk refuses.
+    "parameters/lstm/Wx". meta: what JSON can hold. follow: whether a link is followed, or refused.
+    Raises UsageError for anything else, and StorageError when the disk refuses.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -71,11 +74,13 @@ def write_archive(path: FilePath, arrays: Mapping[str, Array], meta: Mapping[str
     array([[1., 0.],
            [0., 1.]])
     """
-    write_whole(path, _pack(arrays, meta))
+    write_whole(path, _pack(arrays, meta), follow=follow)
 
 
 def read_archive(path: FilePath, check: Check | None = None) -> Archive:
     """Read a file that `write_archive` wrote; CheckpointError, and no memory taken, for any other.
+
+    StorageError where the system does not let a file be read that may well be sound.
 
     check: raises CheckpointError, before an array is read, for what its caller has no use for.
 
@@ -92,12 +97,16 @@ def read_archive(path: FilePath, check: Check | None = None) -> Archive:
         with open(path, "rb") as file:
             return _unpack(file, check)
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from None
+        raise type(error)(f"{path}: {error}") from None
     except MinidlError:
         raise
     except (OSError, ValueError) as error:
         reason = reason_of(path, error)
-        raise CheckpointError(f"{path}: cannot be read ({reason}); {_NAME}") from error
+        if getattr(error, "errno", errno.EINVAL) in NO_FILE:
+            raise CheckpointError(f"{path}: cannot be read ({reason}); {_NAME}") from error
+        refusal = StorageError(f"{path}: cannot be read now ({reason}); nothing was changed, try again")
+        refusal.errno = getattr(error, "errno", None)
+        raise refusal from error
 
 
 def _pack(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> memoryview:

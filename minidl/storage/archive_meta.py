@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from minidl.system.errors import CheckpointError, UsageError
+from minidl.system.errors import CheckpointError, NewerFormat, UsageError
 
 FORMAT_VERSION = 1
 META = "meta.json"
@@ -38,7 +38,7 @@ def parse_meta(data: bytes) -> tuple[int, dict[str, Any]]:
     version, meta = document.get("version"), document.get("meta")
     if type(version) is int and version > FORMAT_VERSION:
         own = f"this minidl reads up to version {FORMAT_VERSION}"
-        raise CheckpointError(f"is of format version {version}, {own}; upgrade minidl")
+        raise NewerFormat(f"is of format version {version}, {own}; upgrade minidl")
     if type(version) is not int or version < 1 or not isinstance(meta, dict):
         raise CheckpointError(f"its {META} lacks a version or an object 'meta'; {OLDER}")
     return version, meta

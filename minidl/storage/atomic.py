@@ -19,14 +19,16 @@ Faults: TypeAlias = tuple[type[OSError] | type[ValueError], ...]
 
 # How file systems say that they never can, rather than that they could not.
 _UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
+LINK = "it is a link, which would lead out of the folder"
 _TEMPORARY = re.compile(r"\.minidl-[0-9a-f]{16}\.tmp")
 
 
-def write_whole(path: FilePath, data: bytes | memoryview) -> None:
+def write_whole(path: FilePath, data: bytes | memoryview, *, follow: bool = True) -> None:
     """Put a file in place as a whole or not at all, even if the process or the power dies.
 
-    A link is followed. Raises StorageError with the errno of the fault; then the older file is
-    intact, or, if only the last sync of its folder failed, the new one whole.
+    A link is followed, or else refused: nobody's link may lead a run out of its folder. Raises
+    StorageError with the errno of the fault; then the older file is intact, or, if only the last
+    sync of its folder failed, the new one whole.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -36,8 +38,10 @@ def write_whole(path: FilePath, data: bytes | memoryview) -> None:
     """
     target = Path(path)
     with contextlib.suppress(OSError, ValueError):
-        target = Path(os.path.realpath(target))
+        target = Path(os.path.realpath(target)) if follow else target
     with refusing(target):
+        if not follow:
+            refuse_link(target)
         refuse_special(target)
         with _temporary(target) as temporary:
             with open(temporary, "xb") as file:
@@ -168,9 +172,17 @@ def refuse_special(path: Path) -> None:
         raise OSError(errno.EINVAL, "it is a pipe or a device")
 
 
+def refuse_link(path: Path) -> None:
+    """Refuse a name that is a link."""
+    if os.path.islink(path):
+        raise OSError(errno.ELOOP, LINK)
+
+
 def reason_of(path: Path, error: OSError | ValueError) -> str:
     """What the system said; where a name was wrong, with the nearest one beside it."""
     reason = getattr(error, "strerror", None) or str(error)
+    if getattr(error, "errno", None) == errno.ELOOP and os.path.islink(path) and os.path.exists(path):
+        reason = LINK
     if not isinstance(error, (FileNotFoundError, IsADirectoryError)):
         return reason
     while not os.path.isdir(path.parent):

@@ -6,15 +6,15 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from minidl.storage.archive import Archive, read_archive, write_archive
-from minidl.storage.atomic import link_whole, make_folder, refusing, sweep
-from minidl.system.errors import CheckpointError
+from minidl.storage.atomic import link_whole, make_folder, refuse_link, refusing, sweep
+from minidl.system.errors import CheckpointError, NewerFormat
 
 logger = logging.getLogger("minidl")
 STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
@@ -23,19 +23,33 @@ STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
 class CheckpointFolder:
     """Checkpoints by step. A file is whole before a link points to it, and no link points to a file that is deleted."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, check: Callable[[], None] = lambda: None) -> None:
+        self.path, self._check = path, check
 
     def save(self, step: int, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], *, best: bool) -> Path:
         """Write a file, then let the links point to it; StorageError where the disk refuses."""
-        path = self._file(step)
-        with refusing(path):
-            make_folder(self.path)
-        write_archive(path, arrays, meta)
+        path = self._write(step, arrays, meta)
         self._link("last", path)
         if best:
             self._link("best", path)
         return path
+
+    def save_best(self, step: int, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
+        """Write the best of an earlier step, which the disk refused then."""
+        self._link("best", self._write(step, arrays, meta))
+
+    def _write(self, step: int, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Path:
+        self._check()
+        path = self._file(step)
+        with refusing(path):
+            make_folder(self.path)
+        self._refuse_link()
+        write_archive(path, arrays, meta, follow=False)
+        return path
+
+    def _refuse_link(self) -> None:
+        with refusing(self.path):
+            refuse_link(self.path)
 
     def files(self) -> list[Path]:
         """All step files, the newest first."""
@@ -47,6 +61,7 @@ class CheckpointFolder:
     def rotate(self, keep: int) -> None:
         """Delete all but the newest files and those that links point to; what cannot be deleted stays."""
         with contextlib.suppress(OSError):
+            self._check()
             linked = {os.path.realpath(self.path / name) for name in ("best", "last")}
             for path in self.files()[keep:]:
                 if os.path.realpath(path) not in linked:
@@ -60,12 +75,15 @@ class CheckpointFolder:
         for path in files:
             try:
                 return path, read_archive(path)
+            except NewerFormat:
+                raise
             except CheckpointError as error:
                 logger.warning("%s; falling back to the checkpoint before it", error)
         raise CheckpointError(f"{self.path}: none of its {len(files)} checkpoints can be read; start a new run")
 
     def go_back(self, step: int, best_step: int) -> None:
         """Go on from a step: later files, which are bad, are put aside as NAME.bad, and the links set as they were."""
+        self._refuse_link()
         sweep(self.path)
         for path in self.files():
             if _step(path) > step:

@@ -13,22 +13,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from minidl.storage.atomic import make_folder, refuse_special, refusing, sweep, sync_folder, write_whole
+from minidl.storage.atomic import make_folder, refuse_link, refuse_special, refusing, sweep, sync_folder, write_whole
 from minidl.storage.checkpoint_folder import CheckpointFolder
-from minidl.system.errors import CheckpointError, StorageError, suggest
+from minidl.system.errors import CheckpointError, RunLost, StorageError, suggest
 
 logger = logging.getLogger("minidl")
+LOGS, EVENTS = ("metrics.jsonl", "samples.txt"), "events.out.tfevents."
 NUMBER = re.compile(r"\d{3,}")
 KINDS: dict[str, type] = {"state": str, "step": int, "versions": dict, "resumed": list}  # of facts that are read
 
 
 class RunFolder:
-    """A numbered run of an experiment. Only one process at a time may train in it."""
+    """A numbered run of an experiment. Only one process at a time may train in it.
+
+    While it is locked it is the folder that was found then, whatever becomes of its name: `check` raises RunLost where
+    another one, or none, goes by that name.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.checkpoints = CheckpointFolder(path / "checkpoints")
+        self.checkpoints = CheckpointFolder(path / "checkpoints", self.check)
         self._lock: int | None = None
+        self._folder: int | None = None  # kept open: as long as it is, no other folder can have its number
 
     @property
     def number(self) -> int:
@@ -57,7 +63,10 @@ class RunFolder:
 
     @classmethod
     def find(cls, runs: Path, name: str, number: int | None = None) -> RunFolder:
-        """The newest run of a name that has a checkpoint, or the one with this number."""
+        """The newest run of a name that can be gone on with, or the one with this number.
+
+        A run that failed, or never began, before its first checkpoint is passed over.
+        """
         found = {run.number: run for run in list_runs(runs / name)}
         if not found:
             known = sorted(path.name for path in runs.iterdir()) if runs.is_dir() else []
@@ -66,15 +75,20 @@ class RunFolder:
             )
         if number is not None and number not in found:
             raise CheckpointError(f"there is no run {number} of {name!r} (there are: {', '.join(map(str, found))})")
-        begun = [number for number, run in found.items() if run.checkpoints.files()]
+        begun = [number for number, run in found.items() if run.checkpoints.files() or run.was_cut_off]
         return found[max(begun or found) if number is None else number]
 
     def lock(self) -> RunFolder:
-        """Keep other processes out until the `with` of this folder ends; StorageError where another one is in."""
+        """Keep other processes out until the `with` of this folder ends; StorageError where another one is in.
+
+        The folder itself is locked too, for its files may be deleted.
+        """
         with refusing(self.path / ".lock"):
-            self._lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+            self._folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+            self._lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
             try:
                 _lock_alone(self._lock)
+                _lock_folder(self._folder)
             except BlockingIOError:
                 self._unlock()
                 raise StorageError(
@@ -84,8 +98,25 @@ class RunFolder:
                 logger.warning(
                     "%s cannot be locked (%s): do not train twice in it at a time", self.path, error.strerror
                 )
+        self.check()
         sweep(self.path)
         return self
+
+    def check(self) -> None:
+        """RunLost where the name of this folder, which is locked, has become that of another one, or of none."""
+        if self._folder is None:
+            return
+        mine = os.fstat(self._folder)
+        try:
+            named = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            named = None
+        if named is None or (named.st_dev, named.st_ino) != (mine.st_dev, mine.st_ino):
+            fate = "another one has taken its place" if named else "it was deleted or moved"
+            raise RunLost(
+                f"{self.path}: is no longer the folder of this run ({fate} while it was trained); "
+                "the run ends, and has written nothing anywhere else"
+            )
 
     def __enter__(self) -> RunFolder:
         return self
@@ -94,20 +125,32 @@ class RunFolder:
         self._unlock()
 
     def _unlock(self) -> None:
-        if self._lock is not None:
-            with contextlib.suppress(OSError):  # even then it is closed
-                os.close(self._lock)
-            self._lock = None
+        for descriptor in (self._lock, self._folder):
+            if descriptor is not None:
+                with contextlib.suppress(OSError):  # even then it is closed
+                    os.close(descriptor)
+        self._lock = self._folder = None
 
     def write(self, name: str, text: str) -> None:
         """A small file, whole or not at all."""
-        write_whole(self.path / name, text.encode("utf-8", "surrogatepass"))
+        self.check()
+        write_whole(self.path / name, text.encode("utf-8", "surrogatepass"), follow=False)
 
     def copy(self, file: Path, subfolder: str) -> None:
         """A copy of a file, in a folder of the run."""
+        self.check()
         with refusing(self.path / subfolder):
+            refuse_link(self.path / subfolder)
             make_folder(self.path / subfolder)
-            write_whole(self.path / subfolder / file.name, file.read_bytes())
+            write_whole(self.path / subfolder / file.name, file.read_bytes(), follow=False)
+
+    def clear(self) -> None:
+        """Forget what a run has written that ended before its first checkpoint."""
+        self.check()
+        for path in self.path.iterdir():
+            if path.name in LOGS or path.name.startswith(EVENTS):
+                with refusing(path):
+                    path.unlink()
 
     def describe(self, facts: Mapping[str, Any]) -> None:
         """Add facts to run.json."""
@@ -134,6 +177,11 @@ class RunFolder:
         state = self.facts.get("state", "unknown" if (self.path / "run.json").exists() else "running")
         return "interrupted" if state == "running" and not self._is_locked() else state
 
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether it had begun, and its process was stopped or killed."""
+        return (self.path / "run.json").exists() and self.state == "interrupted"
+
     def _is_locked(self) -> bool:
         try:
             with open(self.path / ".lock", "rb") as lock:
@@ -153,6 +201,16 @@ def _lock_alone(descriptor: int) -> None:
             return
         time.sleep(0.01)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _lock_folder(descriptor: int) -> None:
+    """The same, where the file system locks folders."""
+    try:
+        _lock_alone(descriptor)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return
 
 
 def list_runs(home: Path) -> list[RunFolder]:

@@ -60,6 +60,10 @@ class CheckpointError(MinidlError):
     exit_code = 4
 
 
+class NewerFormat(CheckpointError):
+    """A file that a newer minidl wrote: it is sound, and only to be upgraded for."""
+
+
 class NumericsError(MinidlError, ArithmeticError):
     """NaN or infinity where a finite number belongs, or a gradient that is wrong."""
 
@@ -70,6 +74,10 @@ class StorageError(MinidlError, OSError):
     """A disk that is full, a folder that cannot be written, a lock that somebody else holds."""
 
     exit_code = 74
+
+
+class RunLost(StorageError):
+    """The folder of a run is no longer the one that it made."""
 
 
 SHORT = 3  # letters of a word in which one slip is a third or more

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 
+from minidl.system.errors import RunLost
 from minidl.training.callback import Callback
 
 logger = logging.getLogger("minidl")
@@ -25,16 +26,18 @@ class CallbackList:
     def __iter__(self) -> Iterator[Callback]:
         return iter(self._callbacks)
 
-    def call(self, what: Callable[[Callback], None]) -> None:
-        """Do this with each of them."""
+    def call(self, what: Callable[[Callback], None], *, at_the_end: bool = False) -> None:
+        """Do this with each of them; with none, until the very end, once the folder of the run is another's."""
         for callback in self._callbacks:
+            if isinstance(self.error, RunLost) and not at_the_end:
+                return
             try:
                 what(callback)
             except Exception as error:  # of whatever kind: it is raised when the run has been saved
                 self._keep(callback, error)
 
     def _keep(self, callback: Callback, error: Exception) -> None:
-        if callback.order != Callback.WRITE or not isinstance(error, OSError):
+        if callback.order != Callback.WRITE or not isinstance(error, OSError) or isinstance(error, RunLost):
             self.error = self.error or error
         elif id(callback) not in self._refused:
             self._refused.add(id(callback))

@@ -104,7 +104,7 @@ class Trainer:
                 self.notify()
             self._finish()
         finally:
-            self.callbacks.call(lambda callback: callback.close(self))
+            self.callbacks.call(lambda callback: callback.close(self), at_the_end=True)
         if self.callbacks.error is not None:
             raise self.callbacks.error
         return self.progress

@@ -15,6 +15,7 @@ from minidl.callbacks.tensorboard.layer_graph import layer_graph
 from minidl.callbacks.tensorboard.layout import layout
 from minidl.callbacks.tensorboard.pictures import Pictures
 from minidl.callbacks.tensorboard.settings import hyperparameters
+from minidl.system.errors import RunLost
 from minidl.training.callback import Callback, Every
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class TensorBoard(Callback):
         if self._writer is None:
             return
         with contextlib.closing(self._writer):
+            if isinstance(trainer.failure, RunLost):
+                return
             if isinstance(trainer.failure or sys.exc_info()[1], Exception):
                 self._write_failure()
             elif self._completed:

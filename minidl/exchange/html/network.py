@@ -11,7 +11,7 @@ from minidl.explain.states import is_reversed
 from minidl.explain.subject import Subject, is_lengths, sources_of
 from minidl.graph.arrays import Param, Tied
 from minidl.graph.layer import Node
-from minidl.layers.recurrent import Recurrent
+from minidl.layers.cell import Cell
 from minidl.model import Model
 from minidl.system.errors import UsageError
 
@@ -41,7 +41,7 @@ def nodes_of(subject: Subject) -> list[dict[str, Any]]:
     model = subject.model
     needed = sources_of(model, {model.graph.ends[subject.output]})
     nodes = {name: node for name, node in model.graph.nodes.items() if name in needed}
-    if not any(isinstance(node.layer, Recurrent) for node in nodes.values()):
+    if not any(isinstance(node.layer, Cell) for node in nodes.values()):
         raise UsageError("the page shows recurrent layers, and this model has none")
     return [_node(model, name, node) for name, node in nodes.items()]
 

@@ -10,6 +10,7 @@ from minidl.callbacks import (
     EarlyStop,
     Evaluate,
     LayerMetrics,
+    OwnFolder,
     RunLog,
     Sample,
     SaveCheckpoints,
@@ -20,6 +21,7 @@ from minidl.callbacks import (
 from minidl.experiment.build.experiment import Experiment
 from minidl.experiment.run.computing import in_use
 from minidl.experiment.run.overview import title
+from minidl.experiment.run.user_code import hashes
 from minidl.storage.run_folder import RunFolder
 from minidl.training.trainer import Trainer
 
@@ -63,6 +65,7 @@ def showing(*, as_json: bool = False) -> Watchers:
 def recording(experiment: Experiment, folder: RunFolder, *, resumed_at: int | None = None) -> Iterator[Callback]:
     """The callbacks that keep everything of a run in its folder."""
     train, log, sample = experiment.train, experiment.log, experiment.sample
+    yield OwnFolder(check=folder.check)
     if train.evaluate_every is not None:
         yield Baselines()
     if train.sample_every is not None and experiment.dataset.unit != "step":
@@ -79,5 +82,6 @@ def recording(experiment: Experiment, folder: RunFolder, *, resumed_at: int | No
         "experiment": experiment.resolved(),
         "metadata": experiment.dataset.metadata,
         "computing": in_use().to_json(),
+        "code": hashes(experiment),
     }
     yield SaveCheckpoints(train.checkpoint_every, checkpoints=folder.checkpoints, facts=facts)

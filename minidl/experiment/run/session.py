@@ -11,13 +11,14 @@ from typing import Any
 
 from minidl.config.diff import differences
 from minidl.experiment.build.experiment import Experiment
+from minidl.experiment.run import user_code
 from minidl.experiment.run.callbacks_of_run import Watchers, make_trainer, measuring, recording, showing
 from minidl.experiment.run.computing import Computing, set_up
 from minidl.experiment.run.environment import changes_since, surroundings
 from minidl.experiment.run.stop_on_signal import EXIT_CODES, stopping
 from minidl.experiment.yaml.document import dump
 from minidl.storage.archive import Archive
-from minidl.storage.run_folder import RunFolder
+from minidl.storage.run_folder import RunFolder, list_runs
 from minidl.system.errors import CheckpointError
 from minidl.training.checkpoint import check_data, reading, restore, saved_progress
 from minidl.training.trainer import Trainer
@@ -25,7 +26,7 @@ from minidl.training.trainer import Trainer
 logger = logging.getLogger("minidl")
 # What a resumed run may have otherwise: sections, and what does not change its mathematics.
 MATHEMATICS = ("train.state", "train.accumulate", "train.average_weights")
-FREE_TO_CHANGE = ("train", "log", "sample", "name", "kernels", "threads")
+FREE_TO_CHANGE = ("train", "log", "sample", "expect", "name", "kernels", "threads")
 
 
 @dataclass(frozen=True)
@@ -49,24 +50,49 @@ def train(
     """Train from the start, in a new run folder. computing: of other runs that this one is to be compared with."""
     _check_memory(experiment)
     set_up(experiment, computing)
-    with RunFolder.create(runs, experiment.name) as folder, _telling(folder):
+    with RunFolder.create(runs, experiment.name) as folder:
+        return _begin(experiment, source, folder, watchers)
+
+
+def _begin(experiment: Experiment, source: Path, folder: RunFolder, watchers: Watchers | None) -> Outcome:
+    """The first step of a run, and all others, in a folder that holds nothing of one."""
+    with _telling(folder):
         facts = {"seed": experiment.seed, "data_sha256": experiment.dataset.digest}
         folder.describe({"state": "running", **surroundings(), **facts})
         folder.write("experiment.yaml", source.read_bytes().decode(errors="replace"))
         folder.write("resolved.yaml", dump(experiment.resolved()))
-        if experiment.builder is not None:
-            folder.copy(experiment.builder, "models")
+        user_code.keep(experiment, folder)
         callbacks = [*measuring(experiment), *recording(experiment, folder), *(watchers or showing())(folder)]
         return _run(folder, make_trainer(experiment, callbacks))
 
 
-def resume(experiment: Experiment, runs: Path, number: int | None, *, watchers: Watchers | None = None) -> Outcome:
-    """Go on with a run from its newest good checkpoint."""
+def resume(
+    experiment: Experiment,
+    source: Path,
+    runs: Path,
+    number: int | None,
+    *,
+    watchers: Watchers | None = None,
+    accept_changes: bool = False,
+) -> Outcome:
+    """Go on with a run from its newest good checkpoint; begin it where there is none yet.
+
+    accept_changes: of the code of the model, with which the run then goes on.
+    """
+    if number is None and not list_runs(runs / experiment.name):
+        logger.info("%s holds no run yet: there is nothing to resume, and the run begins", runs / experiment.name)
+        return train(experiment, source, runs, watchers=watchers)
     _check_memory(experiment)
     with RunFolder.find(runs, experiment.name, number).lock() as folder:
+        if not folder.checkpoints.files():
+            logger.info("%s ended before its first checkpoint: it begins again", folder.path)
+            set_up(experiment, Computing.from_json(folder.facts))
+            folder.clear()
+            return _begin(experiment, source, folder, watchers)
         path, archive = folder.checkpoints.newest()
         set_up(experiment, computing_of(archive, folder))
         changes = _changes(experiment, archive, path)
+        code = user_code.check(experiment, archive, folder, accept_changes)
         progress = saved_progress(archive, str(path))
         recorded = recording(experiment, folder, resumed_at=progress.step)
         callbacks = [*measuring(experiment), *recorded, *(watchers or showing())(folder)]
@@ -77,7 +103,9 @@ def resume(experiment: Experiment, runs: Path, number: int | None, *, watchers: 
         restore(trainer, archive, str(path))
         folder.checkpoints.go_back(progress.step, progress.best_step)
         folder.write("resolved.yaml", dump(experiment.resolved()))
-        around = changes_since(folder.facts)
+        if code:
+            user_code.replace(experiment, folder, progress.step)
+        around = {**changes_since(folder.facts), **code}
         for name, what in around.items():
             logger.warning("%s: %s; the run goes on, but perhaps not to the bit", name, what)
         resumed = {"step": progress.step, "changed": {**changes, **around}}

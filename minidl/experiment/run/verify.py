@@ -13,6 +13,7 @@ import numpy as np
 from minidl.callbacks import Callback, ShowProgress
 from minidl.experiment.build.experiment import Experiment
 from minidl.experiment.build.read_experiment import read_experiment
+from minidl.experiment.run import user_code
 from minidl.experiment.run.callbacks_of_run import make_trainer, measuring
 from minidl.experiment.run.computing import set_up
 from minidl.experiment.run.environment import changes_since
@@ -70,7 +71,13 @@ def verify(folder: RunFolder) -> Verdict:
     callbacks = [*measuring(experiment), ShowProgress(title="verifying"), StopAt(at=progress.step)]
     trainer = make_trainer(_untimed(experiment, progress), callbacks)
     trainer.run()
-    return Verdict(path, progress.step, _differing(trainer, archive), _reasons(folder, experiment))
+    reasons = _reasons(folder, experiment) + _changed_code(experiment, archive, folder)
+    return Verdict(path, progress.step, _differing(trainer, archive), reasons)
+
+
+def _changed_code(experiment: Experiment, archive: Archive, folder: RunFolder) -> list[str]:
+    """Copies of the model's code that are not what the checkpoint was trained with."""
+    return [f"{name}: {what}" for name, what in user_code.changes(experiment, archive, folder).items()]
 
 
 def _untimed(experiment: Experiment, progress: Progress) -> Experiment:

@@ -117,7 +117,7 @@ def _train(sweep: Sweep, journal: Journal, trial: Trial, texts: Mapping[str, str
     if begun is not None:
         number = int(begun.rpartition("/")[2])
         try:
-            return resume(experiment, sweep.runs, number, watchers=watch)
+            return resume(experiment, sweep.experiment, sweep.runs, number, watchers=watch)
         except CheckpointError as error:  # it had not come as far as a checkpoint, or was deleted
             logger.warning("%s; trial %d begins anew", error, trial.number)
     computing = Computing.from_json(journal.agree("computing", lambda: set_up(experiment).to_json()))

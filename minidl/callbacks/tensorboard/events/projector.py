@@ -37,8 +37,9 @@ def write_projector(folder: Path, name: str, matrix: NDArray[Any], labels: Seque
         raise UsageError(f"projector {name!r}: {len(labels)} labels need a matrix of as many rows, not {matrix.shape}")
     (folder / "projector").mkdir(parents=True, exist_ok=True)
     stem = f"projector/{quote(encodable(name), safe='')}"
-    write_whole(folder / f"{stem}.tsv", _table(matrix))
-    write_whole(folder / f"{stem}.labels.tsv", "".join(f"{visible(label)}\n" for label in labels).encode())
+    write_whole(folder / f"{stem}.tsv", _table(matrix), follow=False)
+    lines = "".join(f"{visible(label)}\n" for label in labels)
+    write_whole(folder / f"{stem}.labels.tsv", lines.encode(), follow=False)
     _list(folder / _CONFIG, name, stem)
 
 
@@ -66,4 +67,4 @@ def _list(config: Path, name: str, stem: str) -> None:
     )
     listed = config.read_text(encoding="utf-8") if config.exists() else ""
     if entry not in listed:
-        write_whole(config, (listed + entry).encode())
+        write_whole(config, (listed + entry).encode(), follow=False)

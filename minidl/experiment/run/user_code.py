@@ -1,0 +1,114 @@
+"""The code of a user's model: a part of the run, by the hashes of its files, of which the run keeps copies."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from minidl.experiment.build.experiment import Experiment
+from minidl.storage.archive import Archive
+from minidl.storage.run_folder import RunFolder
+from minidl.system.errors import CheckpointError
+
+FOLDER = "models"
+SHOWN = 20  # lines of a change
+
+
+def files(experiment: Experiment) -> dict[str, Path]:
+    """The files of the model by their name in the run folder; none where it is a list of layers."""
+    return {} if experiment.builder is None else {f"{FOLDER}/{experiment.builder.name}": experiment.builder}
+
+
+def hashes(experiment: Experiment) -> dict[str, str]:
+    """The sha256 of each file."""
+    return {name: _hash(path) for name, path in files(experiment).items()}
+
+
+def keep(experiment: Experiment, folder: RunFolder) -> None:
+    """Copy the files into the run folder."""
+    for path in files(experiment).values():
+        folder.copy(path, FOLDER)
+
+
+def changes(experiment: Experiment, archive: Archive, folder: RunFolder) -> dict[str, str]:
+    """What has changed since a checkpoint was written, by file, as a phrase."""
+    now, before = hashes(experiment), _recorded(archive)
+    if before is None:  # of an older minidl: what the run keeps
+        before = {name: _hash(folder.path / name) for name in now if (folder.path / name).is_file()}
+    return {
+        name: f"{_short(before.get(name))} before, now {_short(now.get(name))}"
+        for name in sorted({*now, *before})
+        if now.get(name) != before.get(name)
+    }
+
+
+def check(experiment: Experiment, archive: Archive, folder: RunFolder, accepted: bool) -> dict[str, str]:
+    """What has changed; CheckpointError, with the lines that differ, where nobody has accepted that."""
+    changed = changes(experiment, archive, folder)
+    if changed and not accepted:
+        lines = [line for name in changed for line in _difference(name, experiment, folder)]
+        more = [f"  ... and {len(lines) - SHOWN} more lines"] if len(lines) > SHOWN else []
+        raise CheckpointError(
+            "\n".join(
+                [
+                    f"{folder.path}: the code of the model has changed since this run was begun: {', '.join(changed)}",
+                    *lines[:SHOWN],
+                    *more,
+                    "Change it back to resume, or go on with the new code: --resume --accept-changes.",
+                ]
+            )
+        )
+    return changed
+
+
+def replace(experiment: Experiment, folder: RunFolder, step: int) -> None:
+    """The copies follow the code; those of before are kept for the checkpoints that were written with them."""
+    before = folder.path / f"{FOLDER}/until-{step:08d}"
+    for path in sorted((folder.path / FOLDER).glob("*.py")):
+        folder.copy(path, str(before.relative_to(folder.path)))
+    keep(experiment, folder)
+
+
+def folder_of(path: Path, archive: Archive) -> Path:
+    """Where the code lies with which a checkpoint was trained: in its run folder; CheckpointError where it is gone."""
+    home, recorded = path.parent.parent / FOLDER, _recorded(archive)
+    if recorded is None:
+        return home
+    for place in (home, *sorted(home.glob("until-*"))):
+        with contextlib.suppress(OSError):
+            if all(_hash(place / Path(name).name) == digest for name, digest in recorded.items()):
+                return place
+    named = ", ".join(f"{name} (sha256 {digest[:12]}...)" for name, digest in recorded.items())
+    raise CheckpointError(f"{path}: was trained with code that is not in {home}: put {named} back")
+
+
+def _recorded(archive: Archive) -> dict[str, str] | None:
+    found: Any = archive.meta.get("code")
+    return dict(found) if isinstance(found, Mapping) else None
+
+
+def _difference(name: str, experiment: Experiment, folder: RunFolder) -> list[str]:
+    """The lines in which a file differs from the copy in the run folder."""
+    new = files(experiment).get(name)
+    titles = f"{folder.path / name} (of the run)", f"{new} (now)"
+    lines = difflib.unified_diff(_lines(folder.path / name), _lines(new), *titles, n=1, lineterm="")
+    return [f"  {line.rstrip()}" for line in lines]
+
+
+def _lines(path: Path | None) -> list[str]:
+    with contextlib.suppress(OSError):
+        return [] if path is None else path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return []
+
+
+def _hash(path: str | os.PathLike[str]) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _short(digest: str | None) -> str:
+    return "not there" if digest is None else f"sha256 {digest[:12]}..."
