@@ -57,8 +57,9 @@ def embedding(at: Desk) -> None:
 
 
 def layer_norm(at: Desk) -> None:
-    """Over the features."""
-    at.give("LayerNormalization", *at.inputs, at.weight("gain"), at.weight("bias"), axis=-1, epsilon=at.layer.eps)
+    """Over the last axes."""
+    weights = at.weight("gain"), at.weight("bias")
+    at.give("LayerNormalization", *at.inputs, *weights, axis=-at.layer.axes, epsilon=at.layer.eps)
 
 
 def one_hot(at: Desk) -> None:
