@@ -90,7 +90,7 @@ def _shape(value: ValueInfoProto) -> list[int | str]:
 def _written(model: Model) -> Sheet:
     """The nodes that the outputs depend on, as operators."""
     sheet = Sheet(model)
-    needed, outputs = _needed(model), _outputs(model)
+    needed, outputs = needed_nodes(model), _outputs(model)
     for name in model.graph.nodes:
         if name in needed:
             _write(sheet, name)
@@ -121,11 +121,11 @@ def _outputs(model: Model) -> dict[str, Symbol]:
 
 
 def _inputs(model: Model) -> dict[str, Symbol]:
-    needed = _needed(model)
+    needed = needed_nodes(model)
     return {name: symbol for name, symbol in model.graph.inputs.items() if name in needed}
 
 
-def _needed(model: Model) -> set[str]:
+def needed_nodes(model: Model) -> set[str]:
     """The nodes and inputs that the outputs depend on."""
     graph = model.graph
     needed = {graph.names[symbol] for symbol in _outputs(model).values()}
