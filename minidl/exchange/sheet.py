@@ -72,7 +72,11 @@ class Desk:
     @property
     def lengths(self) -> str | None:
         """Where sequences end, if the layer is told."""
-        source = self.node.fed("lengths")
+        return self.fed("lengths")
+
+    def fed(self, port: str) -> str | None:
+        """What feeds an input of the layer; None where it is left out."""
+        source = self.node.fed(port)
         return None if source is None else self.sheet.value(self.sheet.model.graph.names[source])
 
     def put(self, kind: str, *inputs: str, **attributes: Any) -> str:
