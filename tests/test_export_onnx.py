@@ -165,7 +165,7 @@ class TwiceDense(Dense):
     """It derives from a layer that ONNX has, and computes something else."""
 
     def forward(self, x: Any, W: Any, b: Any, y: Any) -> None:
-        super().forward(x, W, b, y)
+        super().forward(x, W, y, b)
         y *= 2
 
 

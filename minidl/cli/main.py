@@ -108,6 +108,15 @@ def _module(verb: str) -> ModuleType:
             from minidl.cli import explain as module
         case "cells":
             from minidl.cli import cells as module
+        case _:
+            module = _other_module(verb)
+    return module
+
+
+def _other_module(verb: str) -> ModuleType:
+    """As `_module`, for the verbs about runs and files."""
+    module: ModuleType
+    match verb:
         case "export":
             from minidl.cli import export as module
         case "import":

@@ -77,6 +77,17 @@ def reverse(at: Desk) -> None:
     at.give("Slice", x, end, start, time, end)
 
 
+def mean(at: Desk) -> None:
+    """The mean of any number of inputs."""
+    at.give("Mean", *at.inputs)
+
+
+def last_state(at: Desk) -> None:
+    """What a recurrent layer ends with."""
+    (source, *_) = at.sheet.model.graph.sources(at.name)
+    at.give("Identity", at.sheet.ends[f"{source}/{at.layer.state}"])
+
+
 def last(at: Desk) -> None:
     """The last step of each sequence."""
     at.give("Identity", last_step(at, at.inputs[0]))

@@ -38,8 +38,8 @@ def _recurrent(at: Desk, kind: str, order: Sequence[int], **attributes: Any) -> 
     steps, *final = at.put_many(kind, [*given, *first], 1 + len(names), **attributes)
     at.give("Squeeze", steps, at.constant("direction", [1]))
     for name, value in zip(names, final, strict=True):
+        end = at.sheet.ends[f"{at.name}/{name}"] = at.put("Squeeze", value, at.constant("front", [0]))
         if at.fed(f"{name}0") is None:
-            end = at.put("Squeeze", value, at.constant("front", [0]))
             at.sheet.states[f"{at.name}/{name}"] = StateOutput(at.layer.units, end)
 
 

@@ -43,6 +43,7 @@ class Sheet:
     operators: list[Operator] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
     states: dict[str, StateOutput] = field(default_factory=dict)
+    ends: dict[str, str] = field(default_factory=dict)  # what the last value of each "node/state" is called
 
     def put(self, kind: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> None:
         """An operator after the others."""
