@@ -140,8 +140,8 @@ class Cell(RecurrentDropout, abstract=True):
                 np.concatenate(found, axis=-1, out=gates[t])
             for state, value in zip(states, now, strict=True):
                 state[t + 1] = value
-                if ended is not None:
-                    state[t + 1, ended[t]] = 0
+            if ended is not None:
+                states[0][t + 1, ended[t]] = 0
             for name, value in kept[0].items() if kept else ():
                 arrays[name][t] = value
 
