@@ -2,5 +2,6 @@
 
 from minidl.generate.sampler import Sampler
 from minidl.generate.sampling import sample_text
+from minidl.generate.translate import translate
 
-__all__ = ["Sampler", "sample_text"]
+__all__ = ["Sampler", "sample_text", "translate"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from minidl.generate.translate import is_translator, translated_ids
 from minidl.graph.layer import Layer
 from minidl.model import Model
 from minidl.system.errors import UsageError
@@ -38,6 +39,8 @@ def answering_node(model: Model) -> str:
 
 def answer(model: Model, **inputs: Array) -> Array:
     """What the model computes before its loss, on independent sequences: its own buffer, valid until the next call."""
+    if is_translator(model) and "ids" not in inputs:
+        return translated_ids(model, inputs["source"], inputs["lengths"])
     model.reset_state()
     model.forward(**inputs)
     found: Array = model.arrays[f"{answering_node(model)}/y"]

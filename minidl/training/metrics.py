@@ -27,6 +27,7 @@ class MetricAccumulator:
     def __init__(self) -> None:
         self.sums: dict[str, float] = {}
         self.count = 0.0
+        self.sequences = 0
         self.classes: Array = np.zeros((3, 0), np.int64)  # hits, predictions and targets of each
 
     def add(self, model: Model, loss: float, inputs: Mapping[str, Array], *, measures: bool = True) -> None:
@@ -39,6 +40,10 @@ class MetricAccumulator:
         if measures and targets is not None:
             prediction = model.arrays[f"{model.graph.sources(_loss_node(model))[0]}/y"]
             self._measure(_loss_layer(model), prediction[inside], targets[inside])
+            if {"source", "ids"} <= model.graph.inputs.keys():
+                right = prediction.argmax(axis=-1) == targets
+                self._add("exact", float((right | (targets < 0)).all(axis=0).sum()))
+                self.sequences += targets.shape[1]
 
     def _measure(self, layer: Layer, prediction: Array, targets: Array) -> None:
         """Add what suits the kind of loss."""
@@ -59,6 +64,8 @@ class MetricAccumulator:
         if not self.count:
             return {}
         averages = {name: value / self.count for name, value in self.sums.items()}
+        if self.sequences:  # of a translator: translations that are right to the last symbol, written greedily
+            averages["exact"] = self.sums["exact"] / self.sequences
         if "loss" in averages:
             averages |= in_units(averages["loss"], unit)
         if unit == "step" and self.classes.size:
