@@ -69,8 +69,8 @@ class Predictor:
         """The answer for each row.
 
         data: a list of texts; a list of mappings, or a mapping, by column; a data frame; rows of numbers (N, F).
-        Gives classes (N,), a list of tags for each row, translated texts, or numbers (N,) or (N, K), which are NaN where a row of a
-        series has no full window before it. Raises DataError for what could not be read in training either.
+        Gives classes (N,), a list of tags for each row, translated texts, or numbers (N,) or (N, K), which are NaN
+        where a row of a series has no full window before it. Raises DataError for what could not be read in training.
         """
         columns = self._answers(self._rows(data)).columns
         found = [column for name, column in columns.items() if name.partition(":")[0] == PREDICTION]
