@@ -74,7 +74,7 @@ def within(feeds: Feeds, ids: Array, lowest: int, highest: int) -> bool:
 
 def draw(sampler: Sampler, logits: Array, rng: np.random.Generator) -> int:
     """As Sampler.draw, which looks at the most likely symbols itself where that is asked for."""
-    if sampler.temperature == 0 or sampler.top_k is not None or sampler.top_p is not None:
+    if sampler.temperature == 0 or {sampler.top_k, sampler.top_p, sampler.min_p} != {None}:
         return sampler.draw(logits, rng)
     logits = np.ascontiguousarray(logits)
     kinds = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_double, ctypes.c_double)
