@@ -199,3 +199,15 @@ def test_written_dates() -> None:
     ]
     assert spoken_year(1900) == "nineteen hundred"
     assert spoken_year(2010) == "twenty ten"
+
+
+def test_what_the_decoder_looks_at_is_drawn(speller: tuple[Any, Model]) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    from minidl.callbacks.tensorboard.attention_pictures import AttentionPictures
+
+    dataset, model = speller
+    pictures = AttentionPictures()
+    first, second = (dict(pictures.draw(model, dataset)) for _ in range(2))
+    assert list(first) == ["values/attention/picture"]
+    assert first["values/attention/picture"].ndim == 3
+    np.testing.assert_array_equal(first["values/attention/picture"], second["values/attention/picture"])
