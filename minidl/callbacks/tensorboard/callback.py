@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minidl.callbacks.tensorboard.attention_pictures import AttentionPictures
 from minidl.callbacks.tensorboard.confusion import ConfusionPictures
 from minidl.callbacks.tensorboard.descriptions import description
-from minidl.callbacks.tensorboard.attention_pictures import AttentionPictures
 from minidl.callbacks.tensorboard.embeddings import write_embeddings
 from minidl.callbacks.tensorboard.histograms import histograms
 from minidl.callbacks.tensorboard.layer_graph import layer_graph
