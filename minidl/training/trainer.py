@@ -6,11 +6,12 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from minidl.data.batches import Batch, Dataset
 from minidl.engine.parameters import Parameters
@@ -29,6 +30,7 @@ from minidl.training.gradient import fill_gradient
 from minidl.training.nan_report import first_bad_array
 from minidl.training.progress import Progress
 
+Array = NDArray[Any]
 logger = logging.getLogger("minidl")
 
 
@@ -113,13 +115,21 @@ class Trainer:
         """One step: forward, backward, and a change of the weights."""
         self.batch, self.loss = batches[-1], math.nan
         try:
-            self.loss = fill_gradient(self.model, batches, carry=self.state == "carry")
+            self.loss = self.fill_gradient(batches)
             self.optimizer.step(self.model, self.clock)
         except NumericsError as error:
             self._not_finite(error)
         self.progress.step += 1
         if self._average is not None:
             self._average.update(self.progress.step)
+
+    def fill_gradient(self, batches: Sequence[Batch]) -> float:
+        """Forward and backward; the gradient is left in the model, and the loss returned."""
+        return fill_gradient(self.model, batches, carry=self.state == "carry")
+
+    def carried(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """What the next step depends on besides weights: the state of recurrent layers, and random generators."""
+        return self.model.executor.state_dict()
 
     def notify(self) -> None:
         """Let every callback do what is due after this step."""
