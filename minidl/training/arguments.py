@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 
+from minidl.model import Model
 from minidl.optim import Optimizer
 from minidl.system.errors import UsageError
+
+
+def check_has_loss(model: Model) -> None:
+    """A model is trained by its loss."""
+    if "loss" not in model.graph.results:
+        raise UsageError("this model has no loss to train: make it as Model(loss)")
 
 
 def check_limits(**limits: float | None) -> None:

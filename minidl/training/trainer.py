@@ -20,8 +20,8 @@ from minidl.optim import Optimizer
 from minidl.optim.check import check_schedules
 from minidl.optim.schedules import Clock
 from minidl.storage.archive import Archive
-from minidl.system.errors import NumericsError, UsageError
-from minidl.training.arguments import check_averaging, check_choice, check_limits
+from minidl.system.errors import NumericsError
+from minidl.training.arguments import check_averaging, check_choice, check_has_loss, check_limits
 from minidl.training.average import WeightAverage, evaluated_weights
 from minidl.training.callback import Callback
 from minidl.training.callback_list import CallbackList
@@ -32,6 +32,7 @@ from minidl.training.progress import Progress
 
 Array = NDArray[Any]
 logger = logging.getLogger("minidl")
+REMEDY = "Lower the learning rate, or set clip_norm; the weights are those of the step before."
 
 
 class Trainer:
@@ -72,8 +73,7 @@ class Trainer:
         non_finite: Literal["stop", "skip"] = "stop",
         callbacks: Iterable[Callback] = (),
     ) -> None:
-        if "loss" not in model.graph.results:
-            raise UsageError("this model has no loss to train: make it as Model(loss)")
+        check_has_loss(model)
         check_limits(epochs=epochs, steps=steps, minutes=minutes)
         check_choice("state", state, ("carry", "zero"))
         check_choice("non_finite", non_finite, ("stop", "skip"))
@@ -85,7 +85,7 @@ class Trainer:
         self.callbacks = CallbackList(callbacks)
         self.progress = Progress()
         self.record: dict[str, float] = {}  # what this step has measured, for those who write it down
-        self.texts: dict[str, str] = {}
+        self.texts, self.reports = dict[str, str](), dict[str, Any]()
         self.loss = math.nan
         self.batch = Batch({}, reset_state=True)
         self.stop_reason: str | None = None
@@ -235,7 +235,7 @@ class Trainer:
         self.callbacks.call(lambda callback: callback.finish(self, completed=completed))
 
     def _turn_page(self) -> None:
-        self.record, self.texts = {}, {}
+        self.record, self.texts, self.reports = {}, {}, {}
         self.previous_seconds = self.progress.seconds
         self.progress.seconds = time.perf_counter() - self._started
         self._paced_from = self._paced_from or (self.progress.step, self.progress.seconds)
@@ -244,9 +244,7 @@ class Trainer:
         where = first_bad_array(self.model, self.batch.inputs)
         found = f"step {self.progress.step + 1}: {error}; first bad array: {where}"
         if self.non_finite == "stop":
-            raise NumericsError(
-                f"{found}. Lower the learning rate, or set clip_norm; the weights are those of the step before."
-            ) from None
+            raise NumericsError(f"{found}. {REMEDY}") from None
         if not self.progress.skipped:
             logger.warning("%s. It is left out, as others will be; train/skipped counts them", found)
         self.progress.skipped += 1
