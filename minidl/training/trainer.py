@@ -89,9 +89,8 @@ class Trainer:
         self.loss = math.nan
         self.batch = Batch({}, reset_state=True)
         self.stop_reason: str | None = None
-        self.previous_seconds = 0.0
+        self.previous_seconds, self._ended = 0.0, False
         self._paced_from: tuple[int, float] | None = None
-        self._ended = False
         self._average: WeightAverage | None = None
         check_schedules(optimizer, self._step_limit(), has_validation=data.validation is not None)
 
