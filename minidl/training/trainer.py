@@ -21,7 +21,7 @@ from minidl.optim.check import check_schedules
 from minidl.optim.schedules import Clock
 from minidl.storage.archive import Archive
 from minidl.system.errors import NumericsError
-from minidl.training.arguments import check_averaging, check_choice, check_has_loss, check_limits
+from minidl.training.arguments import check_averaging, check_choice, check_limits, check_model
 from minidl.training.average import WeightAverage, evaluated_weights
 from minidl.training.callback import Callback
 from minidl.training.callback_list import CallbackList
@@ -73,7 +73,7 @@ class Trainer:
         non_finite: Literal["stop", "skip"] = "stop",
         callbacks: Iterable[Callback] = (),
     ) -> None:
-        check_has_loss(model)
+        check_model(model, data.vocabulary)
         check_limits(epochs=epochs, steps=steps, minutes=minutes)
         check_choice("state", state, ("carry", "zero"))
         check_choice("non_finite", non_finite, ("stop", "skip"))
