@@ -19,7 +19,7 @@ from minidl.graph.graph import Graph
 from minidl.graph.layer import Layer, Node
 from minidl.graph.operations import as_dtype
 from minidl.graph.results import input_like, named_results
-from minidl.graph.summary import model_html, model_table
+from minidl.graph.summary import model_html, model_line, model_table
 from minidl.graph.symbol import Symbol
 from minidl.storage.archive import read_archive, write_archive
 from minidl.system.errors import CheckpointError, UsageError
@@ -216,6 +216,9 @@ class Model:
 
     def __str__(self) -> str:
         return model_table(self.graph)
+
+    def __repr__(self) -> str:
+        return f"<Model {model_line(self.graph)}, {self.weights.flat.dtype}>"
 
     def _repr_html_(self) -> str:
         """The same table where a notebook shows the model."""

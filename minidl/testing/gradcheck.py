@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from minidl.graph.summary import html_table
 from minidl.model import Model
 
 Array = NDArray[Any]
@@ -46,6 +47,14 @@ class Check:
         return bool(self.error <= self.tolerance)  # False for NaN
 
 
+class Checks(list[Check]):
+    """Checks by array; a table in a notebook."""
+
+    def _repr_html_(self) -> str:
+        rows = [(c.array, str(c.shape), f"{c.error:.1e}", "right" if c.passed else "WRONG") for c in self]
+        return html_table([("array", "shape", "relative error", "gradient"), *rows])
+
+
 def gradcheck(
     model: Model,
     inputs: Mapping[str, ArrayLike],
@@ -53,7 +62,7 @@ def gradcheck(
     probes: int = 4,
     seed: int = 0,
     tolerance: float | None = None,
-) -> list[Check]:
+) -> Checks:
     """Check the gradient of every parameter and every float input of a model, at these inputs.
 
     The model itself is left alone; the check runs on copies in float64 and complex128. probes: random directions an
@@ -71,10 +80,10 @@ def gradcheck(
     rng = np.random.default_rng(seed)
     gradients = problem.gradients()
     floor = FLOOR * max((float(np.linalg.norm(gradient)) for gradient in gradients.values()), default=0.0)
-    return [
+    return Checks(
         Check(name, gradient.shape, problem.error(name, gradient, rng, probes, floor), limit)
         for name, gradient in gradients.items()
-    ]
+    )
 
 
 class _Problem:
