@@ -306,17 +306,13 @@ def test_resolved_has_every_default(folder: Path) -> None:
         "bias": True,
         "init": None,
     }
-<<<<<<< HEAD
-    loss = {"type": "SoftmaxCE", "reduction": "mean", "label_smoothing": 0.0, "class_weights": None, "init": None}
-    assert resolved["loss"] == loss
-=======
     assert resolved["loss"] == {
         "type": "SoftmaxCE",
         "reduction": "mean",
         "label_smoothing": 0.0,
         "class_weights": None,
+        "init": None,
     }
->>>>>>> main
     for section, declared in {"optimizer": "Adam", "train": "Train", "log": "Log", "sample": "Samples"}.items():
         cls = SECTIONS[section].types()[declared]
         assert set(resolved[section]) - {"type"} == {field.name for field in dataclasses.fields(cls)}
