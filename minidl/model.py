@@ -19,7 +19,7 @@ from minidl.graph.graph import Graph
 from minidl.graph.layer import Layer, Node
 from minidl.graph.operations import as_dtype
 from minidl.graph.results import input_like, named_results
-from minidl.graph.summary import model_table
+from minidl.graph.summary import model_html, model_table
 from minidl.graph.symbol import Symbol
 from minidl.storage.archive import read_archive, write_archive
 from minidl.system.errors import CheckpointError, UsageError
@@ -72,7 +72,7 @@ class Model:
         """
         specs = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
         feeds = dict(zip(specs, (np.asarray(array) for array in inputs), strict=False))
-        symbols = [input_like(name, array) for name, array in feeds.items()]
+        symbols = [input_like(name, array, layer.inputs.get(name)) for name, array in feeds.items()]
         model = cls(outputs={"y": layer(*symbols)}, seed=seed, dtype=dtype)
         model.forward(**feeds)
         return model
@@ -200,6 +200,10 @@ class Model:
 
     def __str__(self) -> str:
         return model_table(self.graph)
+
+    def _repr_html_(self) -> str:
+        """The same table where a notebook shows the model."""
+        return model_html(self.graph)
 
 
 def check_described(meta: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:

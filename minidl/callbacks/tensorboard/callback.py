@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minidl.callbacks.tensorboard.confusion import ConfusionPictures
+from minidl.callbacks.tensorboard.descriptions import description
 from minidl.callbacks.tensorboard.embeddings import write_embeddings
 from minidl.callbacks.tensorboard.histograms import histograms
 from minidl.callbacks.tensorboard.layer_graph import layer_graph
@@ -45,7 +47,7 @@ class TensorBoard(Callback):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._writer: EventWriter | None = None
-        self._pictures = Pictures()
+        self._pictures, self._confusion = Pictures(), ConfusionPictures()
         self._laid_out = self._completed = False
 
     def start(self, trainer: Run) -> None:
@@ -54,7 +56,8 @@ class TensorBoard(Callback):
 
         for failed in self.folder.glob(f"*{FAILED}"):
             failed.unlink()
-        self._writer = EventWriter(self.folder, None if self.resumed_at is None else self.resumed_at + 1)
+        purged = None if self.resumed_at is None else self.resumed_at + 1
+        self._writer = EventWriter(self.folder, purged, describe=description)
         if self.resumed_at is None:
             self._writer.hparams(hyperparameters(self.experiment))
             self._writer.graph(layer_graph(trainer.model.graph))
@@ -106,6 +109,8 @@ class TensorBoard(Callback):
             self._writer.scalars(trainer.record, trainer.progress.step)
         for tag, text in trainer.texts.items():
             self._writer.text(tag, wrapped(text), trainer.progress.step)
+        for tag, pixels in self._confusion.draw(trainer.reports):
+            self._writer.image(tag, pixels, trainer.progress.step)
         if trainer.record or trainer.texts:
             self._writer.flush()  # into a file that was deleted one can write without an error
 

@@ -11,6 +11,7 @@ from minidl.callbacks import (
     Evaluate,
     LayerMetrics,
     OwnFolder,
+    ReachMetrics,
     RunLog,
     Sample,
     SaveCheckpoints,
@@ -22,6 +23,7 @@ from minidl.experiment.build.experiment import Experiment
 from minidl.experiment.run.computing import in_use
 from minidl.experiment.run.overview import title
 from minidl.experiment.run.user_code import hashes
+from minidl.storage.checkpoint_folder import CheckpointFolder
 from minidl.storage.run_folder import RunFolder
 from minidl.training.trainer import Trainer
 
@@ -46,13 +48,13 @@ def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Train
     )
 
 
-def measuring(experiment: Experiment) -> Iterator[Callback]:
-    """The callbacks by which a run is measured, and may be ended."""
+def measuring(experiment: Experiment, checkpoints: CheckpointFolder | None = None) -> Iterator[Callback]:
+    """The callbacks by which a run is measured, and may be ended; checkpoints: where its best weights lie."""
     train, log = experiment.train, experiment.log
     yield TrainMetrics(log.every)
     yield LayerMetrics(log.every)
     if train.evaluate_every is not None:
-        yield Evaluate(train.evaluate_every)
+        yield Evaluate(train.evaluate_every, checkpoints=checkpoints)
     if train.early_stop is not None:
         yield EarlyStop(patience=train.early_stop.patience, min_delta=train.early_stop.min_delta)
 
@@ -70,6 +72,8 @@ def recording(experiment: Experiment, folder: RunFolder, *, resumed_at: int | No
         yield Baselines()
     if train.sample_every is not None and experiment.dataset.unit != "step":
         yield Sample(train.sample_every, length=sample.length, temperatures=sample.temperatures, prime=sample.prime)
+    if log.tensorboard and log.histograms_every is not None:
+        yield ReachMetrics(log.histograms_every)
     yield RunLog(folder=folder.path)
     if log.tensorboard:
         yield TensorBoard(
