@@ -19,7 +19,7 @@ from minidl.data.tasks.tagging import TagReader
 from minidl.experiment.run.load_model import load_trained
 from minidl.generate.apply import apply
 from minidl.model import Model
-from minidl.predictor.answers import OF_CLASS, PREDICTION, Answers, answers
+from minidl.predictor.answers import OF_CLASS, PREDICTION, Answers, answers, group_of
 from minidl.predictor.forecast import forecasts
 from minidl.predictor.given import as_rows
 from minidl.storage.run_folder import model_file
@@ -92,9 +92,12 @@ class Predictor:
         return np.array([columns.get(f"{OF_CLASS}{name}", nowhere) for name in self.classes], dtype=np.float64).T
 
     def forecast(self, data: Any, steps: int) -> Array:
-        """The `steps` rows after the end of a series, (steps,) or (steps, K): the model reads what it has predicted."""
+        """The `steps` rows after the end of a series, (steps,) or (steps, K): the model reads what it has predicted.
+
+        Of several series the rows stand below each other.
+        """
         found = self._answers(self._rows(data), ahead=steps).ahead
-        table = np.array([list(row.values()) for row in found])
+        table = np.array([[x for name, x in row.items() if name.partition(":")[0] == PREDICTION] for row in found])
         return table[:, 0] if table.shape[1:] == (1,) else table
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -110,9 +113,10 @@ class Predictor:
             raise UsageError("this model predicts numbers: only classes have probabilities")
         rows = self._table().rows(source, Path())
         width = len(rows.columns) + (len(self.classes) if each_class else 0) + 10
-        size = len(rows) if isinstance(self.reader, ForecastReader) else max(1, CELLS // width)
+        together = isinstance(self.reader, ForecastReader) or group_of(self.reader) is not None
+        size = len(rows) if together else max(1, CELLS // width)
         for start in range(0, len(rows), size):
-            part = _part(rows, slice(start, start + size))
+            part = rows.take(range(start, min(start + size, len(rows))))
             yield Piece(part, self._answers(part, each_class=each_class, ahead=ahead))
 
     def unseen(self) -> str:
@@ -167,7 +171,3 @@ class Predictor:
         if not isinstance(data, Table):
             raise UsageError(f"this model was trained on data of type {data.type_name()}, not on a table")
         return data
-
-
-def _part(rows: Rows, part: slice) -> Rows:
-    return Rows(rows.name, {name: cells[part] for name, cells in rows.columns.items()}, rows.lines[part], rows.digest)
