@@ -156,6 +156,8 @@ class Predictor:
         examples = self.reader.read(rows)
         found = [np.empty((0, len(self.classes)))] * len(rows)
         for chosen, outputs in apply(self._replica, examples):
+            if outputs.ndim == 2:
+                raise UsageError("a CRF tags a sequence as a whole: its tags have no probabilities of their own")
             shares = softmax(outputs)
             for b, i in enumerate(chosen.tolist()):
                 found[i] = shares[: examples.lengths[i], b]

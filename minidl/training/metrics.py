@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.generate.answers import answering_node
+from minidl.generate.answers import answering_node, said
 from minidl.graph.layer import Layer
 from minidl.graph.symbol import Axis
-from minidl.layers import MSE, SigmoidCE, SoftmaxCE
+from minidl.layers import CRF, Quantile, SigmoidCE, SoftmaxCE
+from minidl.layers.loss import ElementLoss
 from minidl.model import Model
 from minidl.training.class_measures import (
     LARGEST_MATRIX,
@@ -23,7 +24,7 @@ from minidl.training.class_measures import (
     weighted_f1,
 )
 from minidl.training.entities import EntityCounts, is_of_entities
-from minidl.training.error_measures import ErrorSums
+from minidl.training.error_measures import Coverage, ErrorSums
 
 Array = NDArray[Any]
 LARGEST_EXPONENT = 700.0  # of a perplexity that a float can hold
@@ -42,7 +43,7 @@ class MetricAccumulator:
         self.sums: dict[str, float] = {}
         self.count = 0.0
         self.classes: Array = np.zeros((3, 0), np.int64)  # hits, predictions and targets of each
-        self.errors = ErrorSums()
+        self.errors, self.coverage = ErrorSums(), Coverage()
         self._names = classes
         self._matrix: Array = np.zeros((0, 0), np.int64)
         self._entities = EntityCounts() if is_of_entities(classes or ()) else None
@@ -55,25 +56,31 @@ class MetricAccumulator:
         self.count += n
         self._add("loss", loss * n if is_mean(model) else loss)
         if measures and targets is not None:
-            self._measure(model, model.arrays[f"{answering_node(model)}/y"], targets, inside)
+            self._measure(model, said(model, inputs), targets, inside)
 
-    def _measure(self, model: Model, prediction: Array, targets: Array, inside: Any) -> None:
+    def _measure(self, model: Model, found: Array, targets: Array, inside: Any) -> None:
         """Add what suits the kind of loss."""
         layer = _loss_layer(model)
-        if isinstance(layer, SoftmaxCE):
-            best = prediction.argmax(axis=-1)
-            self._count_classes(best[inside], targets[inside], prediction.shape[-1])
-            if self._entities is not None and targets.ndim == 2:
-                self._count_entities(best, np.where(inside, targets, -1) if inside is not ... else targets)
+        if isinstance(layer, SoftmaxCE | CRF):
+            best = found if isinstance(layer, CRF) else found.argmax(axis=-1)
+            wanted = targets.argmax(axis=-1) if targets.dtype.kind == "f" else targets
+            self._count_classes(best[inside], wanted[inside], _width(model))
+            if self._entities is not None and wanted.ndim == 2:
+                self._count_entities(best, np.where(inside, wanted, -1) if inside is not ... else wanted)
         elif isinstance(layer, SigmoidCE):
-            yes, wanted = (prediction > 0)[inside], (targets > 0.5)[inside]
-            self._add("accuracy", float(np.count_nonzero(yes == wanted)))
-            kinds = (kind.reshape(-1, kind.shape[-1]).sum(axis=0) for kind in (yes & wanted, yes, wanted))
+            yes, asked = (found > 0)[inside], (targets > 0.5)[inside]
+            self._add("accuracy", float(np.count_nonzero(yes == asked)))
+            kinds = (kind.reshape(-1, kind.shape[-1]).sum(axis=0) for kind in (yes & asked, yes, asked))
             self._keep_counts(np.stack(list(kinds)))
-        elif isinstance(layer, MSE):
-            of_example = _shape_of_target(model)
-            pair = (array[inside].reshape(-1, *of_example) for array in (prediction, targets))
-            self.errors.add(*pair)
+        elif isinstance(layer, ElementLoss):
+            numbers = targets[inside].reshape(-1, *_shape_of_target(model))
+            if isinstance(layer, Quantile):
+                quantiles = found[inside].reshape(*numbers.shape, len(layer.quantiles))
+                self.coverage.add(layer.quantiles, quantiles, numbers)
+                if 0.5 in layer.quantiles:
+                    self.errors.add(quantiles[..., layer.quantiles.index(0.5)], numbers)
+            else:
+                self.errors.add(found[inside].reshape(numbers.shape), numbers)
 
     def _count_classes(self, predicted: Array, targets: Array, classes: int) -> None:
         counts = count_classes(predicted, targets, classes)
@@ -126,7 +133,7 @@ class MetricAccumulator:
         """What does not fit into one number, as plain data: nothing where no names of classes were given.
 
         classes: precision, recall, F1 and support of each. confusion: how often each (row) was taken for each, in the
-        same order. entities: as classes, for exact spans of tags such as B-PER.
+        same order. entities: as classes, for exact spans of tags such as B-PER. coverage: see `Coverage`.
         """
         found: dict[str, Any] = {}
         if self._names and len(self._names) == self.classes.shape[1]:
@@ -135,6 +142,8 @@ class MetricAccumulator:
                 found["confusion"] = self._matrix.tolist()
         if self._entities is not None:
             found["entities"] = self._entities.report()
+        if self.coverage.count:
+            found["coverage"] = self.coverage.report()
         return found
 
 
@@ -174,6 +183,11 @@ def _inside(model: Model, inputs: Mapping[str, Array], steps: int) -> Any:
     name = _loss_node(model)
     ports = dict(zip(model.graph.nodes[name].ports, model.graph.sources(name), strict=True))
     return np.arange(steps)[:, None] < inputs[ports["lengths"]] if "lengths" in ports else ...
+
+
+def _width(model: Model) -> int:
+    """How many classes the model tells apart."""
+    return int(model.arrays[f"{answering_node(model)}/y"].shape[-1])
 
 
 def _shape_of_target(model: Model) -> tuple[int, ...]:
