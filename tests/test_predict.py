@@ -191,6 +191,14 @@ def test_what_training_has_not_seen_is_told(home: Path, capsys: pytest.CaptureFi
     assert (answers[1]["prediction"], answers[1]["probability"]) == ("", "")
 
 
+def test_a_character_that_was_never_seen_has_a_tag(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "lines2.csv").write_text("line,tags\nx = \u0436\u2603,n.o.nn\n")
+    answers, said = predict(capsys, "tag_python", "--data", "lines2.csv")
+    assert len(answers[0]["prediction"]) == 6
+    assert "characters not seen in training, read as others of their kind: 2" in said
+    assert main(["evaluate", "tag_python", "--data", "lines2.csv", "--json"]) == 0
+
+
 def test_a_file_is_written_whole_and_replaces_none(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, out = write_rows(home / "some.csv", table("unicode_names"), range(9)), home / "out.csv"
     words = ["predict", "classify_names", "--data", str(file), "--out", str(out)]

@@ -124,7 +124,8 @@ class Predictor:
         found, vocabulary = self.reader.unseen, self.reader.vocabulary
         if not found or vocabulary is None:
             return ""
-        fate = "left out" if vocabulary.unknown is None else f"read as {vocabulary.symbols[vocabulary.unknown]}"
+        left_out = "read as others of their kind" if isinstance(self.reader, TagReader) else "left out"
+        fate = left_out if vocabulary.unknown is None else f"read as {vocabulary.symbols[vocabulary.unknown]}"
         shown = ", ".join(repr(symbol) for symbol, _ in found.most_common(NAMED))
         more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
         noun = "characters" if vocabulary.kind == "char" else "words"
