@@ -20,7 +20,7 @@ from minidl.optim.check import check_schedules
 from minidl.optim.schedules import Clock
 from minidl.storage.archive import Archive
 from minidl.system.errors import NumericsError, UsageError
-from minidl.training.arguments import check_averaging, check_choice, check_limits
+from minidl.training.arguments import check_averaging, check_choice, check_limits, check_vocabulary
 from minidl.training.average import WeightAverage, evaluated_weights
 from minidl.training.callback import Callback
 from minidl.training.callback_list import CallbackList
@@ -72,6 +72,7 @@ class Trainer:
     ) -> None:
         if "loss" not in model.graph.results:
             raise UsageError("this model has no loss to train: make it as Model(loss)")
+        check_vocabulary(model.vocabulary, data.vocabulary)
         check_limits(epochs=epochs, steps=steps, minutes=minutes)
         check_choice("state", state, ("carry", "zero"))
         check_choice("non_finite", non_finite, ("stop", "skip"))
