@@ -19,6 +19,7 @@ from minidl.data import from_arrays
 from minidl.layers import MSE, Dense, SoftmaxCE
 from minidl.optim import SGD
 from minidl.storage.archive import read_archive
+from minidl.system.errors import UsageError
 from minidl.training.class_measures import class_report, confusion, count_classes, weighted_f1
 from minidl.training.entities import EntityCounts, is_of_entities, spans
 from minidl.training.error_measures import ErrorSums
@@ -352,3 +353,27 @@ def test_a_crf_answers_with_whole_sequences(
     total = sum(len(spans(said)) + len(spans(asked)) for said, asked in pairs)
     assert found["data/entity_f1"] == pytest.approx(2 * hits / total)
     assert list(found["data/entities"]) == ["PER"]
+
+
+def test_a_run_as_a_table_and_as_curves(trained: Path) -> None:
+    from minidl.experiment.run.history import Run
+    from minidl.notebook import run, runs
+
+    found = run("spam")
+    assert isinstance(found, Run)
+    assert found.summary == runs().rows[0]
+    steps = [record["step"] for record in found.records() if "val/loss" in record]
+    assert len(steps) == 12
+    with pytest.raises(UsageError, match="has no val/los"):
+        found.plot(["val/los"])
+    matplotlib = pytest.importorskip("matplotlib")
+    assert matplotlib is not None
+    figure = found.plot()
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy", "macro_f1", "weighted_f1"]
+    (val,) = (line for line in figure.axes[0].lines if line.get_label() == "val/loss")
+    assert val.get_xdata().tolist() == steps
+    pandas = pytest.importorskip("pandas")
+    frame = found.to_pandas()
+    assert isinstance(frame, pandas.DataFrame)
+    assert frame["val/loss"].count() == 12
+    assert runs().to_pandas()["test_loss"][0] == found.summary["test_loss"]
