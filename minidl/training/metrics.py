@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.generate.answers import answering_node, said
+from minidl.generate.answers import answering_node, best_classes, point
+from minidl.generate.translate import is_translator
 from minidl.graph.layer import Layer
 from minidl.graph.symbol import Axis
-from minidl.layers import CRF, Quantile, SigmoidCE, SoftmaxCE
-from minidl.layers.loss import ElementLoss
+from minidl.layers import CRF, MAE, MSE, GaussianNLL, Huber, PoissonNLL, Quantile, SigmoidCE, SoftmaxCE
 from minidl.model import Model
 from minidl.training.class_measures import (
     LARGEST_MATRIX,
@@ -42,6 +42,7 @@ class MetricAccumulator:
     def __init__(self, classes: Sequence[str] | None = None) -> None:
         self.sums: dict[str, float] = {}
         self.count = 0.0
+        self.sequences = 0
         self.classes: Array = np.zeros((3, 0), np.int64)  # hits, predictions and targets of each
         self.errors, self.coverage = ErrorSums(), Coverage()
         self._names = classes
@@ -56,31 +57,33 @@ class MetricAccumulator:
         self.count += n
         self._add("loss", loss * n if is_mean(model) else loss)
         if measures and targets is not None:
-            self._measure(model, said(model, inputs), targets, inside)
+            self._measure(model, model.arrays[f"{answering_node(model)}/y"], targets, inside)
 
-    def _measure(self, model: Model, found: Array, targets: Array, inside: Any) -> None:
+    def _measure(self, model: Model, prediction: Array, targets: Array, inside: Any) -> None:
         """Add what suits the kind of loss."""
         layer = _loss_layer(model)
-        if isinstance(layer, SoftmaxCE | CRF):
-            best = found if isinstance(layer, CRF) else found.argmax(axis=-1)
-            wanted = targets.argmax(axis=-1) if targets.dtype.kind == "f" else targets
-            self._count_classes(best[inside], wanted[inside], _width(model))
-            if self._entities is not None and wanted.ndim == 2:
-                self._count_entities(best, np.where(inside, wanted, -1) if inside is not ... else wanted)
+        if isinstance(layer, (SoftmaxCE, CRF)):
+            if targets.dtype.kind == "f":  # probabilities
+                targets = targets.argmax(axis=-1)
+            best = best_classes(model, prediction, (targets >= 0).sum(axis=0))
+            self._count_classes(best[inside], targets[inside], prediction.shape[-1])
+            if is_translator(model):
+                self.sequences += targets.shape[1]
+                self._add("exact", float(((best == targets) | (targets < 0)).all(axis=0).sum()))
+            if self._entities is not None and targets.ndim == 2:
+                self._count_entities(best, np.where(inside, targets, -1) if inside is not ... else targets)
         elif isinstance(layer, SigmoidCE):
-            yes, asked = (found > 0)[inside], (targets > 0.5)[inside]
-            self._add("accuracy", float(np.count_nonzero(yes == asked)))
-            kinds = (kind.reshape(-1, kind.shape[-1]).sum(axis=0) for kind in (yes & asked, yes, asked))
+            yes, wanted = (prediction > 0)[inside], (targets > 0.5)[inside]
+            self._add("accuracy", float(np.count_nonzero(yes == wanted)))
+            kinds = (kind.reshape(-1, kind.shape[-1]).sum(axis=0) for kind in (yes & wanted, yes, wanted))
             self._keep_counts(np.stack(list(kinds)))
-        elif isinstance(layer, ElementLoss):
-            numbers = targets[inside].reshape(-1, *_shape_of_target(model))
+        elif isinstance(layer, (MSE, MAE, Huber, GaussianNLL, PoissonNLL, Quantile)):
+            of_example = _shape_of_target(model)
+            pair = (array[inside].reshape(-1, *of_example) for array in (point(layer, prediction), targets))
+            self.errors.add(*pair)
             if isinstance(layer, Quantile):
-                quantiles = found[inside].reshape(*numbers.shape, len(layer.quantiles))
-                self.coverage.add(layer.quantiles, quantiles, numbers)
-                if 0.5 in layer.quantiles:
-                    self.errors.add(quantiles[..., layer.quantiles.index(0.5)], numbers)
-            else:
-                self.errors.add(found[inside].reshape(numbers.shape), numbers)
+                quantiles = prediction.reshape(*targets.shape, len(layer.quantiles))
+                self.coverage.add(layer.quantiles, quantiles[inside], targets[inside])
 
     def _count_classes(self, predicted: Array, targets: Array, classes: int) -> None:
         counts = count_classes(predicted, targets, classes)
@@ -110,6 +113,8 @@ class MetricAccumulator:
         if not self.count:
             return {}
         averages = {name: value / self.count for name, value in self.sums.items()}
+        if self.sequences:  # of a translator: translations that are right to the last symbol, written greedily
+            averages["exact"] = self.sums["exact"] / self.sequences
         if "loss" in averages:
             averages |= in_units(averages["loss"], unit)
         if unit == "step":
@@ -183,11 +188,6 @@ def _inside(model: Model, inputs: Mapping[str, Array], steps: int) -> Any:
     name = _loss_node(model)
     ports = dict(zip(model.graph.nodes[name].ports, model.graph.sources(name), strict=True))
     return np.arange(steps)[:, None] < inputs[ports["lengths"]] if "lengths" in ports else ...
-
-
-def _width(model: Model) -> int:
-    """How many classes the model tells apart."""
-    return int(model.arrays[f"{answering_node(model)}/y"].shape[-1])
 
 
 def _shape_of_target(model: Model) -> tuple[int, ...]:
