@@ -15,6 +15,7 @@ from minidl.experiment.run import user_code
 from minidl.experiment.run.callbacks_of_run import Watchers, make_trainer, measuring, recording, showing
 from minidl.experiment.run.computing import Computing, set_up
 from minidl.experiment.run.environment import changes_since, surroundings
+from minidl.experiment.run.memory import check_memory
 from minidl.experiment.run.stop_on_signal import EXIT_CODES, stopping
 from minidl.experiment.run.transfer import take_weights
 from minidl.experiment.yaml.document import dump
@@ -51,7 +52,7 @@ def train(
     computing: Computing | None = None,
 ) -> Outcome:
     """Train from the start, in a new run folder. computing: of other runs that this one is to be compared with."""
-    _check_memory(experiment)
+    check_memory(experiment)
     if experiment.init_from is not None:
         take_weights(experiment.model, experiment.init_from, runs)
     set_up(experiment, computing)
@@ -95,7 +96,7 @@ def resume(
     if number is None and not list_runs(runs / experiment.name):
         logger.info("%s holds no run yet: there is nothing to resume, and the run begins", runs / experiment.name)
         return train(experiment, source, runs, watchers=watchers)
-    _check_memory(experiment)
+    check_memory(experiment)
     with RunFolder.find(runs, experiment.name, number).lock() as folder:
         if not folder.checkpoints.files():
             logger.info("%s ended before its first checkpoint: it begins again", folder.path)
@@ -187,16 +188,6 @@ def _nothing_left(folder: RunFolder, trainer: Trainer) -> Outcome:
     ends = [f"train.{name}" for name in ("epochs", "steps", "minutes") if getattr(trainer, name) is not None]
     logger.warning("%s %s (step %d): raise %s to go on", folder.path, what, progress.step, " or ".join(ends))
     return Outcome(folder.path, state, 0, progress.best)
-
-
-def _check_memory(experiment: Experiment) -> None:
-    """Refuse a run that would be killed for want of memory before it has a folder."""
-    shapes = {name: array.shape for name, array in experiment.dataset.train.batch(0).inputs.items()}
-    weights = experiment.model.weights.flat.nbytes
-    averages = experiment.train.average_weights is not None
-    slots = (len(experiment.optimizer.slot_names) + 2 * averages) * weights
-    checkpoint = weights + slots
-    experiment.model.executor.check_fits(shapes, more=slots + checkpoint)
 
 
 def _changes(experiment: Experiment, archive: Archive, path: Path) -> dict[str, str]:
