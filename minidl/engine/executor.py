@@ -21,7 +21,6 @@ from minidl.engine.memory_limit import check_fits
 from minidl.engine.parameters import Parameters
 from minidl.graph.arrays import State
 from minidl.graph.graph import Graph
-from minidl.graph.operations import OneHotRows
 from minidl.system.errors import CheckpointError, DataError, UsageError, suggest
 
 Array = NDArray[Any]
@@ -47,7 +46,7 @@ class Executor:
         self._backwards: dict[Any, BackwardProgram] = {}
         self._current: ForwardProgram | None = None
         self._computed_at = -1
-        self._last_backward: BackwardProgram | None = None
+        self.last_backward: BackwardProgram | None = None  # for those who look into its calls
         self.has_gradient = False
 
     def forward(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
@@ -67,7 +66,7 @@ class Executor:
         self._set_seeds(program, seeds)
         for grad in program.untouched:
             grad[...] = 0
-        self._last_backward = program
+        self.last_backward = program
         for _, call in program.calls:
             call()
         self.has_gradient = True
@@ -77,13 +76,6 @@ class Executor:
         """Refuse to go on where there has been no backward pass."""
         if not self.has_gradient:
             raise UsageError("there is no gradient yet: call model.forward(...) and model.backward() before the step")
-
-    @property
-    def last_backward(self) -> BackwardProgram:
-        """The calls of the last backward pass, for those who look into them."""
-        if self._last_backward is None:
-            raise UsageError("there was no backward pass yet")
-        return self._last_backward
 
     def rerun(self) -> None:
         """The last forward pass once more, on what its inputs hold now, and without a look at them."""
@@ -111,12 +103,7 @@ class Executor:
 
     def values(self) -> dict[str, Array]:
         """What the last forward pass gave, by input and node; one-hot rows as if they were written."""
-        if self._current is None:
-            return {}
-        return {
-            name: np.eye(value.depth)[value.ids] if isinstance(value, OneHotRows) else value
-            for name, value in self._current.values.items()
-        }
+        return {} if self._current is None else self._current.written()
 
     def reset_state(self) -> None:
         """Begin anew: what recurrent layers carry is zero."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.engine import threads
+from minidl.engine.backward import BackwardProgram
 from minidl.engine.dispatch import implementation, using
 from minidl.graph.arrays import State
 from minidl.graph.layer import Layer
@@ -83,7 +84,7 @@ def leaves_alone(trial: Trial) -> None:
         for name, array in executor.arrays().items():
             if not same(array, kept[name]):
                 raise WrongLayer(f"backward changes {trial.label(name)}, which forward has left")
-        if trial.is_single and any(not same(seed, trial.dy) for seed in executor.last_backward.seeds.values()):
+        if trial.is_single and any(not same(seed, trial.dy) for seed in backward_of(trial).seeds.values()):
             raise WrongLayer("backward changes dy")
 
 
@@ -164,7 +165,7 @@ def needs_no_dx(trial: Trial) -> None:
     """A gradient of an input that nobody needs is None, and the others are the same without it."""
     expected = trial.run()
     nodes = trial.model.graph.nodes
-    for node, call in trial.model.executor.last_backward.calls:
+    for node, call in backward_of(trial).calls:
         if node not in nodes or not isinstance(call, partial) or not trial.is_single:
             continue
         function: Any = call.func
@@ -226,6 +227,13 @@ def same_bits_for_threads(trial: Trial) -> None:
     for name, array in found[0].items():
         if not same(found[1][name], array):
             raise WrongLayer(f"{name} has other bits on two threads than on one")
+
+
+def backward_of(trial: Trial) -> BackwardProgram:
+    """The calls of the last backward pass."""
+    program = trial.model.executor.last_backward
+    assert program is not None
+    return program
 
 
 def same(a: Array, b: Array) -> bool:
