@@ -27,8 +27,7 @@ from minidl.graph.operations import affine, affine_gradients, rows
 from minidl.graph.symbol import Symbol, show
 from minidl.layers.dropout import Dropout
 from minidl.layers.recurrent_dropout import RecurrentDropout
-from minidl.layers.time_steps import after_the_end, asked_by, each_step, input_gradients, transposed
-from minidl.system.errors import suggest
+from minidl.layers.time_steps import after_the_end, asked_by, check_asked, each_step, input_gradients, transposed
 
 
 @dataclass(frozen=True)
@@ -240,14 +239,7 @@ class Cell(RecurrentDropout, abstract=True):
             "step": ["a", *(["past"] if self.recurrent else []), *before, *always],
             "step_back": ["gates", *before, *states, *(f"d{state}" for state in states), *self.caches, *always],
         }
-        for function, names in known.items():
-            if not hasattr(self, function):
-                raise ValueError(f"it has no method {function!r}; a cell needs step and step_back")
-            for name in self.asked(function):
-                if name not in names:
-                    raise ValueError(
-                        f"{function} asks for {name!r}{suggest(name, names)} (there are: {', '.join(names)})"
-                    )
+        check_asked(type(self), known)
         if self.recurrent_dropout and not self.recurrent:
             raise ValueError("it has no recurrent weights that recurrent_dropout could drop")
         for name, shape in first.items():
