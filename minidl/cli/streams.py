@@ -10,15 +10,22 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from minidl.system.terminal import Escaping, escape
+
 
 def prepare() -> None:
-    """Characters that an encoding lacks are replaced; a stream that was closed is empty, or goes nowhere."""
+    """Characters that an encoding lacks are replaced; a stream that was closed is empty, or goes nowhere.
+
+    Messages, and results on a terminal, are escaped; results in a file or a pipe are what they are.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  open as long as the process
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+            if name == "stderr" or (name == "stdout" and stream.isatty()):
+                setattr(sys, name, Escaping(stream))
 
 
 def discard(stream: Any) -> None:
@@ -73,7 +80,7 @@ class ToStderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""
         with contextlib.suppress(OSError):
-            print(f"minidl: {record.getMessage()}", file=sys.stderr, flush=True)
+            print(f"minidl: {escape(record.getMessage())}", file=sys.stderr, flush=True)
 
 
 def log_to_stderr() -> None:
