@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.lib import format as npy
@@ -30,8 +30,17 @@ from minidl.storage.atomic import FilePath, reason_of, refuse_special, write_who
 from minidl.system.errors import CheckpointError, MinidlError, StorageError, UsageError
 
 Array: TypeAlias = NDArray[Any]
-# May refuse plain data and the shapes of arrays before these are read.
-Check: TypeAlias = Callable[[dict[str, Any], dict[str, tuple[int, ...]]], None]
+
+
+class Stored(NamedTuple):
+    """What a file says of an array before it is read."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+# May refuse plain data and what is said of arrays before these are read.
+Check: TypeAlias = Callable[[dict[str, Any], dict[str, Stored]], None]
 
 _DTYPE = r"\|b1|\|[iu]1|<[iu][248]|<f[248]|<c8|<c16"
 # numpy's reader evaluates this header as a Python literal, which hostile text can make fail in
@@ -175,7 +184,7 @@ def _unpack(file: BinaryIO, check: Check | None) -> Archive:
             version, meta = parse_meta(_content(members, infos.pop(META)))
             heads = {_name(key): _head(members, info) for key, info in infos.items()}
             if check is not None:
-                check(meta, {name: head.shape for name, head in heads.items()})
+                check(meta, {name: Stored(head.shape, head.dtype.name) for name, head in heads.items()})
             arrays = {name: head.read(members) for name, head in heads.items()}
     except MinidlError:
         raise

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from minidl.callbacks.evaluate import evaluate
 from minidl.data import Data, Text, evaluation_streams, read_text
+from minidl.data.sources.download import without_connections
 from minidl.experiment.run.load_model import Trained, load_trained, unseen
-from minidl.system.errors import CheckpointError, UsageError
+from minidl.system.errors import CheckpointError, ConfigError, UsageError
 
 logger = logging.getLogger("minidl")
 
@@ -23,7 +24,8 @@ def measure(path: Path, text: str | None = None) -> dict[str, float]:
     data = data_of(trained)
     if text is not None:
         return _on_text(trained, data, text)
-    dataset = data.load(Path())
+    with without_connections():
+        dataset = data.load(Path())
     if dataset.digest != trained.archive.meta.get("data"):
         raise CheckpointError(f"{path}: the data is not what this run was trained on; name a text with --data")
     results: dict[str, float] = {}
@@ -44,7 +46,10 @@ def data_of(trained: Trained) -> Data:
             f"{trained.path}: holds a model without the data it was trained on; name a run or a checkpoint"
         )
     plain = json.loads(json.dumps(section).replace("$${", "${"))  # what escape() of references has done
-    return Data.from_config(plain)
+    try:
+        return Data.from_config(plain)
+    except ConfigError as error:
+        raise CheckpointError(f"{trained.path}: describes no data of minidl's, at experiment.data: {error}") from None
 
 
 def _on_text(trained: Trained, data: Data, source: str) -> dict[str, float]:
