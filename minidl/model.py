@@ -18,11 +18,12 @@ from minidl.engine.parameters import NamedArrays, Parameters, fitting_weights, m
 from minidl.graph.graph import Graph
 from minidl.graph.layer import Layer, Node
 from minidl.graph.operations import as_dtype
+from minidl.graph.results import input_like, named_results
 from minidl.graph.summary import model_table
-from minidl.graph.symbol import Input, Symbol, show
+from minidl.graph.symbol import Symbol
 from minidl.storage.archive import Stored, read_archive, write_archive
 from minidl.storage.description import check_description
-from minidl.system.errors import CheckpointError, GraphError, UsageError
+from minidl.system.errors import CheckpointError, UsageError
 
 Array = NDArray[Any]
 FLOATS = ("float32", "float64")
@@ -52,7 +53,7 @@ class Model:
         dtype: DTypeLike = "float32",
     ) -> None:
         _check_settings(seed, dtype)
-        graph = Graph(_results(loss, outputs))
+        graph = Graph(named_results(loss, outputs))
         weights = Parameters(graph.parameters(), dtype)
         weights.initialize(seed)
         self._assemble(graph, weights, seed=int(seed), training=True)
@@ -74,7 +75,7 @@ class Model:
         """
         specs = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
         feeds = dict(zip(specs, (np.asarray(array) for array in inputs), strict=False))
-        symbols = [_input_like(name, array) for name, array in feeds.items()]
+        symbols = [input_like(name, array) for name, array in feeds.items()]
         model = cls(outputs={"y": layer(*symbols)}, seed=seed, dtype=dtype)
         model.forward(**feeds)
         return model
@@ -116,18 +117,35 @@ class Model:
         """Everything the last `forward` left: outputs, gates, cell states, by "node/array"."""
         return NamedArrays(self.executor.arrays(), "array")
 
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of all weights and carried values, by "parameters/node/array" and "state/node/array"."""
+        arrays = {f"parameters/{name}": array.copy() for name, array in self.weights.arrays.items()}
+        return arrays | {f"state/{name}": array for name, array in self.executor.state_dict()[0].items()}
+
+    def load_state_dict(self, arrays: Mapping[str, Array]) -> None:
+        """Take over what `state_dict` gave; CheckpointError, and no change, where it does not fit."""
+        state = {name.removeprefix("state/"): array for name, array in arrays.items() if name.startswith("state/")}
+        self.executor.check_state(state)
+        self.set_parameters(arrays, "what was given")
+        self.executor.load_state_dict(state, {})
+
     def reset_state(self) -> None:
         """Zero what recurrent layers carry."""
         self.executor.reset_state()
 
-    def replica(self, *, training: bool = False, dtype: DTypeLike | None = None) -> Model:
+    def replica(
+        self, *, training: bool = False, dtype: DTypeLike | None = None, weights: Parameters | None = None
+    ) -> Model:
         """Another model with a state and buffers of its own: over the same weights, or a copy in another dtype.
+
+        weights: those to use in the place of this model's, such as an average of them.
 
         Dropout is active where `training` is true. Validation and sampling use replicas, so that they never disturb
         the state of training.
         """
         twin = Model.__new__(Model)
-        weights = self.weights if dtype is None else self.weights.astype(dtype)
+        weights = weights or self.weights
+        weights = weights if dtype is None else weights.astype(dtype)
         twin._assemble(self.graph, weights, seed=self.seed, training=training)
         twin.vocabulary, twin.metadata = self.vocabulary, self.metadata
         return twin
@@ -211,33 +229,3 @@ def _check_settings(seed: Any, dtype: DTypeLike) -> None:
         raise UsageError(f"a model computes in {' or '.join(FLOATS)}, got dtype {dtype!r}")
     if not isinstance(seed, Integral) or seed < 0:
         raise UsageError(f"a seed is a whole number of 0 or more, got {seed!r}")
-
-
-def _results(loss: Node | None, outputs: Mapping[str, Symbol] | None) -> dict[str, Symbol]:
-    """What `forward` returns, by name."""
-    if not (loss is None or isinstance(loss, Symbol)):
-        raise GraphError(f"the loss should be what a layer gave when it was called, got {type(loss).__name__}")
-    if not (outputs is None or isinstance(outputs, Mapping)):
-        raise GraphError(f"outputs are nodes by name, as in outputs={{'y': node}}, got {type(outputs).__name__}")
-    if loss is not None and loss.shape != ():
-        given = f"{loss.label!r} gives {show(loss.shape)}"
-        raise GraphError(f"a loss is one number, but {given}; put SoftmaxCE or MSE after it")
-    if outputs is None:
-        outputs = {} if loss is None else {loss.inputs[0].label: loss.inputs[0]}
-    if loss is None and not outputs:
-        raise GraphError("a model needs a loss or outputs, as in Model(loss) or Model(outputs={'y': node})")
-    if loss is not None and "loss" in outputs:
-        raise GraphError("the name 'loss' is that of the loss: give the output another one")
-    for name, node in outputs.items():
-        if not isinstance(node, Symbol):
-            given = type(node).__name__
-            raise GraphError(f"output {name!r} should be what a layer gave when it was called, got {given}")
-    return {**({} if loss is None else {"loss": loss}), **outputs}
-
-
-def _input_like(name: str, array: Array) -> Input:
-    if array.dtype.kind in "iu":
-        depth = int(array.max()) + 1 if array.size else 1
-        return Input(name, dtype="int", depth=depth, shape=("T", "B")[-array.ndim :])
-    leading = [*("T", "B")[: array.ndim - 1], *array.shape[2:-1]]
-    return Input(name, shape=(*leading, array.shape[-1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -39,6 +39,8 @@ def values(hint: Any, **bounds: Any) -> st.SearchStrategy[Any]:
         if arguments[-1] is ...:
             return st.lists(values(arguments[0]), max_size=3)
         return st.tuples(*map(values, arguments)).map(list)
+    if origin is Mapping:  # of groups by patterns of names
+        return st.dictionaries(TEXTS, st.fixed_dictionaries({}, optional={"freeze": st.integers(0, 3)}), max_size=2)
     if origin is dict:
         return st.dictionaries(TEXTS, TEXTS, max_size=2)
     if isinstance(hint, type) and issubclass(hint, Declared):

@@ -204,7 +204,10 @@ def test_dry_run_shows_model_steps_and_memory_and_trains_nothing(minidl: Command
 def test_run_says_where_the_run_lies_and_how_to_view_it(minidl: Command, project: Path) -> None:
     said = minidl("run", "tiny.yaml", "--runs", "mine")
     assert said.code == 0
-    assert said.out == "\ndone: the run lies in mine/tiny/001\nview it with: tensorboard --logdir mine\n"
+    assert said.out == (
+        "\ndone: the run lies in mine/tiny/001\nview it with: tensorboard --logdir mine\n"
+        "see it think: minidl view tiny --runs mine\n"
+    )
     assert "step 2/4" in said.err
 
 

@@ -298,7 +298,13 @@ def test_resolved_has_every_default(folder: Path) -> None:
     resolved = read_experiment(folder / "small.yaml").resolved()
     assert resolved["data"]["source"] == str(folder / "book.txt")
     assert resolved["data"]["split"] == [0.9, 0.05, 0.05]
-    assert resolved["model"]["layers"][1] == {"type": "LSTM", "units": 6, "dropout": 0.1, "recurrent_dropout": 0.0}
+    assert resolved["model"]["layers"][1] == {
+        "type": "LSTM",
+        "units": 6,
+        "dropout": 0.1,
+        "recurrent_dropout": 0.0,
+        "bias": True,
+    }
     assert resolved["loss"] == {"type": "SoftmaxCE", "reduction": "mean", "label_smoothing": 0.0}
     for section, declared in {"optimizer": "Adam", "train": "Train", "log": "Log", "sample": "Samples"}.items():
         cls = SECTIONS[section].types()[declared]
@@ -361,4 +367,4 @@ def test_plain_data_is_refused_with_all_mistakes(config: Any, says: str) -> None
 
 
 def test_nested_declarations_are_known() -> None:
-    assert nested_families(Layer.types()["Bidirectional"])["layer"].__name__ == "Recurrent"
+    assert nested_families(Layer.types()["Bidirectional"])["layer"].__name__ == "Cell"

@@ -13,7 +13,7 @@ from minidl import Input, Layer, Model
 from minidl.graph.arrays import Array, Cache, Declaration, Out, Param, Shape
 from minidl.graph.operations import rows
 from minidl.layers import GRU, LSTM, MSE, RNN, Dense, Dropout, OneHot, SoftmaxCE
-from minidl.layers.recurrent import Recurrent
+from minidl.layers.cell import Cell
 from minidl.testing.gradcheck import Check, gradcheck
 
 
@@ -178,7 +178,7 @@ def test_errors_of_opposite_sign_do_not_cancel(rng: np.random.Generator) -> None
 
 
 @pytest.mark.parametrize("layer", [RNN, GRU, LSTM])
-def test_state_that_is_carried_takes_part(layer: type[Recurrent], rng: np.random.Generator) -> None:
+def test_state_that_is_carried_takes_part(layer: type[Cell], rng: np.random.Generator) -> None:
     """From a state of zeros alone, a window of one step would say nothing about Wh."""
     model = Model(outputs={"y": layer(3, name="cell")(x())})
     checks = by_array(gradcheck(model, {"x": rng.standard_normal((1, 2, 4))}))

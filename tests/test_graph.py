@@ -229,7 +229,7 @@ class TestShapes:
     @pytest.mark.parametrize(
         ("wire", "words"),
         [
-            (lambda: LSTM(2)(), "takes the inputs x, lengths (optional); it got 0"),
+            (lambda: LSTM(2)(), "takes the inputs x, lengths (optional), h0 (optional), c0 (optional); it got 0"),
             (lambda: Dense(2)(x(), x("x2")), "takes the inputs x; it got 2"),
             (lambda: SoftmaxCE()(x()), "takes the inputs logits, targets; it got 1"),
             (lambda: Add()(), "at least one input"),

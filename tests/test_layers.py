@@ -12,7 +12,7 @@ from contract import KINDS, model_of, run
 
 from minidl import Input, Layer, Model
 from minidl.layers import GRU, LSTM, RNN, Activation, Bidirectional, Dense, Dropout, Embedding, LayerNorm
-from minidl.layers.recurrent import Recurrent
+from minidl.layers.cell import Cell
 from minidl.system.errors import UsageError
 
 TRIALS = [
@@ -90,14 +90,14 @@ def test_settings_out_of_range_are_refused(make: Callable[[], Layer], message: s
 
 
 @pytest.mark.parametrize("layer", [RNN, GRU, LSTM])
-def test_recurrent_layers_start_as_documented(layer: type[Recurrent]) -> None:
+def test_recurrent_layers_start_as_documented(layer: type[Cell]) -> None:
     """Glorot for each gate's input weights, orthogonal recurrent blocks, zero biases but for the forget gate's."""
     H, F = 6, 10
     model = Model(outputs={"y": layer(H, name="cell")(Input("x", depth=F))}, dtype="float64")
     Wx, Wh, b = (model.parameters[f"cell/{name}"] for name in ("Wx", "Wh", "b"))
     assert np.abs(Wx).max() <= np.sqrt(6 / (F + H))
     assert np.abs(Wx).max() > 0.8 * np.sqrt(6 / (F + H))
-    for k in range(layer.gates_per_unit):
+    for k in range(len(layer.gates)):
         block = Wh[:, k * H : (k + 1) * H]
         np.testing.assert_allclose(block.T @ block, np.eye(H), atol=1e-12)
     expected = np.zeros_like(b)
@@ -126,7 +126,7 @@ def test_the_same_mask_at_every_step(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("layer", [RNN, GRU, LSTM])
-def test_recurrent_dropout_drops_weights_in_training_only(layer: type[Recurrent], rng: np.random.Generator) -> None:
+def test_recurrent_dropout_drops_weights_in_training_only(layer: type[Cell], rng: np.random.Generator) -> None:
     plain, dropped = (
         model_of(lambda x, settings=settings: layer(11, name="cell", **settings)(x))
         for settings in ({}, {"recurrent_dropout": 0.4})

@@ -76,7 +76,9 @@ def state(folder: Path) -> tuple[str, int]:
 def test_a_run_leaves_what_the_readme_says_and_its_model_is_found_again(folder: Path) -> None:
     code, out, err = finish(start(folder, ["tiny.yaml", "train.sample_every.steps=20", "optimizer.lr=1e-2"]))
     assert code == 0, err
-    assert out.endswith("done: the run lies in runs/tiny/001\nview it with: tensorboard --logdir runs\n")
+    assert out.endswith(
+        "done: the run lies in runs/tiny/001\nview it with: tensorboard --logdir runs\nsee it think: minidl view tiny\n"
+    )
     assert "--- step 20, sample/temperature_1 ---" in out
     assert re.search(r"^step 40/40 .* train/loss \d", err, re.MULTILINE)
     run = folder / "runs/tiny/001"

@@ -120,7 +120,7 @@ def test_names_are_explained_where_an_editor_shows_them() -> None:
     assert SCHEMA["$defs"]["Layer.LSTM"]["description"] == "Long short-term memory."
 
 
-@pytest.mark.parametrize("family", ["Layer", "Recurrent", "Optimizer", "Schedule", "Data", "Task"])
+@pytest.mark.parametrize("family", ["Layer", "Cell", "Optimizer", "Schedule", "Data", "Task"])
 def test_an_editor_is_led_to_the_one_kind_that_is_named(family: str) -> None:
     """It completes by the branches that apply; of `oneOf` by those that fit already, which lack nothing."""
     schema = SCHEMA["$defs"][family]

@@ -138,6 +138,7 @@ def test_tests_are_found_without_what_is_optional() -> None:
     assert "minidl/layers/lstm.py: 1" in ended.stdout
 
 
+HEAVY_ROOMS = ("compression", "exchange", "experiment", "kernels")
 HEAVY_MODULES = ("config.build", "config.findings", "config.rules")
 
 
@@ -145,11 +146,7 @@ def test_heavy_modules_wait_until_they_are_used() -> None:
     """What takes long to import is imported where it is used, so that minidl starts quickly."""
     heavy = {"tensorboardX", "rich", "torch", "pydantic", "matplotlib", "onnx", "safetensors", "optuna"}
     for path in MODULES:
-        if module_name(path) in HEAVY_MODULES or module_name(path).partition(".")[0] in (
-            "experiment",
-            "kernels",
-            "exchange",
-        ):
+        if module_name(path) in HEAVY_MODULES or module_name(path).partition(".")[0] in HEAVY_ROOMS:
             continue  # they are themselves imported where they are used
         top = [node for node in parse(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
         names = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from minidl import Input, Model
 from minidl.layers import GRU, LSTM, RNN, Bidirectional
-from minidl.layers.recurrent import Recurrent
+from minidl.layers.cell import Cell
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'minidl[torch]'")
 
@@ -35,7 +35,7 @@ def assert_near(got: NDArray[Any], expected: NDArray[Any], what: str) -> None:
     assert error <= 1e-6, f"{what} differs by {error:.1e}"
 
 
-def run_peer(layer: Recurrent, x: Any, state: Arrays, weights: Arrays, dy: Any) -> torch_peers.Result:
+def run_peer(layer: Cell, x: Any, state: Arrays, weights: Arrays, dy: Any) -> torch_peers.Result:
     if isinstance(layer, LSTM):
         return torch_peers.lstm(x, state["h"], state["c"], dh=dy, dc_last=np.zeros_like(state["c"]), **weights)
     if isinstance(layer, GRU):

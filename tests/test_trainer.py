@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 
 from minidl import Input, Model
 from minidl.callbacks import Callback, EarlyStop, Evaluate, Every, TrainMetrics
+from minidl.callbacks.evaluate import evaluate
 from minidl.data import Streams, from_arrays
-from minidl.data.batches import ArraySpec, Dataset
+from minidl.data.batches import ArraySpec, Batch, Dataset
 from minidl.layers import GRU, MSE, Dense, Dropout, OneHot, SoftmaxCE
-from minidl.optim import SGD, Adam
-from minidl.system.errors import ConfigError, NumericsError, UsageError
+from minidl.optim import SGD, Adam, Cosine, Muon, NAdam, Plateau, ScheduleFree
+from minidl.system.errors import CheckpointError, ConfigError, NumericsError, UsageError
+from minidl.training.gradient import fill_gradient
 from minidl.training.trainer import Trainer
 
 V = 5
@@ -231,3 +235,123 @@ def test_bad_gradient_is_caught_before_the_weights() -> None:
 def test_an_interval_is_one_of_three(limits: dict) -> None:
     with pytest.raises(ConfigError, match="one of"):
         Every(**limits)
+
+
+def whole_batches(batch_size: int) -> Dataset:
+    rng = np.random.default_rng(0)
+    arrays = {"x": rng.standard_normal((6, 32, 3)), "targets": rng.standard_normal((6, 32, 1))}
+    return from_arrays(arrays, split=(1.0, 0.0, 0.0), batch_size=batch_size, shuffle=False)
+
+
+def regression() -> Model:
+    return Model(MSE()(Dense(1)(GRU(4)(Input("x", depth=3))), Input("targets", depth=1)), seed=1, dtype="float64")
+
+
+def test_accumulated_batches_are_one_large_batch() -> None:
+    weights = []
+    for batch_size, accumulate in ((32, 1), (8, 4)):
+        data = whole_batches(batch_size)
+        trainer = Trainer(regression(), data, SGD(lr=0.1), steps=3, accumulate=accumulate, state="zero")
+        trainer.run()
+        weights.append(trainer.model.weights.flat)
+        assert trainer.steps_per_epoch == 1
+        assert trainer.epoch == 3
+    np.testing.assert_allclose(*weights, rtol=1e-12)
+
+
+def test_accumulated_batches_weigh_as_many_targets_as_they_have() -> None:
+    """Two of three steps in the first batch do not count."""
+    few, many = np.array([[-1], [-1], [2]]), np.array([[1], [3], [2]])
+    ids = np.zeros((3, 1), int)
+    both = np.concatenate([few, many], axis=1)
+    whole = network()
+    expected = fill_gradient(whole, [Batch({"ids": np.zeros((3, 2), int), "targets": both}, True)], carry=False)
+    parts = network()
+    batches = [Batch({"ids": ids, "targets": targets}, True) for targets in (few, many)]
+    assert fill_gradient(parts, batches, carry=False) == pytest.approx(expected)
+    np.testing.assert_allclose(parts.executor.gradient, whole.executor.gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_the_average_of_weights_is_evaluated_and_saved() -> None:
+    recorder = Recorder()
+    trainer = Trainer(
+        network(), cycle(), SGD(lr=0.5), steps=30, average_weights=0.9, callbacks=[Evaluate(Every(steps=30)), recorder]
+    )
+    average, trained = trainer.evaluated.flat.copy(), trainer.model.weights.flat.copy()
+    for step in range(30):
+        trainer.update(cycle().train.batch(step))
+        trained = trainer.model.weights.flat
+        average += (1 - min(0.9, (2 + step) / (11 + step))) * (trained - average)
+    np.testing.assert_allclose(trainer.evaluated.flat, average, rtol=1e-5, atol=1e-7)
+    assert np.abs(average - trained).max() > 1e-3
+    arrays = trainer.state_dict()["arrays"]
+    np.testing.assert_array_equal(arrays["training/weights"], trained)
+    np.testing.assert_array_equal(arrays["parameters/logits/b"].ravel(), trainer.evaluated.arrays["logits/b"])
+    trainer.run()
+    loss = trainer.model.replica(weights=trainer.evaluated)
+    expected = evaluate(loss, cycle().validation, "val", "char")["val/loss"]
+    assert recorder.seen("val/loss")[-1][1] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "settings"),
+    [
+        (lambda: Adam(), {}),
+        (lambda: Adam(amsgrad=True), {"accumulate": 2}),
+        (lambda: NAdam(groups={"logits/*": {"lr": 0.1}}), {"average_weights": 0.9}),
+        (lambda: ScheduleFree(), {}),
+        (lambda: Muon(lr=0.1), {"average_weights": 0.99, "accumulate": 3}),
+    ],
+)
+def test_a_trainer_goes_on_from_its_state_dict(optimizer: Any, settings: Any) -> None:
+    straight = Trainer(network(dropout=0.2), cycle(), optimizer(), steps=9, **settings)
+    straight.run()
+    first = Trainer(network(dropout=0.2), cycle(), optimizer(), steps=4, **settings)
+    first.run()
+    second = Trainer(network(dropout=0.2), cycle(), optimizer(), steps=9, **settings)
+    kept = first.state_dict()
+    second.load_state_dict({**kept, "meta": json.loads(json.dumps(kept["meta"]))})
+    second.run()
+    for ours, theirs in ((second.model.weights, straight.model.weights), (second.evaluated, straight.evaluated)):
+        assert ours.flat.tobytes() == theirs.flat.tobytes()
+
+
+def test_state_dict_of_a_model() -> None:
+    model = network()
+    model.forward(ids=np.zeros((3, 2), int))
+    kept = model.state_dict()
+    assert set(kept) == {*(f"parameters/{name}" for name in model.parameters), "state/gru/h"}
+    other = network()
+    other.weights.flat[...] = 0
+    other.load_state_dict(kept)
+    np.testing.assert_array_equal(other.weights.flat, model.weights.flat)
+    np.testing.assert_array_equal(other.state["gru/h"], model.state["gru/h"])
+    for wrong, message in (
+        ({**kept, "state/lstm/c": kept["state/gru/h"]}, "it carries lstm/c"),
+        ({**kept, "state/gru/h": np.zeros((2, 3))}, r"gru/h: shape \(2, 3\), the model carries \(B, 8\)"),
+        ({name: array for name, array in kept.items() if "bh" not in name}, r"missing gru/bh \(24,\)"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            other.load_state_dict(wrong)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"accumulate": 0}, "accumulate should be a number of batches"),
+        ({"average_weights": 1.0}, "average_weights should be a number between 0 and 1"),
+        ({"optimizer": ScheduleFree(), "average_weights": 0.9}, "ScheduleFree averages the weights itself"),
+        ({"optimizer": Adam(clip_norm=Cosine(1.0, total_steps=3))}, "leaves its range at step 3"),
+    ],
+)
+def test_what_could_only_fail_later_is_refused(settings: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Trainer(network(), cycle(), **{"optimizer": SGD(), "steps": 10, **settings})
+
+
+def test_who_waits_for_validation_needs_one() -> None:
+    data = whole_batches(8)
+    with pytest.raises(ConfigError, match="no validation part"):
+        Trainer(regression(), data, SGD(lr=Plateau(0.1)), steps=1)
+    with pytest.raises(UsageError, match="no validation part"):
+        Trainer(regression(), data, SGD(), steps=1, callbacks=[EarlyStop()]).run()

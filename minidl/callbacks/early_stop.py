@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from annotated_types import Ge, Gt
 
+from minidl.system.errors import UsageError
 from minidl.training.callback import Callback
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ class EarlyStop(Callback):
     min_delta: Annotated[float, Ge(0)] = field(default=0.0, kw_only=True)
 
     order = Callback.DECIDE
+
+    def start(self, trainer: Run) -> None:
+        """Without validation there is nothing to wait for."""
+        if trainer.data.validation is None:
+            raise UsageError("EarlyStop looks at validation losses, and the data has no validation part")
 
     def act(self, trainer: Run) -> None:
         """Stop where the last evaluations brought nothing."""

@@ -43,7 +43,7 @@ class Evaluate(Callback):
 
     def start(self, trainer: Run) -> None:
         """A model with a state of its own over the same weights."""
-        self._replica = trainer.model.replica()
+        self._replica = trainer.model.replica(weights=trainer.evaluated)
 
     def act(self, trainer: Run) -> None:
         """Evaluate on the validation part, and note whether it is the best so far."""

@@ -52,7 +52,7 @@ class LayerMetrics(Callback):
         if not math.isfinite(trainer.loss):  # there was no backward pass
             return
         model = trainer.model
-        unclipped = trainer.optimizer.memory.clipped_by
+        unclipped = trainer.optimizer.history.clipped_by
         for node, length in lengths(model.gradients).items():
             trainer.record[f"train_layers/grad_norm/{node}"] = length * unclipped
         if self._before_step == trainer.progress.step - 1:

@@ -35,9 +35,10 @@ class Sample(Callback):
         """Draw the texts."""
         if trainer.model.vocabulary is None:
             return
+        model = trainer.model.replica(weights=trainer.evaluated)
         for temperature in self.temperatures:
             pieces = sample_text(
-                trainer.model,
+                model,
                 prime=self.prime,
                 length=self.length,
                 sampler=Sampler(temperature),

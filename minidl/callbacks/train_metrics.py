@@ -64,7 +64,7 @@ class TrainMetrics(Callback):
         trainer.record |= {
             "train/smoothed_loss": self._smoothed,
             "train/lr": current(trainer.optimizer.lr, trainer.clock),
-            "train/grad_norm": trainer.optimizer.memory.grad_norm,
+            "train/grad_norm": trainer.optimizer.history.grad_norm,
             "train/tokens_per_second": self._speed(trainer),
         }
         self._accumulator = MetricAccumulator()
@@ -73,7 +73,7 @@ class TrainMetrics(Callback):
     def _speed(self, trainer: Run) -> float:
         steps = trainer.progress.step - self._since[0]
         seconds = trainer.progress.seconds - self._since[1]
-        return steps * trainer.data.train.tokens_per_step / max(seconds, 1e-9)
+        return steps * trainer.accumulate * trainer.data.train.tokens_per_step / max(seconds, 1e-9)
 
     def state_dict(self) -> dict[str, Any]:
         """The sums since the last record."""

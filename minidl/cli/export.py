@@ -1,4 +1,4 @@
-"""Write a trained model for other programs: its graph as ONNX, or its weights as safetensors."""
+"""Write a trained model for other programs: its graph as ONNX, its weights as safetensors, or a page that runs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from minidl.system.errors import UsageError, suggest
 if TYPE_CHECKING:
     from minidl.model import Model
 
-FORMATS = ("onnx", "safetensors")  # each is also how names of its files end
+FORMATS = ("onnx", "safetensors", "html")  # each is also how names of its files end
 LAYOUTS = ("keras", "torch")
 EXAMPLES = """examples:
   minidl export char_lstm                             the graph, as char_lstm-001.onnx
@@ -21,16 +21,17 @@ EXAMPLES = """examples:
   minidl export char_lstm --format safetensors        the weights, as lstm/Wx
   minidl export char_lstm --format safetensors --layout torch
                                                       the weights, as lstm.weight_ih_l0 of a state_dict
+  minidl export char_lstm --format html               a page that runs it in a browser, see minidl view
   minidl export runs/char_lstm/001/checkpoints/last --json
 
-it needs more than the rest of minidl: pip install 'minidl[export]'
+onnx and safetensors need more than the rest of minidl: pip install 'minidl[export]'
 """
 
 
 def add_arguments(parser: Parser) -> None:
     """What `minidl export` takes."""
     add_run(parser)
-    format_help = "onnx or safetensors (default: as the name of --out ends, or onnx)"
+    format_help = "onnx, safetensors or html (default: as the name of --out ends, or onnx)"
     parser.add_argument("--format", metavar="FORMAT", help=format_help)
     layout_help = "names and shapes in safetensors: minidl, keras or torch (default: minidl)"
     parser.add_argument("--layout", metavar="LAYOUT", help=layout_help)
@@ -45,7 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
     from minidl.storage.run_folder import model_file
 
     kind = _format(arguments)
-    trained = load_trained(model_file(arguments.run, arguments.runs))
+    path = model_file(arguments.run, arguments.runs)
+    if kind == "html":
+        return _write_page(path, arguments)
+    trained = load_trained(path)
     out = arguments.out or Path(f"{_title(trained.path)}.{kind}")
     found = _write(trained.model, out, kind, arguments.layout)
     if arguments.json:
@@ -67,9 +71,21 @@ def _format(arguments: argparse.Namespace) -> str:
     if kind not in FORMATS:
         near = f"; did you mean --layout {kind}?" if kind in LAYOUTS else suggest(kind, FORMATS)
         raise UsageError(f"there is no format {kind!r}{near} (known: {', '.join(FORMATS)})")
-    if kind == "onnx" and arguments.layout is not None:
-        raise UsageError("--layout is of safetensors; ONNX has a layout of its own")
+    if kind != "safetensors" and arguments.layout is not None:
+        raise UsageError(
+            f"--layout is of safetensors; {'ONNX' if kind == 'onnx' else 'a page'} has a layout of its own"
+        )
     return str(kind)
+
+
+def _write_page(path: Path, arguments: argparse.Namespace) -> int:
+    from minidl.experiment.run.looking import Looking
+
+    looking = Looking(path)
+    out = arguments.out or Path(f"{looking.name}.html")
+    size = looking.write(out)
+    print(json.dumps({"file": str(out), "format": "html", "bytes": size}) if arguments.json else f"wrote {out}")
+    return 0
 
 
 def _title(path: Path) -> str:

@@ -18,10 +18,15 @@ VERBS = {
     "predict": "let a trained model answer about the rows of a file",
     "inspect": "show what a run or a model file holds",
     "sweep": "search for the values with which an experiment does best",
-    "export": "write a trained model for other programs, as ONNX or safetensors",
+    "view": "see a trained model think: a page that runs it, in the browser",
+    "explain": "show what each symbol or row of a sequence adds to an answer",
+    "cells": "rank units by how well they tell a feature of the data apart",
+    "export": "write a trained model for other programs: ONNX, safetensors, a page",
     "runs": "list runs, or compare some of them",
     "verify": "train a run once more, and say whether it reproduces",
     "schema": "write the JSON Schema by which editors complete experiment files",
+    "compress": "make a file smaller, with a network that learns while it reads",
+    "decompress": "bring back a file that compress has made smaller",
     "new": "begin a project: experiments, a model, a README",
 }
 FLAGS = ("--help", "--version")  # without a verb
@@ -95,12 +100,22 @@ def _module(verb: str) -> ModuleType:
             from minidl.cli import inspect as module
         case "sweep":
             from minidl.cli import sweep as module
+        case "view":
+            from minidl.cli import view as module
+        case "explain":
+            from minidl.cli import explain as module
+        case "cells":
+            from minidl.cli import cells as module
         case "export":
             from minidl.cli import export as module
         case "runs":
             from minidl.cli import runs as module
         case "verify":
             from minidl.cli import verify as module
+        case "compress":
+            from minidl.cli import compress as module
+        case "decompress":
+            from minidl.cli import decompress as module
         case "schema":
             from minidl.cli import schema as module
         case _:

@@ -86,7 +86,9 @@ def _show(outcome: Outcome, arguments: argparse.Namespace) -> None:
     if outcome.exit_code and RunFolder(outcome.run).checkpoints.files():
         lines.append(f"go on with: {_command_to_resume(arguments)}")
     lines.append(f"view it with: {shlex.join(['tensorboard', '--logdir', str(arguments.runs)])}")
-    show("\n".join(lines), {**STATE, r"(?<=with: ).*": "bold"})
+    if RunFolder(outcome.run).checkpoints.files():
+        lines.append(f"see it think: {shlex.join(['minidl', 'view', *_run_words(outcome.run, arguments.runs)])}")
+    show("\n".join(lines), {**STATE, r"(?<=with: |hink: ).*": "bold"})
 
 
 def _command_to_resume(arguments: argparse.Namespace) -> str:
@@ -97,6 +99,15 @@ def _command_to_resume(arguments: argparse.Namespace) -> str:
     if arguments.runs != Path("runs"):
         words += ["--runs", str(arguments.runs)]
     return shlex.join(words)
+
+
+def _run_words(run: Path, runs: Path) -> list[str]:
+    """How other verbs are told of a run: by its name where it is the newest, and where runs lie."""
+    from minidl.storage.run_folder import list_runs
+
+    newest = [folder.path for folder in list_runs(run.parent)][-1:] == [run]
+    name = run.parent.name if newest else f"{run.parent.name}/{run.name}"
+    return [name, *([] if runs == Path("runs") else ["--runs", str(runs)])]
 
 
 def _run_number(text: str) -> int | str:

@@ -50,21 +50,23 @@ def revive(cls: type[Any], config: Any, path: Path, mistakes: list[Finding], bes
     found = _named_class(cls, config, path, mistakes)
     if found is None:
         return None
-    families = nested_families(found)
-    values = {
-        key: _revive_value(value, families.get(key), (*path, key), mistakes)
-        for key, value in config.items()
-        if key != "type"
-    }
+    values = revive_values(found, {key: value for key, value in config.items() if key != "type"}, path, mistakes)
     broken = {finding.path[: len(path) + 1] for finding in mistakes[before:]}  # already reported, more exactly
     mistakes += [item for item in findings(found, values, path, beside) if item.path[: len(path) + 1] not in broken]
     if len(mistakes) > before:
         return None
     try:
         return found(**values)
-    except ValueError as error:  # what a class has to say about several fields together
-        mistakes.append(Finding(path, str(error)))
+    except ValueError as error:  # what a class has to say about several fields together, or about one more exactly
+        placed = [dataclasses.replace(item, path=(*path, *item.path)) for item in getattr(error, "mistakes", ())]
+        mistakes += placed or [Finding(path, str(error))]
         return None
+
+
+def revive_values(cls: Any, values: Mapping[str, Any], path: Path, mistakes: list[Finding]) -> dict[str, Any]:
+    """Values of some fields of a class, with declarations in the place of the plain data that describe them."""
+    families = nested_families(cls)
+    return {key: _revive_value(value, families.get(key), (*path, key), mistakes) for key, value in values.items()}
 
 
 def _named_class(cls: type[Any], config: Any, path: Path, mistakes: list[Finding]) -> Any:

@@ -16,7 +16,7 @@ from minidl.engine.binding import asked_for, bind
 from minidl.engine.buffers import Arena, DryRunAllocator, Request
 from minidl.engine.dispatch import Call
 from minidl.engine.forward import ForwardProgram
-from minidl.graph.arrays import Param, Shape, Tied, Workspace
+from minidl.graph.arrays import Param, Shape, State, Tied, Workspace
 from minidl.graph.graph import Graph
 
 Array = NDArray[Any]
@@ -30,11 +30,12 @@ class BackwardProgram:
         graph = self.context.graph
         self.wanted = wanted(graph, self.context.input_gradients)
         self.order = reachable(graph, seeds, self.wanted)
-        self.parts: dict[str, list[tuple[str, int]]] = {}  # source -> the consumers' inputs that hold its gradient
+        # source, or source/state -> the consumers' inputs that hold its gradient
+        self.parts: dict[str, list[tuple[str, int]]] = {}
         for name in self.order:
             for i, source in enumerate(graph.sources(name)):
                 if source in self.wanted:
-                    self.parts.setdefault(source, []).append((name, i))
+                    self.parts.setdefault(self._value(name, i), []).append((name, i))
         self.users = self._parameter_users()
         self.buffers = arena.take(self._requests(set(seeds)))
         self.seeds = {name: self.buffers[name, "seed"] for name in seeds if (name, "seed") in self.buffers}
@@ -68,8 +69,9 @@ class BackwardProgram:
         for name, i in at.items():
             for spec, source in enumerate(graph.sources(name)):
                 if source in self.wanted:
-                    requests[name, spec] = Request(self._shape(source), dtype, i, at.get(source, end))
-            asked = asked_for(graph.nodes[name], "backward", dtype)
+                    shape = self._shape(self._value(name, spec))
+                    requests[name, spec] = Request(shape, dtype, i, at.get(source, end))
+            asked = asked_for(graph.nodes[name], "backward", dtype, self._states_read(name))
             for array, item in self.forward.declared[name].items():
                 if isinstance(item, Workspace) and array in asked:
                     requests[name, array] = Request(item.shape, dtype, i, i)
@@ -79,8 +81,17 @@ class BackwardProgram:
                 requests[name, "d" + array] = Request(shape, dtype, at[name], end)
         return requests
 
-    def _shape(self, name: str) -> Shape:
-        return self.forward.arrays[name]["y"].shape if name in self.forward.arrays else self.forward.shapes[name]
+    def _value(self, name: str, position: int) -> str:
+        """What an input of a node is: the name of a node or input, or "node/state"."""
+        source, state = self.context.graph.sources(name)[position], self.context.graph.nodes[name].layer.reads
+        return source if position or state is None else f"{source}/{state}"
+
+    def _shape(self, value: str) -> Shape:
+        name, _, state = value.partition("/")
+        if name not in self.forward.declared:
+            return self.forward.shapes[name]
+        declared = self.forward.declared[name]
+        return declared[state].shape[1:] if state else declared["y"].shape
 
     def _is_shared(self, users: list[tuple[str, str]]) -> bool:
         return len(users) > 1 or isinstance(self.forward.declared[users[0][0]][users[0][1]], Tied)
@@ -90,22 +101,31 @@ class BackwardProgram:
         return seed + [self.buffers[part] for part in self.parts.get(name, [])]
 
     def _node_calls(self, name: str) -> list[tuple[str, Call]]:
-        node, parts = self.context.graph.nodes[name], self._parts_of(name)
-        layer, sources = node.layer, self.context.graph.sources(name)
+        node, sources = self.context.graph.nodes[name], self.context.graph.sources(name)
         given = [self.buffers.get((name, i)) for i in range(len(sources))]
-        arrays = {**self.forward.arrays[name], "dy": parts[0]}
-        if layer.variadic:
-            arrays["dxs"] = given
+        if node.layer.variadic:
+            found: dict[str, Any] = {"dxs": given}
         else:
-            arrays |= {f"d{port}": None for port in layer.inputs}
-            arrays |= {f"d{port}": part for port, part in zip(node.ports, given, strict=True)}
+            fed = dict(zip(node.ports, given, strict=True))
+            found = {f"d{port}": fed.get(port) for port in node.layer.inputs}
+        values = {"dy": name}
         for array, item in self.forward.declared[name].items():
             if isinstance(item, Workspace) and (name, array) in self.buffers:
-                arrays[array] = self.buffers[name, array]
+                found[array] = self.buffers[name, array]
             elif isinstance(item, (Param, Tied)):
-                arrays["d" + array] = self._parameter_gradient(name, array)
-        call = (name, bind(node, "backward", {**arrays, **self.forward.services(name)}, self.context.dtype))
-        return [("sum", self._sum_call(parts)), call] if len(parts) > 1 else [call]
+                found["d" + array] = self._parameter_gradient(name, array)
+            elif isinstance(item, State):
+                values[f"d{array}_last"] = f"{name}/{array}"
+        parts = {gradient: self._parts_of(value) for gradient, value in values.items()}
+        found |= {gradient: summands[0] if summands else None for gradient, summands in parts.items()}
+        arrays = {**self.forward.arrays[name], **found, **self.forward.services(name)}
+        sums = [("sum", self._sum_call(summands)) for summands in parts.values() if len(summands) > 1]
+        return [*sums, (name, bind(node, "backward", arrays, self.context.dtype, self._states_read(name)))]
+
+    def _states_read(self, name: str) -> list[str]:
+        """The gradients of a node's last states, of those that are read."""
+        states = [array for array, item in self.forward.declared[name].items() if isinstance(item, State)]
+        return [f"d{state}_last" for state in states if f"{name}/{state}" in self.parts]
 
     def _parameter_gradient(self, name: str, array: str) -> Array:
         if (name, "d" + array) in self.buffers:

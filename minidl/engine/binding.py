@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,8 +12,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from minidl.engine.dispatch import Call, arguments, implementation
 from minidl.engine.parameters import Parameters
+from minidl.graph.arrays import Param, Workspace
 from minidl.graph.graph import Graph
-from minidl.graph.layer import Node
+from minidl.graph.layer import Node, offered_arrays
 
 Array = NDArray[Any]
 
@@ -35,22 +36,42 @@ class Context:
         return self.weights.flat.dtype
 
 
-def asked_for(node: Node, function: str, dtype: DTypeLike) -> list[str]:
-    """The arrays that a layer's function, or its compiled twin, works on."""
-    twin = _twin(node, function, dtype)
+def asked_for(node: Node, function: str, dtype: DTypeLike, also: Collection[str] = ()) -> list[str]:
+    """The arrays that a layer's function, or its compiled twin, asks for one by one.
+
+    also: gradients of states that the function is given, and its twin may not know.
+    """
+    twin = _twin(node, function, dtype, also)
     return node.layer.arguments(function) if twin is None else arguments(twin)
 
 
-def bind(node: Node, function: str, arrays: Mapping[str, Any], dtype: DTypeLike) -> Call:
+def bind(node: Node, function: str, arrays: Mapping[str, Any], dtype: DTypeLike, also: Collection[str] = ()) -> Call:
     """A layer's function, or its compiled twin, with its arguments in place."""
-    given = {name: arrays[name] for name in asked_for(node, function, dtype)}
-    twin = _twin(node, function, dtype)
-    return partial(getattr(node.layer, function), **given) if twin is None else twin(node.layer, **given)
+    twin = _twin(node, function, dtype, also)
+    if twin is not None:
+        return twin(node.layer, **{name: arrays[name] for name in arguments(twin) if name in arrays})
+    given = {name: arrays[name] for name in node.layer.arguments(function)}
+    if node.layer.takes_all(function):
+        rooms = {name for name, item in node.declarations.items() if isinstance(item, Workspace)}
+        given = {name: array for name, array in arrays.items() if name not in rooms} | given
+    return partial(getattr(node.layer, function), **given)
 
 
-def _twin(node: Node, function: str, dtype: DTypeLike) -> Callable[..., Call] | None:
+def _twin(node: Node, function: str, dtype: DTypeLike, also: Collection[str]) -> Callable[..., Call] | None:
+    """The compiled twin, where it knows all weights and inputs that this node has, and needs no others."""
     kind = type(node.layer)
     if not node.layer.has_twin(node.ports):
         return None
     run = implementation(kind, function, dtype)
-    return None if run is getattr(kind, function) else run
+    if run is getattr(kind, function):
+        return None
+    offered, needed = offered_arrays(node.layer, node.declarations, function), set(also)
+    trained = [name for name, item in node.declarations.items() if isinstance(item, Param)]
+    optional = [port for port, spec in node.specs.items() if spec.optional]
+    if function == "forward":
+        needed.update(trained, optional)
+    else:
+        needed.update(f"d{name}" for name in trained)
+        needed.update(port if node.specs[port].dtype == "int" else f"d{port}" for port in optional)
+    fits = needed <= set(arguments(run)) and set(arguments(run, required=True)) <= offered
+    return run if fits else None

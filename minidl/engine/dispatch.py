@@ -107,9 +107,10 @@ def implementation(kind: type[Any], function: str, dtype: DTypeLike) -> Callable
     return _twins(name).get((kind, function), own)
 
 
-def arguments(function: Callable[..., Any]) -> list[str]:
-    """The names of the arrays that an implementation asks for, after the layer."""
-    return list(inspect.signature(function).parameters)[1:]
+def arguments(function: Callable[..., Any], *, required: bool = False) -> list[str]:
+    """The names of the arrays that an implementation asks for, after the layer; `required`: cannot do without."""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    return [item.name for item in parameters if not required or item.default is item.empty]
 
 
 def _check(name: str, where: str) -> None:

@@ -19,8 +19,9 @@ from minidl.engine.feeds import Feeds, Shapes
 from minidl.engine.forward import ForwardProgram
 from minidl.engine.memory_limit import check_fits
 from minidl.engine.parameters import Parameters
+from minidl.graph.arrays import State
 from minidl.graph.graph import Graph
-from minidl.system.errors import DataError, UsageError, suggest
+from minidl.system.errors import CheckpointError, DataError, UsageError, suggest
 
 Array = NDArray[Any]
 PROGRAMS_KEPT = 8  # shapes that alternate (training windows, a last short one) are not bound anew each time
@@ -45,6 +46,7 @@ class Executor:
         self._backwards: dict[Any, BackwardProgram] = {}
         self._current: ForwardProgram | None = None
         self._computed_at = -1
+        self.has_gradient = False
 
     def forward(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """All results that can be computed from these inputs: views of the executor's own buffers."""
@@ -65,7 +67,13 @@ class Executor:
             grad[...] = 0
         for _, call in program.calls:
             call()
+        self.has_gradient = True
         return dict(program.results)
+
+    def check_gradient(self) -> None:
+        """Refuse to go on where there has been no backward pass."""
+        if not self.has_gradient:
+            raise UsageError("there is no gradient yet: call model.forward(...) and model.backward() before the step")
 
     def rerun(self) -> None:
         """The last forward pass once more, on what its inputs hold now, and without a look at them."""
@@ -115,6 +123,21 @@ class Executor:
         """What the next call depends on besides weights: carried state (arrays), random generators (plain data)."""
         state = {name: array.copy() for name, array in self.state.items()}
         return state, {name: rng.bit_generator.state for name, rng in self.rngs.items()}
+
+    def check_state(self, state: Mapping[str, Array]) -> None:
+        """CheckpointError where this is no state of the graph."""
+        carried = {
+            f"{name}/{array}": item.shape[-1]
+            for name, node in self.graph.nodes.items()
+            for array, item in node.declarations.items()
+            if isinstance(item, State)
+        }
+        if not set(state) <= set(carried):
+            strange = ", ".join(sorted(set(state) - set(carried)))
+            raise CheckpointError(f"it carries {strange}, which this model does not have")
+        for name, array in state.items():
+            if array.ndim != 2 or array.shape[1] != carried[name]:
+                raise CheckpointError(f"{name}: shape {array.shape}, the model carries (B, {carried[name]})")
 
     def load_state_dict(self, state: Mapping[str, Array], generators: Mapping[str, Any]) -> None:
         """Go back to what `state_dict` gave."""
@@ -198,6 +221,8 @@ class Executor:
 
 def _as_gradient(name: str, value: ArrayLike, like: Array) -> Array:
     try:
+        if value is None:  # which NumPy takes for NaN
+            raise TypeError
         given = np.asarray(value, like.dtype)
     except (TypeError, ValueError):
         raise DataError(f"the gradient of {name!r} should be numbers of its shape {like.shape}") from None

@@ -93,7 +93,9 @@ class ForwardProgram:
         return {**dict.fromkeys(layer.inputs), **dict(zip(ports, fed, strict=True))}
 
     def _fed(self, name: str) -> list[Any]:
-        return [self.values[source] for source in self.context.graph.sources(name)]
+        sources, state = self.context.graph.sources(name), self.context.graph.nodes[name].layer.reads
+        fed = [self.values[source] for source in sources]
+        return fed if state is None else [self.arrays[sources[0]][state], *fed[1:]]
 
     def services(self, name: str) -> dict[str, Any]:
         """What a layer may ask for besides arrays."""
@@ -107,7 +109,10 @@ def specialise(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, dict[str,
     for name, node in graph.nodes.items():
         sources = graph.sources(name)
         if all(source in known for source in sources):
-            declared[name] = node.arrays([known[source] for source in sources])
+            fed = [known[source] for source in sources]
+            if node.layer.reads is not None:
+                fed[0] = declared[sources[0]][node.layer.reads].shape
+            declared[name] = node.arrays(fed)
             known[name] = declared[name]["y"].shape
     return declared
 

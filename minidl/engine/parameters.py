@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -47,6 +49,15 @@ class NamedArrays(Mapping[str, Array]):
         return f"{{{', '.join(f'{name}: {array.shape}' for name, array in self._arrays.items())}}}"
 
 
+class Part(NamedTuple):
+    """Where a parameter lies in the vector of weights."""
+
+    name: str
+    start: int
+    stop: int
+    shape: tuple[int, ...]
+
+
 class Parameters:
     """The weights: a flat vector, and views into it by "node/array".
 
@@ -55,13 +66,21 @@ class Parameters:
 
     def __init__(self, declared: Mapping[str, Param], dtype: DTypeLike) -> None:
         self.declared = dict(declared)
+        self.version = 0
         sizes = {name: math.prod(param.shape) for name, param in declared.items()}
         each = np.dtype(dtype).itemsize
         with_gradients = 2 * each * sum(sizes.values())
         with fitting(with_gradients, ((name, declared[name].shape, each * size) for name, size in sizes.items())):
             self.flat: Array = zeros(sum(sizes.values()), dtype)
         self.arrays = self.views(self.flat)
-        self.version = 0
+
+    @classmethod
+    def over(cls, declared: Mapping[str, Param], flat: Array) -> Parameters:
+        """Parameters whose numbers lie in a vector that somebody else owns."""
+        other = cls.__new__(cls)
+        other.declared, other.version, other.flat = dict(declared), 0, flat
+        other.arrays = other.views(flat)
+        return other
 
     def initialize(self, seed: int) -> None:
         """First weights, the same numbers for every dtype."""
@@ -73,12 +92,16 @@ class Parameters:
 
     def views(self, vector: Array) -> dict[str, Array]:
         """The parts of a vector that is laid out as the weights are: gradients, moments of an optimizer."""
-        views, start = {}, 0
-        for name, param in self.declared.items():
-            stop = start + math.prod(param.shape)
-            views[name] = vector[start:stop].reshape(param.shape)
-            start = stop
-        return views
+        return {part.name: vector[part.start : part.stop].reshape(part.shape) for part in self.parts}
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """Where each parameter lies."""
+        shapes = {name: param.shape for name, param in self.declared.items()}
+        ends = list(accumulate(math.prod(shape) for shape in shapes.values()))
+        starts = [0, *ends]
+        places = zip(shapes.items(), starts, ends, strict=False)
+        return tuple(Part(name, start, stop, shape) for (name, shape), start, stop in places)
 
     def load(self, given: Mapping[str, Array]) -> None:
         """Copy weights that `fitting_weights` has found to fit."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from minidl import layers
 from minidl.graph.arrays import Param, Tied
 from minidl.graph.layer import Layer
-from minidl.layers.recurrent import split
+from minidl.graph.operations import split
 from minidl.model import Model
 from minidl.system.errors import UsageError, suggest
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from minidl.exchange.operators import KINDS, last_step
 from minidl.exchange.sheet import ABSENT, Array, Desk, StateOutput
-from minidl.layers.recurrent import split
+from minidl.graph.operations import split
 
 INT32 = 6  # ONNX's number for it
 

@@ -18,8 +18,9 @@ from itertools import takewhile
 from typing import Any, ClassVar
 
 from minidl.config.declared import Declared, snake_case
-from minidl.graph.arrays import Declaration, InputSpec, Out, Param, Shape, Tied
-from minidl.graph.symbol import Axis, Symbol, show
+from minidl.graph.arrays import Declaration, InputSpec, Out, Param, Shape, State, Tied
+from minidl.graph.fit import check_inputs, check_parameters
+from minidl.graph.symbol import Symbol, show
 from minidl.system.errors import GraphError, suggest
 
 
@@ -62,10 +63,22 @@ class Layer(Declared, family="layer"):
         """
         return True
 
+    @property
+    def reads(self) -> str | None:
+        """The state of the node before it that the first input is; None where it is the output, as nearly always."""
+        return None
+
     @classmethod
     def arguments(cls, function: str) -> list[str]:
-        """The array names that `forward` or `backward` asks for."""
-        return list(inspect.signature(getattr(cls, function)).parameters)[1:]
+        """The array names that `forward` or `backward` asks for one by one."""
+        parameters = list(inspect.signature(getattr(cls, function)).parameters.values())[1:]
+        return [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+
+    @classmethod
+    def takes_all(cls, function: str) -> bool:
+        """Whether it takes all other arrays too, as `**arrays`: all but workspaces."""
+        parameters = inspect.signature(getattr(cls, function)).parameters.values()
+        return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 
 
 class Node(Symbol):
@@ -84,16 +97,18 @@ class Node(Symbol):
         check_complete(layer)
         self.specs = input_specs(layer, len(inputs), ports)
         self.ports = tuple(self.specs)
-        check_inputs(layer, self.specs, inputs)
+        check_inputs(_describe(layer, inputs), self.specs, inputs)
         try:
-            self.declarations = self.arrays([source.shape for source in inputs])
+            self.declarations = self.arrays(
+                [source.shape if i else first_shape(layer, source) for i, source in enumerate(inputs)]
+            )
         except (ValueError, TypeError, IndexError) as error:
             raise GraphError(f"{_describe(layer, inputs)}: {error}") from None
         out = self.declarations.get("y")
         if not isinstance(out, Out):
             raise GraphError(f"{type(layer).__name__}.arrays declares no output: it needs 'y': Out(shape)")
         check_arguments(layer, self.declarations)
-        check_parameters(layer, inputs, self.declarations)
+        check_parameters(_describe(layer, inputs), self.declarations)
         self.shape = out.shape
 
     def arrays(self, shapes: Sequence[Shape]) -> dict[str, Declaration]:
@@ -107,6 +122,18 @@ class Node(Symbol):
     def fed(self, port: str) -> Symbol | None:
         """What feeds an input of the layer; None where it is left out."""
         return dict(zip(self.ports, self.inputs, strict=True)).get(port)
+
+
+def first_shape(layer: Layer, source: Symbol) -> Shape:
+    """The shape of a layer's first input: of an output, or of the state that the layer reads."""
+    if layer.reads is None:
+        return source.shape
+    declarations = source.declarations if isinstance(source, Node) else {}
+    states = {name: item for name, item in declarations.items() if isinstance(item, State)}
+    if layer.reads not in states:
+        there_are = f"it has {', '.join(states)}" if states else "only recurrent layers have states"
+        raise ValueError(f"{source.label!r} has no state {layer.reads!r}: {there_are}")
+    return states[layer.reads].shape
 
 
 def connect(layer: Layer, inputs: Sequence[Any], named: Mapping[str, Any] | None = None) -> Node:
@@ -139,37 +166,6 @@ def _ports(layer: Layer, count: int, named: Collection[str]) -> list[str]:
     return [name for i, name in enumerate(known) if i < count or name in named]
 
 
-def check_inputs(layer: Layer, specs: Mapping[str, InputSpec], inputs: Sequence[Symbol]) -> None:
-    """Dtype and axes of what feeds a layer, against its specs."""
-    sizes: dict[str, tuple[int, str]] = {}
-    for (name, spec), node in zip(specs.items(), inputs, strict=True):
-        where = f"{_describe(layer, inputs)}: {name}"
-        if spec.dtype != node.dtype and spec.dtype == "int":
-            raise GraphError(f"{where} should be integers (ids), but {node.label!r} gives numbers {show(node.shape)}")
-        if spec.dtype != node.dtype:
-            raise GraphError(
-                f"{where} should be numbers (..., features), but {node.label!r} gives integer ids "
-                f"{show(node.shape)}; put OneHot() or Embedding(units) between"
-            )
-        _match(spec, node, sizes, where)
-
-
-def _match(spec: InputSpec, node: Symbol, sizes: dict[str, tuple[int, str]], where: str) -> None:
-    letters = spec.axes.replace("...", "").split()
-    open_rank = spec.axes.startswith("...")
-    wanted = f"({', '.join(spec.axes.split())})"
-    if len(node.shape) < len(letters) or (not open_rank and len(node.shape) != len(letters)):
-        raise GraphError(f"{where} should have axes {wanted}, but {node.label!r} gives {show(node.shape)}")
-    named = zip(letters, node.shape[len(node.shape) - len(letters) :], strict=True)
-    for letter, size in named:
-        known, giver = sizes.setdefault(letter, (size, node.label))
-        if known != size:
-            raise GraphError(
-                f"{where} should have axes {wanted} with {letter} = {known!r} as in {giver!r}, "
-                f"but {node.label!r} gives {show(node.shape)}"
-            )
-
-
 def input_specs(layer: Layer, count: int, ports: Sequence[str] | None = None) -> dict[str, InputSpec]:
     """The specs that inputs of a layer go to, in order: these ports, or the first `count`."""
     if layer.variadic:
@@ -196,11 +192,8 @@ def check_complete(layer: Layer) -> None:
 
 def check_arguments(layer: Layer, declarations: Mapping[str, Declaration]) -> None:
     """Every argument of forward and backward is an input, a declared array, or one of the names the executor gives."""
-    specs = ["xs"] if layer.variadic else list(layer.inputs)
-    trained = [name for name, declared in declarations.items() if isinstance(declared, (Param, Tied))]
-    offered = {*specs, *declarations, "training", "rng"}
-    gradients = {f"d{name}" for name in (*specs, *trained, "y")}
-    for function, known in (("forward", offered), ("backward", offered | gradients)):
+    for function in ("forward", "backward"):
+        known = offered_arrays(layer, declarations, function)
         for name in layer.arguments(function):
             if name not in known:
                 raise GraphError(
@@ -209,15 +202,15 @@ def check_arguments(layer: Layer, declarations: Mapping[str, Declaration]) -> No
                 )
 
 
-def check_parameters(layer: Layer, inputs: Sequence[Symbol], declarations: Mapping[str, Declaration]) -> None:
-    """What is trained has a size that does not change from call to call."""
-    for name, declared in declarations.items():
-        for size in declared.shape if isinstance(declared, Param) else ():
-            if isinstance(size, Axis):
-                raise GraphError(
-                    f"{_describe(layer, inputs)}: {name} {show(declared.shape)} would change its size with {size!r}, "
-                    "an open axis; the last axis of its input should be features, as of Input('x', depth=3)"
-                )
+def offered_arrays(layer: Layer, declarations: Mapping[str, Declaration], function: str) -> set[str]:
+    """The names of all that `forward` or `backward` may ask for."""
+    specs = ["xs"] if layer.variadic else list(layer.inputs)
+    offered = {*specs, *declarations, "training", "rng"}
+    if function == "forward":
+        return offered
+    trained = [name for name, declared in declarations.items() if isinstance(declared, (Param, Tied))]
+    states = [name for name, declared in declarations.items() if isinstance(declared, State)]
+    return offered | {f"d{name}" for name in (*specs, *trained, "y")} | {f"d{name}_last" for name in states}
 
 
 def _describe(layer: Layer, inputs: Sequence[Symbol]) -> str:

@@ -19,7 +19,7 @@ from minidl.engine.dispatch import Call
 from minidl.graph.operations import OneHotRows
 from minidl.kernels.library import Compute, function, kernel
 from minidl.layers import GRU, LSTM, RNN
-from minidl.layers.recurrent import Recurrent
+from minidl.layers.cell import Cell
 
 Array = NDArray[Any]
 
@@ -41,7 +41,7 @@ def one_by_one(*calls: Call) -> Call:
     return call
 
 
-def forward_call(name: str, layer: Recurrent, arrays: Mapping[str, Any], training: bool, rng: Any, **more: Any) -> Call:
+def forward_call(name: str, layer: Cell, arrays: Mapping[str, Any], training: bool, rng: Any, **more: Any) -> Call:
     """What computes all steps forward."""
     x, Wx, Wh, mask, dropped = (arrays[key] for key in ("x", "Wx", "Wh", "mask", "Wh_dropped"))
     drops = layer.drops(training)
@@ -54,7 +54,7 @@ def forward_call(name: str, layer: Recurrent, arrays: Mapping[str, Any], trainin
     return one_by_one(partial(draw, mask, training, rng), partial(drop, Wh, mask, dropped, training), share)
 
 
-def backward_call(name: str, layer: Recurrent, arrays: Mapping[str, Any], training: bool, **more: Any) -> Call:
+def backward_call(name: str, layer: Cell, arrays: Mapping[str, Any], training: bool, **more: Any) -> Call:
     """What computes all steps backward, and the gradients of weights."""
     x, Wx, Wh, mask, dropped = (arrays[key] for key in ("x", "Wx", "Wh", "mask", "Wh_dropped"))
     drops = layer.drops(training)

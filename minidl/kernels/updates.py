@@ -14,8 +14,7 @@ from minidl.engine import threads
 from minidl.generate.sampler import Sampler
 from minidl.graph.operations import norm
 from minidl.kernels.library import address, function, kernel
-from minidl.optim import SGD, Adam, RMSprop
-from minidl.optim.optimizers import Optimizer
+from minidl.optim import SGD, Adam, Optimizer, RMSprop
 from minidl.optim.schedules import Clock, current
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 
 from minidl.graph.arrays import MadeName
 from minidl.graph.layer import Layer, Node
+from minidl.layers.cell import Cell
 from minidl.layers.merge import Concat
-from minidl.layers.recurrent import Recurrent
 from minidl.layers.steps import Reverse
 
 
@@ -32,12 +32,12 @@ class Bidirectional(Layer):
     Schuster and Paliwal 1997, section II B.
     """
 
-    layer: Recurrent
+    layer: Cell
 
-    inputs = Recurrent.inputs
+    inputs = Cell.inputs
 
     @cached_property
-    def directions(self) -> tuple[Recurrent, Recurrent]:
+    def directions(self) -> tuple[Cell, Cell]:
         """The two copies; made once, so that calling this object twice shares their weights."""
         name, made = self.name or self.default_name(), str if self.name else MadeName
         ways = (made(f"{name}_{way}") for way in ("forward", "backward"))

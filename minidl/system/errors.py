@@ -5,9 +5,10 @@ Each kind carries the exit code with which a command ends; see "Command line" in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from os.path import splitext
+from typing import Any
 
 
 class MinidlError(Exception):
@@ -29,7 +30,14 @@ class UnknownName(UsageError, KeyError):
 
 
 class ConfigError(UsageError, ValueError):
-    """Hyperparameters that a class does not take, or values out of their range."""
+    """Hyperparameters that a class does not take, or values out of their range.
+
+    mistakes: each of them with its path in the declaration, where that is known.
+    """
+
+    def __init__(self, message: str, mistakes: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.mistakes = tuple(mistakes)
 
 
 class ExperimentError(UsageError):

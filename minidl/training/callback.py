@@ -11,6 +11,7 @@ from annotated_types import Gt
 
 from minidl.config.declared import Declared
 from minidl.data.batches import Batch, Dataset
+from minidl.engine.parameters import Parameters
 from minidl.model import Model
 from minidl.optim import Clock, Optimizer
 from minidl.system.errors import ConfigError
@@ -31,6 +32,7 @@ class Run(Protocol):
     texts: dict[str, str]
     loss: float
     batch: Batch
+    accumulate: int
     stop_reason: str | None
     previous_seconds: float
 
@@ -49,6 +51,14 @@ class Run(Protocol):
     @property
     def seconds_per_step(self) -> float:
         """The mean, with all that callbacks do; 0 where unknown."""
+
+    @property
+    def evaluated(self) -> Parameters:
+        """The weights that are evaluated and saved: those that are trained, or an average of them."""
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Updates in which the training data is seen once."""
 
     @property
     def epoch(self) -> float:
@@ -102,7 +112,7 @@ class Every(Declared, family="trigger", abstract=False):
         if self.steps is not None:
             return step % self.steps == 0
         if self.epochs is not None:
-            interval = self.epochs * trainer.data.train.steps_per_epoch
+            interval = self.epochs * trainer.steps_per_epoch
             return step // interval > (step - 1) // interval
         assert self.minutes is not None
         interval = 60 * self.minutes

@@ -13,28 +13,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.config.diff import differences
-from minidl.graph.arrays import State
 from minidl.storage.archive import Archive
 from minidl.system.errors import CheckpointError
 from minidl.training.callback import Callback, Run
 from minidl.training.progress import Progress
 
 Array = NDArray[Any]
+TRAINED = "training/weights"  # the vector that is trained, where an average of it is evaluated
 
 
 def capture(trainer: Run) -> tuple[dict[str, Array], dict[str, Any]]:
     """Everything that a resumed run has to know: arrays, and plain data."""
     state, generators = trainer.model.executor.state_dict()
-    memory = trainer.optimizer.memory
-    arrays = {f"parameters/{name}": array for name, array in trainer.model.weights.arrays.items()}
-    arrays |= {f"optimizer/{name}": array for name, array in memory.slots.items()}
+    kept = trainer.optimizer.state_dict()
+    arrays = {f"parameters/{name}": array for name, array in trainer.evaluated.arrays.items()}
+    if trainer.evaluated is not trainer.model.weights:  # whoever loads the file gets the average
+        arrays[TRAINED] = trainer.model.weights.flat
+    arrays |= {f"optimizer/{name}": value for name, value in kept.items() if isinstance(value, np.ndarray)}
     arrays |= {f"state/{name}": array for name, array in state.items()}
     return arrays, {
         "model": trainer.model.config(),
         "optimizer": {
             "type": trainer.optimizer.type_name(),
-            "steps": memory.steps,
-            "grad_norm": _spelt(memory.grad_norm),
+            "steps": kept["steps"],
+            "grad_norm": _spelt(kept["grad_norm"]),
         },
         "generators": generators,
         "progress": _spelt(dataclasses.asdict(trainer.progress)),
@@ -51,16 +53,19 @@ def saved_progress(archive: Archive, source: str) -> Progress:
 
 def restore(trainer: Run, archive: Archive, source: str) -> None:
     """Bring a trainer to where `capture` found another one; CheckpointError, and no change, where it does not fit."""
+    arrays, meta = archive.arrays, archive.meta
     with reading(source):
-        found = _read(trainer, archive)
-        trainer.model.set_parameters(archive.arrays, "it")
+        found = _read(trainer, arrays, meta)
+        trainer.model.set_parameters(arrays, "it")
+        if found.trained is not None:
+            trainer.evaluated.flat[...] = trainer.model.weights.flat
+            trainer.model.weights.flat[...] = found.trained
         trainer.model.executor.load_state_dict(found.state, found.generators)
-        trainer.optimizer.restore(found.steps, found.slots)
-        trainer.optimizer.memory.grad_norm = found.grad_norm
+        trainer.optimizer.load_state_dict({"steps": found.steps, "grad_norm": found.grad_norm, **found.slots})
         trainer.progress = found.progress
         for name, callback in _named(trainer):
-            if name in archive.meta["callbacks"]:
-                callback.load_state_dict(archive.meta["callbacks"][name])
+            if name in meta["callbacks"]:
+                callback.load_state_dict(meta["callbacks"][name])
 
 
 @contextlib.contextmanager
@@ -85,10 +90,10 @@ class _Found:
     slots: dict[str, Array]
     state: dict[str, Array]
     generators: dict[str, Any]
+    trained: Array | None
 
 
-def _read(trainer: Run, archive: Archive) -> _Found:
-    meta = archive.meta
+def _read(trainer: Run, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> _Found:
     check_data(meta, trainer.data.digest)
     _check_model(trainer, meta)
     optimizer = meta["optimizer"]
@@ -96,10 +101,24 @@ def _read(trainer: Run, archive: Archive) -> _Found:
         progress=_progress(meta),
         steps=int(optimizer["steps"]),
         grad_norm=float(optimizer["grad_norm"]),
-        slots=_slots(trainer, archive),
-        state=_state(trainer, archive),
+        slots=_slots(trainer, arrays, meta),
+        state=_state(trainer, arrays),
         generators=_generators(trainer, meta),
+        trained=_trained(trainer, arrays),
     )
+
+
+def _trained(trainer: Run, arrays: Mapping[str, Array]) -> Array | None:
+    """The vector of weights that goes on, where the file has an average in their place."""
+    vector, averages = arrays.get(TRAINED), trainer.evaluated is not trainer.model.weights
+    if (vector is not None) != averages:
+        raise CheckpointError("it was saved with other averages of weights; resume with the average_weights of then")
+    if vector is None:
+        return None
+    if vector.shape != trainer.model.weights.flat.shape:
+        raise CheckpointError(f"{TRAINED} has shape {vector.shape}, the model {trainer.model.weights.flat.shape}")
+    _check_finite("training", {TRAINED: vector})
+    return vector
 
 
 def _progress(meta: Mapping[str, Any]) -> Progress:
@@ -126,11 +145,13 @@ def _check_model(trainer: Run, meta: Mapping[str, Any]) -> None:
         raise CheckpointError(f"the model has changed since this run was begun:\n{lines}\nChange it back to resume.")
 
 
-def _slots(trainer: Run, archive: Archive) -> dict[str, Array]:
-    slots = _under("optimizer/", archive.arrays)
-    meta, size = archive.meta["optimizer"], trainer.model.weights.flat.size
-    wanted = set(trainer.optimizer.slots) if slots or meta["steps"] else set()
-    if set(slots) != wanted or any(slot.shape != (size,) for slot in slots.values()):
+def _slots(trainer: Run, arrays: Mapping[str, Array], about: Mapping[str, Any]) -> dict[str, Array]:
+    slots = _under("optimizer/", arrays)
+    meta, size = about["optimizer"], trainer.model.weights.flat.size
+    optimizer = trainer.optimizer
+    wanted = {*optimizer.slot_names, *optimizer.scalars} if slots or meta["steps"] else set()
+    misshapen = [name for name in optimizer.slot_names if name in slots and slots[name].shape != (size,)]
+    if set(slots) != wanted or misshapen:
         raise CheckpointError(
             f"its optimizer ({meta['type']}) is not that of this run ({trainer.optimizer.type_name()}); "
             "resume with the optimizer that the run was begun with"
@@ -139,16 +160,9 @@ def _slots(trainer: Run, archive: Archive) -> dict[str, Array]:
     return slots
 
 
-def _state(trainer: Run, archive: Archive) -> dict[str, Array]:
-    state = _under("state/", archive.arrays)
-    carried = {
-        f"{name}/{array}"
-        for name, node in trainer.model.graph.nodes.items()
-        for array, declared in node.declarations.items()
-        if isinstance(declared, State)
-    }
-    if not set(state) <= carried:
-        raise CheckpointError(f"it carries {', '.join(sorted(set(state) - carried))}, which this model does not have")
+def _state(trainer: Run, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    state = _under("state/", arrays)
+    trainer.model.executor.check_state(state)
     _check_finite("state", state)
     return state
 

@@ -35,7 +35,7 @@ class MetricAccumulator:
         inside = ... if targets is None else _inside(model, inputs, len(targets))
         n = 1.0 if targets is None else count_targets(targets[inside])
         self.count += n
-        self._add("loss", loss * n if _is_mean(model) else loss)
+        self._add("loss", loss * n if is_mean(model) else loss)
         if measures and targets is not None:
             prediction = model.arrays[f"{model.graph.sources(_loss_node(model))[0]}/y"]
             self._measure(_loss_layer(model), prediction[inside], targets[inside])
@@ -134,5 +134,6 @@ def _loss_layer(model: Model) -> Layer:
     return model.graph.nodes[_loss_node(model)].layer
 
 
-def _is_mean(model: Model) -> bool:
+def is_mean(model: Model) -> bool:
+    """Whether the loss is a mean over targets, and not their sum."""
     return getattr(_loss_layer(model), "reduction", "mean") == "mean"

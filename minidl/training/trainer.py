@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import time
-from collections.abc import Iterable
-from numbers import Real
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 
 from minidl.data.batches import Batch, Dataset
+from minidl.engine.parameters import Parameters
 from minidl.model import Model
 from minidl.optim import Optimizer
+from minidl.optim.check import check_schedules
 from minidl.optim.schedules import Clock
+from minidl.storage.archive import Archive
 from minidl.system.errors import NumericsError, UsageError
+from minidl.training.arguments import check_averaging, check_choice, check_limits
+from minidl.training.average import WeightAverage, evaluated_weights
 from minidl.training.callback import Callback
 from minidl.training.callback_list import CallbackList
+from minidl.training.checkpoint import capture, restore
+from minidl.training.gradient import fill_gradient
 from minidl.training.nan_report import first_bad_array
 from minidl.training.progress import Progress
 
@@ -30,6 +38,8 @@ class Trainer:
     epochs, steps, minutes: when to stop; the first that is reached. Minutes are for everything, evaluations and what
     callbacks do at the end as well, and schedules are fitted to the steps that they allow. state: "carry" what
     recurrent layers hold from window to window (it is zeroed where the data begins anew), or "zero" it before each.
+    accumulate: batches whose gradients are added up for one update, which is one step. average_weights: how much of a
+    moving average of the weights each step keeps, as 0.999; the average is what is evaluated, sampled and saved.
     non_finite: "stop" at a NaN or infinity with an error, or "skip" that step. callbacks: what happens beside training.
 
     >>> import numpy as np
@@ -55,17 +65,21 @@ class Trainer:
         steps: int | None = None,
         minutes: float | None = None,
         state: Literal["carry", "zero"] = "carry",
+        accumulate: int = 1,
+        average_weights: float | None = None,
         non_finite: Literal["stop", "skip"] = "stop",
         callbacks: Iterable[Callback] = (),
     ) -> None:
         if "loss" not in model.graph.results:
             raise UsageError("this model has no loss to train: make it as Model(loss)")
-        _check_limits(epochs=epochs, steps=steps, minutes=minutes)
-        _check_choice("state", state, ("carry", "zero"))
-        _check_choice("non_finite", non_finite, ("stop", "skip"))
+        check_limits(epochs=epochs, steps=steps, minutes=minutes)
+        check_choice("state", state, ("carry", "zero"))
+        check_choice("non_finite", non_finite, ("stop", "skip"))
+        check_averaging(accumulate, average_weights, optimizer)
         self.model, self.data, self.optimizer = model, data, optimizer
         self.epochs, self.steps, self.minutes = epochs, steps, minutes
         self.state, self.non_finite = state, non_finite
+        self.accumulate, self.average_weights = accumulate, average_weights
         self.callbacks = CallbackList(callbacks)
         self.progress = Progress()
         self.record: dict[str, float] = {}  # what this step has measured, for those who write it down
@@ -76,6 +90,8 @@ class Trainer:
         self.previous_seconds = 0.0
         self._paced_from: tuple[int, float] | None = None
         self._ended = False
+        self._average: WeightAverage | None = None
+        check_schedules(optimizer, self._step_limit(), has_validation=data.validation is not None)
 
     @np.errstate(all="ignore")  # what is not finite is found, and said with its place
     def run(self) -> Progress:
@@ -83,7 +99,8 @@ class Trainer:
         try:
             self._start()
             while not self.finished:
-                self.update(self.data.train.batch(self.progress.step))
+                first = self.progress.step * self.accumulate
+                self.update(*map(self.data.train.batch, range(first, first + self.accumulate)))
                 self.notify()
             self._finish()
         finally:
@@ -92,19 +109,17 @@ class Trainer:
             raise self.callbacks.error
         return self.progress
 
-    def update(self, batch: Batch) -> None:
+    def update(self, *batches: Batch) -> None:
         """One step: forward, backward, and a change of the weights."""
-        self.batch = batch
-        if batch.reset_state or self.state == "zero":
-            self.model.reset_state()
+        self.batch, self.loss = batches[-1], math.nan
         try:
-            self.loss = self.model.forward(**batch.inputs)["loss"]
-            self._check_loss()
-            self.model.backward()
+            self.loss = fill_gradient(self.model, batches, carry=self.state == "carry")
             self.optimizer.step(self.model, self.clock)
         except NumericsError as error:
             self._not_finite(error)
         self.progress.step += 1
+        if self._average is not None:
+            self._average.update(self.progress.step)
 
     def notify(self) -> None:
         """Let every callback do what is due after this step."""
@@ -115,6 +130,15 @@ class Trainer:
         """End the run after the present step; not `completed` where it may be resumed."""
         self.stop_reason = self.stop_reason or reason
         self._ended = self._ended or completed
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the run depends on, its place in the data as well: `arrays` by name, and `meta`, plain data."""
+        arrays, meta = capture(self)
+        return {"arrays": {name: np.array(array) for name, array in arrays.items()}, "meta": copy.deepcopy(meta)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave; CheckpointError, and no change, where it does not fit."""
+        restore(self, Archive(state["arrays"], state["meta"], version=0), "what was given")
 
     @property
     def failure(self) -> Exception | None:
@@ -140,7 +164,20 @@ class Trainer:
     @property
     def epoch(self) -> float:
         """Passes over the training data so far."""
-        return self.progress.step / self.data.train.steps_per_epoch
+        return self.progress.step / self.steps_per_epoch
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Updates in which the training data is seen once."""
+        return self.data.train.steps_per_epoch / self.accumulate
+
+    @cached_property
+    def evaluated(self) -> Parameters:
+        """The weights that are evaluated and saved: those that are trained, or an average of them."""
+        if self.average_weights is None:
+            return evaluated_weights(self.model.weights, self.optimizer)
+        self._average = WeightAverage(self.model.weights, self.average_weights)
+        return self._average.parameters
 
     @property
     def total_steps(self) -> int | None:
@@ -162,7 +199,7 @@ class Trainer:
     @property
     def clock(self) -> Clock:
         """How far the run is, as schedules see it."""
-        total = self.total_steps or self.data.train.steps_per_epoch  # a guess, for the first step of a timed run
+        total = self.total_steps or math.ceil(self.steps_per_epoch)  # a guess, for the first step of a timed run
         return Clock(self.progress.step, total, tuple(self.progress.validation))
 
     def _seconds_left(self) -> float:
@@ -173,11 +210,12 @@ class Trainer:
         return 60 * self.minutes - self.progress.seconds - at_the_end
 
     def _step_limit(self) -> int | None:
-        by_epochs = None if self.epochs is None else math.ceil(self.epochs * self.data.train.steps_per_epoch)
+        by_epochs = None if self.epochs is None else math.ceil(self.epochs * self.steps_per_epoch)
         return min((n for n in (self.steps, by_epochs) if n is not None), default=None)
 
     def _start(self) -> None:
         self.progress.done = False
+        _ = self.evaluated  # an average begins with the weights of the first step
         self.callbacks.call(lambda callback: callback.start(self))
         self._started = time.perf_counter() - self.progress.seconds
 
@@ -192,10 +230,6 @@ class Trainer:
         self.progress.seconds = time.perf_counter() - self._started
         self._paced_from = self._paced_from or (self.progress.step, self.progress.seconds)
 
-    def _check_loss(self) -> None:
-        if not math.isfinite(self.loss):
-            raise NumericsError(f"the loss is {self.loss}")
-
     def _not_finite(self, error: NumericsError) -> None:
         where = first_bad_array(self.model, self.batch.inputs)
         found = f"step {self.progress.step + 1}: {error}; first bad array: {where}"
@@ -207,17 +241,3 @@ class Trainer:
             logger.warning("%s. It is left out, as others will be; train/skipped counts them", found)
         self.progress.skipped += 1
         self.model.reset_state()
-
-
-def _check_limits(**limits: float | None) -> None:
-    given = {name: limit for name, limit in limits.items() if limit is not None}
-    if not given:
-        raise UsageError("say when training ends: epochs=, steps= or minutes=")
-    for name, limit in given.items():
-        if not isinstance(limit, Real) or not limit > 0:
-            raise UsageError(f"{name} should be a number above 0, got {limit!r}")
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UsageError(f"{name} should be {' or '.join(map(repr, choices))}, got {value!r}")

@@ -16,7 +16,7 @@ from minidl.callbacks.tensorboard.histograms import computed
 from minidl.data.batches import Dataset
 from minidl.data.streams import Streams
 from minidl.layers import OneHot, Reverse
-from minidl.layers.recurrent import Recurrent
+from minidl.layers.cell import Cell
 from minidl.model import Model
 
 logger = logging.getLogger("minidl")
@@ -39,7 +39,7 @@ class Pictures:
         weights/NODE/picture: Wx and Wh, gate by gate. values/NODE/picture: units from top to bottom, the first symbols
         of the validation text (of the training text where there is none) from left to right.
         """
-        recurrent = [name for name, node in model.graph.nodes.items() if isinstance(node.layer, Recurrent)]
+        recurrent = [name for name, node in model.graph.nodes.items() if isinstance(node.layer, Cell)]
         if not recurrent or not self._possible:
             return
         for name in recurrent:

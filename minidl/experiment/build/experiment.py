@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from minidl.training.callback import Every
-from minidl.data import Data, Dataset
 from minidl.config.declared import Declared
-from minidl.experiment.yaml.references import escape
-from minidl.experiment.build.sections import Header, Log, Samples, Train
+from minidl.data import Data, Dataset
 from minidl.experiment.build.graph_builder import Plan
+from minidl.experiment.build.sections import Header, Log, Samples, Train
+from minidl.experiment.yaml.references import escape
 from minidl.model import Model
 from minidl.optim import Optimizer
+from minidl.training.callback import Every
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,11 @@ class Experiment:
     def seed(self) -> int:
         """Of first weights, dropout and samples."""
         return self.header.seed
+
+    @property
+    def total_steps(self) -> int | None:
+        """Where training ends; None where time alone decides."""
+        return self.train.total_steps(self.dataset.train.steps_per_epoch)
 
     def resolved(self) -> dict[str, Any]:
         """The tree of a file that says the same with every default written out, and paths that hold from any folder."""
@@ -93,7 +98,7 @@ def complete(value: Any) -> Any:
         return {"type": value.type_name(), **fields} if len(value.registry) > 1 else fields
     if isinstance(value, (tuple, list)):
         return [complete(item) for item in value]
-    return dict(value) if isinstance(value, Mapping) else value
+    return {key: complete(item) for key, item in value.items()} if isinstance(value, Mapping) else value
 
 
 def _absolute(source: Any, folder: Path) -> Any:

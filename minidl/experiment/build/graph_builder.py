@@ -8,17 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from minidl.config.build import revive
+from minidl.config.findings import A_NAME, Finding, Path, shown
 from minidl.data.batches import Dataset
-from minidl.system.errors import GraphError, suggest
 from minidl.experiment.build.sections import NAME
 from minidl.graph.arrays import Tied
 from minidl.graph.graph import Graph
-from minidl.graph.layer import Layer
+from minidl.graph.layer import Layer, Node
 from minidl.graph.symbol import Input, Symbol
-from minidl.graph.layer import Node
-from minidl.config.findings import A_NAME, Finding, Path
-from minidl.config.build import revive
-from minidl.config.findings import shown
+from minidl.system.errors import GraphError, suggest
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from minidl.config.declared import Declared
-from minidl.experiment.build.spec import REQUIRED, SECTIONS
-from minidl.experiment.build.sections import Header
-from minidl.graph.layer import Layer
 from minidl.config.rules import first_line, nested_families, rules
+from minidl.experiment.build.sections import Header
+from minidl.experiment.build.spec import REQUIRED, SECTIONS
+from minidl.graph.layer import Layer
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = {"type": "string", "pattern": r"^\$\{[^{}]+\}$"}  # to another value of the file, or a fact of the data

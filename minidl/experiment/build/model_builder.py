@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from minidl.data import Dataset
-from minidl.experiment.build.spec import Parts, losses
-from minidl.experiment.build.graph_builder import Chain, Plan, data_inputs
-from minidl.graph.graph import Graph
-from minidl.graph.symbol import Input, Symbol, show
-from minidl.graph.layer import Node
 from minidl.config.findings import Finding
+from minidl.data import Dataset
+from minidl.experiment.build.graph_builder import Chain, Plan, data_inputs
+from minidl.experiment.build.spec import Parts, losses
+from minidl.graph.graph import Graph
+from minidl.graph.layer import Node
+from minidl.graph.symbol import Input, Symbol, show
 
 
 @dataclass(frozen=True)

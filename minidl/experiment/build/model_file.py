@@ -18,11 +18,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from minidl.config.plain import plain
-from minidl.system.errors import ExperimentError, MinidlError, suggest
-from minidl.graph.layer import Node
-from minidl.config.rules import STRICT
 from minidl.config.findings import Finding, explain
+from minidl.config.plain import plain
+from minidl.config.rules import STRICT
+from minidl.graph.layer import Node
+from minidl.system.errors import ExperimentError, MinidlError, suggest
 
 
 @dataclass(frozen=True)

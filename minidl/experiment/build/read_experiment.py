@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from minidl.data import Data, Dataset
-from minidl.system.errors import DataError, ExperimentError, MinidlError, UsageError
-from minidl.experiment.yaml import overrides
-from minidl.experiment.yaml import references
-from minidl.experiment.build.model_builder import Network, assemble
-from minidl.experiment.yaml.document import Document, Mistake, load, report
-from minidl.experiment.build.experiment import Experiment, complete
-from minidl.experiment.build.spec import DEFAULTS, Parts, homes
-from minidl.model import Model
 from minidl.config.findings import Finding
+from minidl.data import Data, Dataset
+from minidl.experiment.build.check_training import training_mistakes
+from minidl.experiment.build.experiment import Experiment, complete
+from minidl.experiment.build.model_builder import Network, assemble
+from minidl.experiment.build.spec import DEFAULTS, Parts, homes
+from minidl.experiment.yaml import overrides, references
+from minidl.experiment.yaml.document import Document, Mistake, load, report
+from minidl.model import Model
+from minidl.system.errors import DataError, ExperimentError, MinidlError, UsageError
 
 EXAMPLE = 64  # stands for every fact of the data until the data is read
 
@@ -52,6 +52,10 @@ class _Loader:
         model = self._model(network)
         parts: Any = self.parts
         model.vocabulary, model.metadata = dataset.vocabulary, _metadata(parts.data, dataset)
+        sections = parts.sections
+        self.mistakes += training_mistakes(sections["optimizer"], sections["train"], dataset, model)
+        if self.mistakes:
+            self._refuse()
         return Experiment(
             header=parts.header,
             **parts.sections,

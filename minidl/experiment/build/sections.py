@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BeforeValidator, Field
 
-from minidl.engine.threads import MOST
-from minidl.training.callback import Every
 from minidl.callbacks.sample import Temperature
 from minidl.config.declared import Declared
+from minidl.engine.threads import MOST
 from minidl.system.errors import ConfigError
+from minidl.training.callback import Every
 
 EVERY_EPOCH, EVERY_MINUTE, EVERY_50_STEPS = Every(epochs=1), Every(minutes=1), Every(steps=50)
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of experiments and nodes: part of a path, and of names such as lstm/Wx
@@ -55,9 +56,11 @@ class Train(Declared, family="train", abstract=False):
     """How long to train, and what happens on the way.
 
     epochs, steps, minutes: when to stop; the first that is reached. state: carry or zero what recurrent layers hold
-    from window to window. evaluate_every: how often the validation part is measured. checkpoint_every: how often the
-    run is saved. sample_every: how often a language model writes a text. early_stop: when a run that no longer gets
-    better ends. non_finite: stop at NaN or infinity, or skip that step.
+    from window to window. evaluate_every: how often the validation part is measured. checkpoint_every: how often
+    the run is saved. sample_every: how often a language model writes a text. early_stop: when a run that no longer
+    gets better ends. accumulate: batches whose gradients are added up for one step. average_weights: how much of a
+    moving average of the weights each step keeps, as 0.999; the average is evaluated and saved. non_finite: stop at
+    NaN or infinity, or skip that step.
     """
 
     epochs: Annotated[float, Gt(0)] | None = None
@@ -68,6 +71,8 @@ class Train(Declared, family="train", abstract=False):
     checkpoint_every: Every | None = EVERY_MINUTE
     sample_every: Every | None = EVERY_EPOCH
     early_stop: Patience | None = None
+    accumulate: Annotated[int, Gt(0)] = 1
+    average_weights: Annotated[float, Gt(0), Lt(1)] | None = None
     non_finite: Literal["stop", "skip"] = "stop"
 
     def __post_init__(self) -> None:
@@ -76,6 +81,11 @@ class Train(Declared, family="train", abstract=False):
             raise ConfigError("say when training ends: epochs, steps or minutes")
         if self.early_stop is not None and self.evaluate_every is None:
             raise ConfigError("early_stop looks at evaluations: it needs evaluate_every")
+
+    def total_steps(self, batches: int) -> int | None:
+        """The updates of the whole run, for so many batches an epoch; None where time alone decides."""
+        by_epochs = None if self.epochs is None else math.ceil(self.epochs * batches / self.accumulate)
+        return min((limit for limit in (self.steps, by_epochs) if limit is not None), default=None)
 
 
 @dataclass(frozen=True)

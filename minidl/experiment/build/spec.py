@@ -8,17 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from minidl.data import Data
+from minidl.config.build import revive
 from minidl.config.declared import Declared
-from minidl.system.errors import ExperimentError, suggest
+from minidl.config.findings import Finding, is_misspelt, shown, suggest_key, unknown_name
+from minidl.data import Data
+from minidl.experiment.build.graph_builder import Plan, plan_layers, plan_node
 from minidl.experiment.build.model_file import Builder, find_builder, load_builder
 from minidl.experiment.build.sections import NAME, Header, Log, Samples, Train
-from minidl.experiment.build.graph_builder import Plan, plan_layers, plan_node
 from minidl.graph.layer import Layer
 from minidl.optim import Optimizer
-from minidl.config.findings import Finding
-from minidl.config.build import revive
-from minidl.config.findings import is_misspelt, shown, suggest_key, unknown_name
+from minidl.system.errors import ExperimentError, suggest
 
 SECTIONS: dict[str, type[Declared]] = {
     "data": Data,

@@ -39,6 +39,8 @@ def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Train
         steps=train.steps,
         minutes=train.minutes,
         state=train.state,
+        accumulate=train.accumulate,
+        average_weights=train.average_weights,
         non_finite=train.non_finite,
         callbacks=callbacks,
     )

@@ -34,20 +34,13 @@ def _title(name: str) -> str:
 def _numbers(experiment: Experiment) -> dict[str, Any]:
     model, data = experiment.model, experiment.dataset
     shapes = {name: array.shape for name, array in data.train.batch(0).inputs.items()}
-    slots = len(experiment.optimizer.slots) * model.weights.flat.nbytes
+    slots = len(experiment.optimizer.slot_names) * model.weights.flat.nbytes
     return {
         "name": experiment.name,
         "parameters": sum(parameter_count(model.graph, name) for name in model.graph.nodes),
-        "steps_per_epoch": data.train.steps_per_epoch,
-        "total_steps": _total_steps(experiment),
-        "tokens_per_step": data.train.tokens_per_step,
+        "steps_per_epoch": math.ceil(data.train.steps_per_epoch / experiment.train.accumulate),
+        "total_steps": experiment.total_steps,
+        "tokens_per_step": experiment.train.accumulate * data.train.tokens_per_step,
         "memory_bytes": model.executor.estimate(shapes) + slots,
         **{f"data.{name}": value for name, value in data.facts.items()},
     }
-
-
-def _total_steps(experiment: Experiment) -> int | None:
-    """Where training ends; None where time alone decides."""
-    train = experiment.train
-    by_epochs = None if train.epochs is None else math.ceil(train.epochs * experiment.dataset.train.steps_per_epoch)
-    return min((limit for limit in (train.steps, by_epochs) if limit is not None), default=None)

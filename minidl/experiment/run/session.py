@@ -26,6 +26,7 @@ from minidl.training.trainer import Trainer
 
 logger = logging.getLogger("minidl")
 # What a resumed run may have otherwise: sections, and what does not change its mathematics.
+MATHEMATICS = ("train.state", "train.accumulate", "train.average_weights")
 FREE_TO_CHANGE = ("train", "log", "sample", "name", "kernels", "threads")
 
 
@@ -165,7 +166,8 @@ def _check_memory(experiment: Experiment) -> None:
     """Refuse a run that would be killed for want of memory before it has a folder."""
     shapes = {name: array.shape for name, array in experiment.dataset.train.batch(0).inputs.items()}
     weights = experiment.model.weights.flat.nbytes
-    slots = len(experiment.optimizer.slots) * weights
+    averages = experiment.train.average_weights is not None
+    slots = (len(experiment.optimizer.slot_names) + 2 * averages) * weights
     checkpoint = weights + slots
     experiment.model.executor.check_fits(shapes, more=slots + checkpoint)
 
@@ -187,4 +189,4 @@ def _changes(experiment: Experiment, archive: Archive, path: Path) -> dict[str, 
 def _is_free(name: str) -> bool:
     """Where the data lies is free as well: its hash says whether it is the same."""
     section = name.split(".")[0]
-    return name.startswith("data.source") or (section in FREE_TO_CHANGE and name != "train.state")
+    return name.startswith("data.source") or (section in FREE_TO_CHANGE and name not in MATHEMATICS)

@@ -1,0 +1,1 @@
+"""From a tree of values to data, model, optimizer and trainer."""

@@ -1,0 +1,51 @@
+"""Whether what feeds a node fits its layer: dtypes, axes, and sizes that do not change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from minidl.graph.arrays import Declaration, InputSpec, Param
+from minidl.graph.symbol import Axis, Symbol, show
+from minidl.system.errors import GraphError
+
+
+def check_inputs(node_name: str, specs: Mapping[str, InputSpec], inputs: Sequence[Symbol]) -> None:
+    """Dtype and axes of what feeds a node, against the specs of its layer."""
+    sizes: dict[str, tuple[int, str]] = {}
+    for (name, spec), node in zip(specs.items(), inputs, strict=True):
+        where = f"{node_name}: {name}"
+        if spec.dtype != node.dtype and spec.dtype == "int":
+            raise GraphError(f"{where} should be integers (ids), but {node.label!r} gives numbers {show(node.shape)}")
+        if spec.dtype != node.dtype:
+            raise GraphError(
+                f"{where} should be numbers (..., features), but {node.label!r} gives integer ids "
+                f"{show(node.shape)}; put OneHot() or Embedding(units) between"
+            )
+        _match(spec, node, sizes, where)
+
+
+def _match(spec: InputSpec, node: Symbol, sizes: dict[str, tuple[int, str]], where: str) -> None:
+    letters = spec.axes.replace("...", "").split()
+    open_rank = spec.axes.startswith("...")
+    wanted = f"({', '.join(spec.axes.split())})"
+    if len(node.shape) < len(letters) or (not open_rank and len(node.shape) != len(letters)):
+        raise GraphError(f"{where} should have axes {wanted}, but {node.label!r} gives {show(node.shape)}")
+    named = zip(letters, node.shape[len(node.shape) - len(letters) :], strict=True)
+    for letter, size in named:
+        known, giver = sizes.setdefault(letter, (size, node.label))
+        if known != size:
+            raise GraphError(
+                f"{where} should have axes {wanted} with {letter} = {known!r} as in {giver!r}, "
+                f"but {node.label!r} gives {show(node.shape)}"
+            )
+
+
+def check_parameters(node_name: str, declarations: Mapping[str, Declaration]) -> None:
+    """What is trained has a size that does not change from call to call."""
+    for name, declared in declarations.items():
+        for size in declared.shape if isinstance(declared, Param) else ():
+            if isinstance(size, Axis):
+                raise GraphError(
+                    f"{node_name}: {name} {show(declared.shape)} would change its size with {size!r}, "
+                    "an open axis; the last axis of its input should be features, as of Input('x', depth=3)"
+                )

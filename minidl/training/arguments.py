@@ -1,0 +1,36 @@
+"""What a Trainer may be given: each argument is checked by itself before anything is done."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+from minidl.optim import Optimizer
+from minidl.system.errors import UsageError
+
+
+def check_limits(**limits: float | None) -> None:
+    """At least one end of training, each a number above 0."""
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    if not given:
+        raise UsageError("say when training ends: epochs=, steps= or minutes=")
+    for name, limit in given.items():
+        if not isinstance(limit, Real) or not limit > 0:
+            raise UsageError(f"{name} should be a number above 0, got {limit!r}")
+
+
+def check_averaging(accumulate: int, decay: float | None, optimizer: Optimizer) -> None:
+    """A number of batches, and a share that an average keeps."""
+    if not isinstance(accumulate, Integral) or accumulate < 1:
+        raise UsageError(f"accumulate should be a number of batches, 1 or more, got {accumulate!r}")
+    if decay is None:
+        return
+    if not isinstance(decay, Real) or not 0 < decay < 1:
+        raise UsageError(f"average_weights should be a number between 0 and 1, such as 0.999, got {decay!r}")
+    if optimizer.evaluated is not None:
+        raise UsageError(f"{type(optimizer).__name__} averages the weights itself: leave average_weights out")
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """One of these."""
+    if value not in choices:
+        raise UsageError(f"{name} should be {' or '.join(map(repr, choices))}, got {value!r}")

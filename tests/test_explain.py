@@ -1,0 +1,149 @@
+"""Explanations of one answer: attributions sum to the difference, gradients are right, commands say what they found."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runs import write_experiment
+from subjects import KINDS, forecaster, lstm, sequence, tagger, texts
+
+from minidl.cli.main import main
+from minidl.explain import by_lag, influence, integrated_gradients
+from minidl.explain.answer import Answer, asked
+from minidl.explain.embedded import Embedded
+from minidl.explain.figures import plot_gates, plot_influence, plot_weights
+from minidl.explain.states import computed, read
+from minidl.system.errors import UsageError
+
+GRADIENT_STEP = 1e-6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_attributions_sum_to_the_difference(kind: str) -> None:
+    subject = KINDS[kind]()
+    embedded = Embedded.of(subject)
+    for text in texts(subject, 5):
+        found = integrated_gradients(embedded, sequence(subject, text))
+        assert found.parts.sum() == pytest.approx(found.value - found.empty, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_part_behind_lookups_is_the_same_network(kind: str) -> None:
+    subject = KINDS[kind]()
+    ids = sequence(subject, texts(subject, 1)[0])
+    subject.model.reset_state()
+    expected = subject.model.forward(**subject.feeds(ids))[subject.output]
+    embedded = Embedded.of(subject)
+    found = embedded.forward({name: x[:, None] for name, x in embedded.rows(ids).items()})
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "classifier", "labels", "forecaster"])
+def test_influence_is_the_slope_along_the_input(kind: str) -> None:
+    subject = KINDS[kind]()
+    embedded = Embedded.of(subject)
+    ids = sequence(subject, texts(subject, 1)[0])
+    rows = {name: x[:, None] for name, x in embedded.rows(ids).items()}
+    answer = asked(subject, ids, embedded.forward(rows).copy(), -1)
+    found = influence(embedded, ids, [answer])[:, 0]
+    for t in range(len(ids)):
+        values = []
+        for scale in (1 + GRADIENT_STEP, 1 - GRADIENT_STEP):
+            scaled = {name: x.copy() for name, x in rows.items()}
+            for x in scaled.values():
+                x[t] *= scale
+            values.append(answer.value(embedded.forward(scaled), subject.kind)[0])
+        assert found[t] == pytest.approx((values[0] - values[1]) / (2 * GRADIENT_STEP), abs=1e-6)
+
+
+def test_influence_by_lag_is_a_mean_over_answers() -> None:
+    subject = lstm()
+    embedded = Embedded.of(subject)
+    ids = sequence(subject, texts(subject, 1)[0])[:3]
+    answers = [Answer(1, int(ids[2])), asked(subject, ids, embedded.forward(
+        {name: x[:, None] for name, x in embedded.rows(ids).items()}).copy(), 2)]  # fmt: skip
+    found = np.abs(influence(embedded, ids, answers))
+    expected = [(found[1, 0] + found[2, 1]) / 2, (found[0, 0] + found[1, 1]) / 2]
+    np.testing.assert_allclose(by_lag(embedded, ids), expected)
+
+
+def test_states_are_in_the_order_of_the_sequence() -> None:
+    subject = tagger()
+    ids = sequence(subject, texts(subject, 1)[0])
+    read(subject, ids)
+    back = computed(subject.model, "bidirectional_backward")
+    arrays = subject.model.arrays["bidirectional_backward/h"][1:, 0]
+    np.testing.assert_array_equal(back["h"], arrays[::-1])
+    assert list(back) == ["r", "z", "n", "h"]
+
+
+def test_a_step_that_is_not_there_is_refused() -> None:
+    subject = lstm()
+    ids = sequence(subject, "ab")
+    with pytest.raises(UsageError, match="there is no step 2: the sequence has steps 0 to 1"):
+        integrated_gradients(Embedded.of(subject), ids, 2)
+
+
+def test_figures() -> None:
+    pytest.importorskip("matplotlib")
+    for subject in (lstm(), forecaster()):
+        ids = sequence(subject, texts(subject, 1)[0])
+        assert [axes.get_ylabel() for axes in plot_gates(subject, ids).axes[:1]] in (["i"], ["r"])
+        assert len(plot_influence(subject, ids).axes) == 2
+        assert plot_weights(subject).axes[0].get_ylabel() == "Wx"
+    with pytest.raises(UsageError, match="there is no recurrent layer 'lst'; did you mean 'lstm'"):
+        plot_gates(lstm(), np.array([1]), "lst")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    assert main(["run", str(write_experiment(folder, train__steps=2)), "--runs", str(folder / "runs")]) == 0
+    return folder / "runs"
+
+
+def test_the_run_says_how_to_see_it(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_experiment(runs.parent, train__steps=1)
+    assert main(["run", str(path), "name=seen", "--runs", str(runs)]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line == f"see it think: minidl view seen --runs {runs}"
+
+
+def test_explain_on_a_terminal_and_as_json(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (name,) = [folder.name for folder in runs.iterdir() if folder.name != "seen"]
+    words = ["explain", name, "--runs", str(runs), "--text", "the the"]
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.match(r".+ after step \d+: p = 0\.\d+; reading nothing: p = 0\.\d+; parts sum to", lines[0])
+    assert main([*words, "--json", "--step", "1", "--out", str(tmp_path / "e.svg")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["step"] == 1
+    whole = sum(step["attribution"] for step in found["steps"])
+    assert whole == pytest.approx(found["value"] - found["reading_nothing"], abs=1e-4)
+    assert (tmp_path / "e.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "say what is read: --text TEXT, or --data FILE --row N"),
+        (["--text", "the", "--answer", "zz"], "there is no answer 'zz'"),
+        (["--text", "the", "--step", "30"], "there is no step 30"),
+        (["--text", "中"], "nothing of this text is in the vocabulary"),
+        (["--text", "the", "--out", "e.doc"], "the name of a picture ends in .png, .svg, .pdf"),
+        (["--data", "rows.txt", "--row", "9"], "rows.txt has lines 1 to 2, and none of number 9"),
+    ],
+)
+def test_what_cannot_be_explained(
+    words: list[str], message: str, runs: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("rows.txt").write_text("the\ncat")
+    (name,) = [folder.name for folder in runs.iterdir() if folder.name != "seen"]
+    assert main(["explain", name, "--runs", str(runs), *words]) in (2, 3)
+    assert message in capsys.readouterr().err
