@@ -8,9 +8,9 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
-from minidl.system.terminal import Escaping, escape
+from minidl.system.terminal import Escaping, escape, unescaped
 
 
 def prepare() -> None:
@@ -69,8 +69,9 @@ class Lasting:
 @contextlib.contextmanager
 def lasting() -> Iterator[Lasting]:
     """Both streams made lasting; gives stdout."""
-    out = Lasting(sys.stdout)
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(Lasting(sys.stderr)):
+    out, err = Lasting(unescaped(sys.stdout)), Lasting(unescaped(sys.stderr))
+    shown: Any = Escaping(out) if isinstance(sys.stdout, Escaping) else out
+    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(cast(Any, Escaping(err))):
         yield out
 
 
