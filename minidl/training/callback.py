@@ -18,10 +18,15 @@ from minidl.system.errors import ConfigError
 from minidl.training.progress import Progress
 
 
+class Abandoned(Exception):
+    """A callback has left off half-way, since the run is to end at once; it is called again when the run goes on."""
+
+
 class Run(Protocol):
     """What callbacks see of a run, and may do to it; `minidl.training.trainer.Trainer` is one.
 
-    record, texts: what this step has measured and written, for those who write it down. loss, batch: of this step.
+    hurried: whether the run is to end within a second or two, so that what takes longer raises Abandoned. record,
+    texts: what this step has measured and written, for those who write it down. loss, batch: of this step.
     """
 
     model: Model
@@ -34,6 +39,8 @@ class Run(Protocol):
     batch: Batch
     accumulate: int
     stop_reason: str | None
+    hurried: bool
+    non_finite: str
     previous_seconds: float
 
     @property

@@ -22,7 +22,7 @@ from minidl.storage.archive import Archive
 from minidl.system.errors import NumericsError, UsageError
 from minidl.training.arguments import check_averaging, check_choice, check_limits
 from minidl.training.average import WeightAverage, evaluated_weights
-from minidl.training.callback import Callback
+from minidl.training.callback import Abandoned, Callback
 from minidl.training.callback_list import CallbackList
 from minidl.training.checkpoint import capture, restore
 from minidl.training.gradient import fill_gradient
@@ -87,6 +87,7 @@ class Trainer:
         self.loss = math.nan
         self.batch = Batch({}, reset_state=True)
         self.stop_reason: str | None = None
+        self.hurried = False
         self.previous_seconds = 0.0
         self._paced_from: tuple[int, float] | None = None
         self._ended = False
@@ -98,6 +99,7 @@ class Trainer:
         """Train until the end, or until somebody calls `stop`."""
         try:
             self._start()
+            self._make_up()
             while not self.finished:
                 first = self.progress.step * self.accumulate
                 self.update(*map(self.data.train.batch, range(first, first + self.accumulate)))
@@ -124,10 +126,31 @@ class Trainer:
     def notify(self) -> None:
         """Let every callback do what is due after this step."""
         self._turn_page()
-        self.callbacks.call(lambda callback: callback.step(self))
+        self._call()
 
-    def stop(self, reason: str, *, completed: bool = False) -> None:
-        """End the run after the present step; not `completed` where it may be resumed."""
+    def _call(self, first: str | None = None) -> None:
+        """Call the callbacks, from this one on; what a signal breaks off is owed."""
+        before = self.previous_seconds
+        try:
+            self.callbacks.call(lambda callback: callback.step(self), first=first)
+        except Abandoned as broken_off:
+            measured = {"record": dict(self.record), "texts": dict(self.texts), "previous_seconds": before}
+            self.progress.owed = {"callback": str(broken_off), **measured}
+
+    def _make_up(self) -> None:
+        """Call what was broken off, with what was measured before it."""
+        owed, self.progress.owed = self.progress.owed, None
+        if owed is not None:
+            self.record, self.texts = dict(owed["record"]), dict(owed["texts"])
+            self.previous_seconds = owed["previous_seconds"]
+            self._call(owed["callback"])
+
+    def stop(self, reason: str, *, completed: bool = False, hurried: bool = False) -> None:
+        """End the run after the present step; not `completed` where it may be resumed.
+
+        hurried: what takes long is broken off, and done when the run is resumed.
+        """
+        self.hurried = self.hurried or hurried
         self.stop_reason = self.stop_reason or reason
         self._ended = self._ended or completed
 
@@ -153,7 +176,7 @@ class Trainer:
     @property
     def completed(self) -> bool:
         """Whether the run has come to its end, and has nothing left to resume."""
-        return (self._ended or self.at_end) and self.callbacks.error is None
+        return (self._ended or self.at_end) and self.callbacks.error is None and self.progress.owed is None
 
     @property
     def at_end(self) -> bool:
@@ -222,7 +245,10 @@ class Trainer:
     def _finish(self) -> None:
         self._turn_page()
         self.progress.done = completed = self.completed
-        self.callbacks.call(lambda callback: callback.finish(self, completed=completed))
+        try:
+            self.callbacks.call(lambda callback: callback.finish(self, completed=completed))
+        except Abandoned as broken_off:  # the last step is done again, and measured, when the run is resumed
+            self.progress.done, self.progress.owed = False, {"callback": str(broken_off)}
 
     def _turn_page(self) -> None:
         self.record, self.texts = {}, {}
