@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from minidl.data.batches import Batches
 from minidl.model import Model
+from minidl.storage.archive import read_archive
+from minidl.storage.checkpoint_folder import CheckpointFolder
+from minidl.system.errors import CheckpointError
 from minidl.training.callback import Callback
 from minidl.training.metrics import MetricAccumulator, unit_of_loss
 
 if TYPE_CHECKING:
     from minidl.training.callback import Run
 
+logger = logging.getLogger("minidl")
+
 
 def evaluate(model: Model, batches: Batches, split: str, unit: str) -> dict[str, float]:
-    """Loss and measures over one pass, on a replica: the state of the model itself is not touched.
+    """Loss and measures over one pass; arguments as in `accumulate`."""
+    return accumulate(model, batches).result(split, unit_of_loss(model, unit))
 
-    model: a replica made by `model.replica()`, whose state begins at zero and is carried through the pass.
+
+def accumulate(model: Model, batches: Batches, classes: Sequence[str] | None = None) -> MetricAccumulator:
+    """What one pass says, on a replica: the state of the model itself is not touched.
+
+    model: a replica made by `model.replica()`, whose state begins at zero and is carried through the pass. classes:
+    their names, where more than averages is asked for.
     """
-    tally = MetricAccumulator()
+    found = MetricAccumulator(classes)
     model.reset_state()
     for step in range(batches.steps_per_epoch):
         batch = batches.batch(step)
         if batch.reset_state:
             model.reset_state()
         loss = model.forward(**batch.inputs)["loss"]
-        tally.add(model, loss, batch.inputs)
-    return tally.result(split, unit_of_loss(model, unit))
+        found.add(model, loss, batch.inputs)
+    return found
 
 
 @dataclass(eq=False)
 class Evaluate(Callback):
-    """Records val/loss and what goes with it; at the end of a run also test/loss and so on, with the last weights."""
+    """Records val/loss and what goes with it; at the end of a run also test/loss and so on.
+
+    checkpoints: where the weights with the lowest validation loss lie, which are then tested, since they are what
+    predictions and samples are made with; without it the last ones are.
+    """
+
+    checkpoints: CheckpointFolder | None = field(default=None, kw_only=True)
 
     order = Callback.MEASURE
 
@@ -49,11 +68,16 @@ class Evaluate(Callback):
         """Evaluate on the validation part, and note whether it is the best so far."""
         if trainer.data.validation is None or self._replica is None:
             return
-        measured = evaluate(self._replica, trainer.data.validation, "val", trainer.data.unit)
+        measured = self._measure(trainer, self._replica, trainer.data.validation, "val")
         if not measured:  # no target of this part counts
             return
-        trainer.record |= measured
-        progress, loss = trainer.progress, measured["val/loss"]
+        self._note(trainer, measured["val/loss"])
+
+    def _note(self, trainer: Run, loss: float) -> None:
+        """Whether this is the best validation loss so far."""
+        progress = trainer.progress
+        if not math.isfinite(loss) and all(map(math.isfinite, progress.validation)):
+            logger.warning("step %d: the validation loss is %s, which counts as no progress", progress.step, loss)
         progress.validation.append(loss)
         if math.isfinite(loss) and (progress.best is None or loss < progress.best):
             progress.best, progress.best_step = loss, progress.step
@@ -62,7 +86,30 @@ class Evaluate(Callback):
         """Evaluate once more at the end, and on the test part."""
         super().finish(trainer, completed=completed)
         if completed and trainer.data.test is not None and self._replica is not None:
-            trainer.record |= evaluate(self._replica, trainer.data.test, "test", trainer.data.unit)
+            self._measure(trainer, self._best(trainer), trainer.data.test, "test")
+
+    def _measure(self, trainer: Run, model: Model, batches: Batches, split: str) -> dict[str, float]:
+        """Measure a part, and put what was found into the record of this step."""
+        found = accumulate(model, batches, trainer.data.metadata.get("class_names"))
+        measured = found.result(split, unit_of_loss(model, trainer.data.unit))
+        trainer.record |= measured
+        trainer.reports |= {f"{split}/{name}": report for name, report in found.details().items()}
+        return measured
+
+    def _best(self, trainer: Run) -> Model:
+        """The model with the weights of the best checkpoint, or with the last where there is none of before."""
+        assert self._replica is not None
+        if self.checkpoints is None or trainer.progress.best_step in (0, trainer.progress.step):
+            return self._replica
+        path = self.checkpoints.path / "best"
+        try:
+            arrays = read_archive(path).arrays
+        except CheckpointError as error:
+            logger.warning("%s; tested are the last weights, not the best", error)
+            return self._replica
+        best = trainer.model.replica(dtype=trainer.model.weights.flat.dtype)
+        best.set_parameters(arrays, str(path))
+        return best
 
     def finish_seconds(self, trainer: Run) -> float:
         """Both parts, by the time that one took, or else at half of what training takes for as many batches."""

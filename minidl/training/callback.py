@@ -21,7 +21,8 @@ from minidl.training.progress import Progress
 class Run(Protocol):
     """What callbacks see of a run, and may do to it; `minidl.training.trainer.Trainer` is one.
 
-    record, texts: what this step has measured and written, for those who write it down. loss, batch: of this step.
+    record, texts, reports: what this step has measured and written, for those who write it down; a report does not fit
+    into a number, such as a confusion matrix. loss, batch: of this step.
     """
 
     model: Model
@@ -30,6 +31,7 @@ class Run(Protocol):
     progress: Progress
     record: dict[str, float]
     texts: dict[str, str]
+    reports: dict[str, Any]
     loss: float
     batch: Batch
     accumulate: int

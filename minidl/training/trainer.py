@@ -84,6 +84,7 @@ class Trainer:
         self.progress = Progress()
         self.record: dict[str, float] = {}  # what this step has measured, for those who write it down
         self.texts: dict[str, str] = {}
+        self.reports: dict[str, Any] = {}
         self.loss = math.nan
         self.batch = Batch({}, reset_state=True)
         self.stop_reason: str | None = None
@@ -225,7 +226,7 @@ class Trainer:
         self.callbacks.call(lambda callback: callback.finish(self, completed=completed))
 
     def _turn_page(self) -> None:
-        self.record, self.texts = {}, {}
+        self.record, self.texts, self.reports = {}, {}, {}
         self.previous_seconds = self.progress.seconds
         self.progress.seconds = time.perf_counter() - self._started
         self._paced_from = self._paced_from or (self.progress.step, self.progress.seconds)
