@@ -75,7 +75,7 @@ class Model:
         """
         specs = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
         feeds = dict(zip(specs, (np.asarray(array) for array in inputs), strict=False))
-        symbols = [input_like(name, array) for name, array in feeds.items()]
+        symbols = [input_like(name, array, layer.inputs.get(name)) for name, array in feeds.items()]
         model = cls(outputs={"y": layer(*symbols)}, seed=seed, dtype=dtype)
         model.forward(**feeds)
         return model

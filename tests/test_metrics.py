@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from minidl import Input, Model
 from minidl.data.baselines import last_value, majority
 from minidl.layers import MSE, Add, Dense, SigmoidCE, SoftmaxCE
-from minidl.training.metrics import MetricAccumulator, count_classes, macro_f1, unit_of_loss
+from minidl.training.class_measures import count_classes, macro_f1
+from minidl.training.metrics import MetricAccumulator, unit_of_loss
 
 CLASSES = 4
 
@@ -84,7 +85,7 @@ def test_classes_over_batches_of_different_sizes(
         seen += zip(x.reshape(-1, CLASSES), targets.ravel(), strict=True)
     counted = [(x, t) for x, t in seen if t >= 0]
     result = tally.result("val", "step")
-    assert set(result) == {"val/loss", "val/accuracy", "val/macro_f1"}
+    assert set(result) == {"val/loss", "val/accuracy", "val/macro_f1", "val/weighted_f1"}
     assert result["val/accuracy"] == pytest.approx(np.mean([x.argmax() == t for x, t in counted]))
     losses = [np.log(np.exp(x).sum()) - x[t] for x, t in counted]
     assert result["val/loss"] == pytest.approx(np.mean(losses), rel=1e-5)
@@ -110,15 +111,19 @@ def test_measures_can_be_left_out(rng: np.random.Generator) -> None:
 
 def test_mean_absolute_error_over_batches_of_different_sizes(rng: np.random.Generator) -> None:
     model = Model(MSE()(Dense(2, name="y")(Input("x", depth=3)), Input("targets", depth=2)))
-    tally, errors = MetricAccumulator(), []
+    tally, errors, wanted = MetricAccumulator(), [], []
     for size in (4, 1):
         inputs = {"x": rng.standard_normal((5, size, 3)), "targets": rng.standard_normal((5, size, 2))}
         results = model.forward(**inputs)
         tally.add(model, results["loss"], inputs)
-        errors += (results["y"] - inputs["targets"]).ravel().tolist()
+        errors += (results["y"] - inputs["targets"]).reshape(-1, 2).tolist()
+        wanted += inputs["targets"].reshape(-1, 2).tolist()
+    unexplained = np.square(errors).sum(axis=0) / (len(wanted) * np.var(wanted, axis=0))
     assert tally.result("val", "step") == {
         "val/loss": pytest.approx(np.mean(np.square(errors)), rel=1e-5),
         "val/mean_absolute_error": pytest.approx(np.mean(np.abs(errors)), rel=1e-5),
+        "val/root_mean_squared_error": pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=1e-5),
+        "val/r2": pytest.approx(np.mean(1 - unexplained), rel=1e-5),
     }
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from minidl import Predictor
 from minidl.cli.main import main
-from minidl.data.sources import read_source
-from minidl.data.sources.rows import Rows, read_rows
+from minidl.data.sources import read_table
+from minidl.data.sources.rows import Rows
 from minidl.experiment import Experiment, read_experiment
 from minidl.generate.apply import STEPS, batches
 from minidl.system.errors import CheckpointError, DataError, UsageError
@@ -47,8 +47,7 @@ def experiment(name: str) -> Experiment:
 
 
 def table(name: str) -> Rows:
-    source, text = read_source(name, Path())
-    return read_rows(text, source)
+    return read_table(name, Path())
 
 
 def write_rows(path: Path, rows: Rows, chosen: Any, columns: list[str] | None = None) -> Path:

@@ -65,7 +65,7 @@ def test_measures_do_not_depend_on_how_sequences_are_batched() -> None:
         assert experiment.dataset.validation is not None
         found.append(evaluate(experiment.model.replica(), experiment.dataset.validation, "val", "step"))
     assert found[0] == pytest.approx(found[1], rel=1e-12)
-    assert set(found[0]) == {"val/loss", "val/accuracy", "val/macro_f1"}
+    assert set(found[0]) == {"val/loss", "val/accuracy", "val/macro_f1", "val/weighted_f1"}
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -79,13 +79,19 @@ def test_an_experiment_runs_resumes_is_checked_and_measured(
     assert main(["run", file, *always, "train.steps=3", "--json", "--resume"]) == 0
     lines = (tmp_path / "runs" / name / "001" / "metrics.jsonl").read_text().splitlines()
     record = {tag: value for line in lines for tag, value in json.loads(line).items()}
-    measures = {"loss", "mean_absolute_error"} if name == "forecast_lorenz" else {"loss", "accuracy", "macro_f1"}
-    for split in ("val", "test", "val_baseline"):
-        assert {tag.split("/")[1] for tag in record if tag.startswith(f"{split}/")} == measures
+    of_numbers = name == "forecast_lorenz"
+    measures = {"loss", "mean_absolute_error"} if of_numbers else {"loss", "accuracy", "macro_f1"}
+    more = {"root_mean_squared_error", "r2"} if of_numbers else {"weighted_f1"}
+    for split, expected in (("val", measures | more), ("test", measures | more), ("val_baseline", measures)):
+        assert {tag.split("/")[1] for tag in record if tag.startswith(f"{split}/")} == expected
     assert main(["check", file, *always]) == 0
     capsys.readouterr()
     assert main(["evaluate", name, "--json"]) == 0
-    measured = json.loads(capsys.readouterr().out)
+    found = json.loads(capsys.readouterr().out)
+    measured = {tag: value for tag, value in found.items() if isinstance(value, float)}
+    assert {tag.partition("/")[2] for tag in found.keys() - measured.keys()} == (
+        {"numbers"} if of_numbers else {"classes", "confusion"}
+    )
     assert measured == pytest.approx({tag: record[tag] for tag in measured}, rel=1e-5)
     assert {tag.partition("/")[0] for tag in measured} == {"val", "test", "val_baseline"}
     saved = read_archive(tmp_path / "runs" / name / "001" / "checkpoints" / "last").meta["metadata"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 from annotated_types import Ge, Gt
 
 from minidl.system.errors import UsageError
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class EarlyStop(Callback):
-    """Stops after `patience` evaluations in a row without a validation loss below the best by `min_delta`."""
+    """Stops after `patience` evaluations in a row without a validation loss below the best by `min_delta`.
+
+    A loss that is NaN or infinite is no progress.
+    """
 
     patience: Annotated[int, Gt(0)] = field(default=3, kw_only=True)
     min_delta: Annotated[float, Ge(0)] = field(default=0.0, kw_only=True)
@@ -31,8 +34,8 @@ class EarlyStop(Callback):
 
     def act(self, trainer: Run) -> None:
         """Stop where the last evaluations brought nothing."""
-        losses = trainer.progress.validation
+        losses = [loss if math.isfinite(loss) else math.inf for loss in trainer.progress.validation]
         if len(losses) <= self.patience or "val/loss" not in trainer.record:
             return
-        if np.min(losses[-self.patience :]) >= np.min(losses[: -self.patience]) - self.min_delta:
+        if min(losses[-self.patience :]) >= min(losses[: -self.patience]) - self.min_delta:
             trainer.stop("early stop", completed=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+from typing import Any
 
 from minidl.cli.arguments import Parser, add_json, add_run
+from minidl.cli.tables import cell, show_table
 
 EXAMPLES = """examples:
   minidl evaluate char_lstm
@@ -14,32 +17,70 @@ EXAMPLES = """examples:
   minidl evaluate char_lstm --adapt tune              also with weights that learn while they read
 """
 ADAPT = ("default", "tune")
+WIDEST = 24  # classes of a confusion matrix that is shown as a table
 
 
 def add_arguments(parser: Parser) -> None:
     """What `minidl evaluate` takes."""
     add_run(parser)
-    parser.add_argument("--data", metavar="PATH", help="a text to measure on instead of the run's own data")
+    parser.add_argument("--data", metavar="PATH", help="a file to measure on instead of the run's own data")
     adapt_help = "also let a copy learn from what it has read; tune: choose how on the validation part"
     parser.add_argument("--adapt", nargs="?", choices=ADAPT, const="default", help=adapt_help)
     add_json(parser, "one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate, and print a line for each measure."""
+    """Evaluate, and print a line for each measure, and a table for each report."""
     from minidl.experiment.run.evaluate import measure
     from minidl.storage.run_folder import model_file
 
     path = model_file(arguments.run, arguments.runs)
-    results = measure(path, arguments.data)
+    found = measure(path, arguments.data)
+    measures = found.measures
     if arguments.adapt is not None:
         from minidl.experiment.run.evaluate_adapting import measure_adapting
 
-        results |= measure_adapting(path, arguments.data, tuned=arguments.adapt == "tune")
+        measures = measures | measure_adapting(path, arguments.data, tuned=arguments.adapt == "tune")
     if arguments.json:
-        print(json.dumps(results))
+        print(json.dumps(_plain(measures | found.details), allow_nan=False))
         return 0
-    width = max(map(len, results))
-    for name, value in results.items():
+    width = max(map(len, measures))
+    for name, value in measures.items():
         print(f"{name.ljust(width)}  {value:.4f}")
+    for tag, report in found.details.items():
+        _show(tag, report, found.details)
     return 0
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: null for what is no number, and for infinity."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _show(tag: str, report: Any, details: dict[str, Any]) -> None:
+    """A report as a table."""
+    part, _, kind = tag.partition("/")
+    if kind == "confusion":
+        names = list(details[f"{part}/classes"])
+        if len(names) > WIDEST:
+            print(f"\n{tag}: {len(names)} classes are too many for a table here; --json has it")
+            return
+        print(f"\n{tag} (rows: what it is, columns: what it was taken for)")
+        lines = [[name, *map(str, counts)] for name, counts in zip(names, report, strict=True)]
+        show_table([["", *names], *lines])
+        return
+    print(f"\n{tag}")
+    rows = {name: _flat(row) for name, row in report.items()}
+    headings = next(iter(rows.values()), {})
+    show_table([["", *headings], *([name, *map(cell, row.values())] for name, row in rows.items())])
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """What is measured of a number by one heading each: "naive mae", "mae +3"."""
+    flat = {name: value for name, value in row.items() if not isinstance(value, dict | list)}
+    flat |= {f"naive {name}": value for name, value in row.get("naive", {}).items()}
+    return flat | {f"mae +{k + 1}": step["mae"] for k, step in enumerate(row.get("steps", []))}

@@ -25,6 +25,7 @@ VERBS = {
     "runs": "list runs, or compare some of them",
     "verify": "train a run once more, and say whether it reproduces",
     "schema": "write the JSON Schema by which editors complete experiment files",
+    "reproduce": "train an experiment anew, and say whether it comes to what it expects",
     "compress": "make a file smaller, with a network that learns while it reads",
     "decompress": "bring back a file that compress has made smaller",
     "new": "begin a project: experiments, a model, a README",
@@ -112,6 +113,8 @@ def _module(verb: str) -> ModuleType:
             from minidl.cli import runs as module
         case "verify":
             from minidl.cli import verify as module
+        case "reproduce":
+            from minidl.cli import reproduce as module
         case "compress":
             from minidl.cli import compress as module
         case "decompress":

@@ -1,4 +1,4 @@
-"""What followed the last one to six symbols before, mixed with what the network says.
+"""What followed the last one to eleven symbols before, mixed with what the network says.
 
 A network of a few hundred units learns how a language goes, and forgets who was named a page ago; tables of contexts
 forget nothing. The distribution of order k falls back on that of order k - 1 where a context of k symbols was seldom
@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-ORDERS = (1, 2, 3, 4, 5, 6)
-SLOTS = 1 << 18  # of a table, found by a hash of the context
+ORDERS = (1, 2, 3, 4, 5, 6, 8, 11)
+SLOTS = 1 << 20  # of a table, found by a hash of the context
 LEARNING_RATE = 0.001
 ALMOST_NONE = 1e-3  # of an order that was never seen: all is left to the order below
 SEEN = (0.5, 1.5, 2.5, 4.5, 8.5, 16.5, 48.5, 160.5)  # bounds of how often a context was seen

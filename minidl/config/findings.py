@@ -34,6 +34,7 @@ VALUES = {
     "less_than": "less than {lt:g}",
     "less_than_equal": "{le:g} or less",
     "too_long": "a list of {max_length}",
+    "too_short": "a list of {min_length} or more",
     "string_pattern_mismatch": A_NAME,  # no other pattern is declared
     "literal_error": "{expected}",
 }

@@ -9,7 +9,10 @@ from minidl.data.streams import Streams, evaluation_streams
 from minidl.data.table import Table
 from minidl.data.tasks.classification import Classification
 from minidl.data.tasks.forecasting import Forecasting
+from minidl.data.tasks.labels import Labels
 from minidl.data.tasks.reader import Reader
+from minidl.data.tasks.regression import Regression
+from minidl.data.tasks.split import Split
 from minidl.data.tasks.tagging import Tagging
 from minidl.data.tasks.task import Task
 from minidl.data.text import Text
@@ -27,7 +30,10 @@ __all__ = [
     "Data",
     "Dataset",
     "Forecasting",
+    "Labels",
     "Reader",
+    "Regression",
+    "Split",
     "Streams",
     "Table",
     "Tagging",

@@ -106,18 +106,18 @@ def mean_value(train: NDArray[Any], validation: NDArray[Any]) -> dict[str, float
         return {"mean_absolute_error/mean": float(np.abs(error).mean()), "loss/mean": float(np.square(error).mean())}
 
 
-def last_value(outputs: NDArray[Any], window: int, horizon: int) -> dict[str, float]:
-    """What repeating the last row of each window achieves on a series (N, K); nothing where it is empty.
+def error_of(guess: NDArray[Any], targets: NDArray[Any], name: str) -> dict[str, float]:
+    """What a guess achieves on numbers (N, K); nothing where there are none.
 
-    >>> last_value(np.array([[0.0], [1.0], [3.0]]), window=1, horizon=1)
+    >>> error_of(np.array([[0.0], [1.0]]), np.array([[1.0], [3.0]]), "last_value")
     {'mean_absolute_error/last_value': 1.5, 'loss/last_value': 2.5}
     """
-    if not len(outputs):
+    if not len(guess):
         return {}
-    error = outputs[window - 1 + horizon :] - outputs[window - 1 : -horizon]
+    error = targets - guess
     return {
-        "mean_absolute_error/last_value": float(np.abs(error).mean()),
-        "loss/last_value": float(np.square(error).mean()),
+        f"mean_absolute_error/{name}": float(np.abs(error).mean()),
+        f"loss/{name}": float(np.square(error).mean()),
     }
 
 

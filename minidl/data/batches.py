@@ -93,7 +93,7 @@ def split_slices(count: int, split: tuple[float, float, float], least: int, what
     >>> split_slices(100, (0.9, 0.1, 0.0), least=1, what="sequences")
     (slice(0, 90, None), slice(90, 100, None), slice(100, 100, None))
     """
-    _check_shares(split)
+    check_shares(split)
     first = round(count * split[0] / math.fsum(split))
     second = round(count * math.fsum(split[:2]) / math.fsum(split))
     parts = slice(0, first), slice(first, second), slice(second, count)
@@ -106,7 +106,8 @@ def split_slices(count: int, split: tuple[float, float, float], least: int, what
     return parts
 
 
-def _check_shares(split: tuple[float, float, float]) -> None:
+def check_shares(split: tuple[float, float, float]) -> None:
+    """Raise UsageError for shares that do not add up to a whole, or leave nothing for training."""
     right = len(split) == 3 and all(0 <= share <= 1 for share in split) and split[0] > 0
     if not right or abs(math.fsum(split) - 1) > 1e-6:
         raise UsageError(

@@ -41,17 +41,17 @@ class PaddedBatches(Independent):
     ) -> None:
         lengths = sequences.lengths if isinstance(sequences, Ragged) else np.array([len(each) for each in sequences])
         super().__init__(len(sequences), batch_size, seed, shuffle, int(lengths.sum()), lengths=lengths, rows=rows)
-        self._sequences, self._targets, self._name, self._more = sequences, targets, name, dict(more or {})
+        self._sequences, self.targets, self._name, self._more = sequences, targets, name, dict(more or {})
 
     def take(self, chosen: Order) -> dict[str, Array]:
         """These sequences, padded."""
         taken = {self._name: pad([self._sequences[i] for i in chosen], PADDING), "lengths": self.lengths[chosen]}
         taken |= {name: array[chosen] for name, array in self._more.items()}
-        if self._targets is None:
+        if self.targets is None:
             return taken
-        if isinstance(self._targets, np.ndarray):
-            return taken | {"targets": self._targets[chosen]}
-        return taken | {"targets": pad([self._targets[i] for i in chosen], IGNORED)}
+        if isinstance(self.targets, np.ndarray):
+            return taken | {"targets": self.targets[chosen]}
+        return taken | {"targets": pad([self.targets[i] for i in chosen], IGNORED)}
 
 
 def pad(sequences: Sequence[Array], value: int) -> Array:

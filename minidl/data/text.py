@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,8 @@ class Text(Data):
     `source`: a built-in name, a path, several of these, or `{"url": ..., "sha256": ...}`.
     `tokens`: "char" or "word". `split`: shares of train, validation and test, contiguous in this order.
     `batch_size` (B): parallel streams. `seq_len` (T): window of truncated backpropagation through time.
-    `max_vocab`: size of the vocabulary, "<unk>" included; None for all that occurs.
+    `max_vocab`: size of the vocabulary, "<unk>" included; None for all that occurs. `encoding`: of the files; UTF-8 or
+    UTF-16 unless another is given. `normalise`: the form of Unicode that the text is brought into first.
 
     >>> dataset = Text("pydoc_topics", batch_size=8, seq_len=20).load(Path())
     >>> dataset.train.batch(0).inputs["ids"].shape, dataset.inputs["ids"].shape
@@ -39,12 +41,14 @@ class Text(Data):
     batch_size: Annotated[int, Gt(0)] = 32
     seq_len: Annotated[int, Gt(0)] = 64
     max_vocab: Annotated[int, Ge(2)] | None = None
+    encoding: str | None = None
+    normalise: Literal["NFC", "NFD", "NFKC", "NFKD"] | None = None
 
     facts: ClassVar = ("vocab_size", "characters", "train_tokens", "validation_tokens", "test_tokens")
 
     def load(self, folder: Path) -> Dataset:
         """Read and prepare the text; `folder` is where relative paths start."""
-        text = read_text(self.source, folder)
+        text = self.read(self.source, folder)
         tokens: Sequence[str] = text if self.tokens == "char" else split_words(text)
         # A part is ids and the same ids shifted by one: it takes two to have one target.
         parts = split_slices(len(tokens), self.split, least=2, what=f"{self.tokens}s")
@@ -61,6 +65,11 @@ class Text(Data):
             digest=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
             unit=self.tokens,
         )
+
+    def read(self, source: str | tuple[str, ...] | dict[str, str], folder: Path) -> str:
+        """The text of a source, read as this one is."""
+        text = read_text(source, folder, self.encoding)
+        return text if self.normalise is None else unicodedata.normalize(self.normalise, text)
 
     def _vocabulary(self, text: str, training_tokens: Sequence[str]) -> Vocabulary:
         """Characters of the whole text, so that none is unseen; words of the training part, others are unknown."""

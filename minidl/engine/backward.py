@@ -118,7 +118,8 @@ class BackwardProgram:
                 values[f"d{array}_last"] = f"{name}/{array}"
         parts = {gradient: self._parts_of(value) for gradient, value in values.items()}
         found |= {gradient: summands[0] if summands else None for gradient, summands in parts.items()}
-        arrays = {**self.forward.arrays[name], **found, **self.forward.services(name)}
+        given_up = node.layer.optional("backward")
+        arrays = {**given_up, **self.forward.arrays[name], **found, **self.forward.services(name)}
         sums = [("sum", self._sum_call(summands)) for summands in parts.values() if len(summands) > 1]
         return [*sums, (name, bind(node, "backward", arrays, self.context.dtype, self._states_read(name)))]
 

@@ -60,7 +60,7 @@ def bind(node: Node, function: str, arrays: Mapping[str, Any], dtype: DTypeLike,
 def _twin(node: Node, function: str, dtype: DTypeLike, also: Collection[str]) -> Callable[..., Call] | None:
     """The compiled twin, where it knows all weights and inputs that this node has, and needs no others."""
     kind = type(node.layer)
-    if not node.layer.has_twin(node.ports):
+    if not node.layer.has_twin(node.by_port):
         return None
     run = implementation(kind, function, dtype)
     if run is getattr(kind, function):

@@ -82,7 +82,8 @@ class ForwardProgram:
             self.values[name] = OneHotRows(self._fed(name)[0], out.shape[-1])
         else:
             self.values[name] = arrays["y"]
-            self.calls.append((name, bind(node, "forward", {**arrays, **self.services(name)}, context.dtype)))
+            given = {**node.layer.optional("forward"), **arrays, **self.services(name)}
+            self.calls.append((name, bind(node, "forward", given, context.dtype)))
 
     def _inputs(self, name: str) -> dict[str, Any]:
         layer = self.context.graph.nodes[name].layer

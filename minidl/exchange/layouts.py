@@ -22,7 +22,7 @@ Convert = Callable[[Mapping[str, Array]], Arrays]
 
 def keras_dense(w: Mapping[str, Array]) -> Arrays:
     """The same arrays."""
-    return {"kernel": w["W"], "bias": w["b"]}
+    return {"kernel": w["W"], **({"bias": w["b"]} if "b" in w else {})}
 
 
 def keras_recurrent(w: Mapping[str, Array]) -> Arrays:
@@ -43,7 +43,7 @@ def keras_gru(w: Mapping[str, Array]) -> Arrays:
 
 def torch_linear(w: Mapping[str, Array]) -> Arrays:
     """Transposed."""
-    return {"weight": w["W"].T, "bias": w["b"]}
+    return {"weight": w["W"].T, **({"bias": w["b"]} if "b" in w else {})}
 
 
 def torch_recurrent(w: Mapping[str, Array]) -> Arrays:

@@ -38,9 +38,9 @@ class Ids(tuple[int, ...]):
 class InputSpec:
     """One input of a layer: its axes, its dtype, and whether it may be left unconnected.
 
-    axes: names separated by spaces; a letter stands for the same size in all specs of a layer, `...` for any
-    number of leading axes. lowest: the smallest integer allowed (-1 where a target may be "ignore me"). within: the
-    axis, by its letter, whose size integers do not exceed.
+    dtype: "float", "int", or "any" of the two. axes: names separated by spaces; a letter stands for the same size in
+    all specs of a layer, `...` for any number of leading axes. lowest: the smallest integer allowed (-1 where a target
+    may be "ignore me"). within: the axis, by its letter, whose size integers do not exceed.
     """
 
     axes: str

@@ -14,9 +14,9 @@ def check_inputs(node_name: str, specs: Mapping[str, InputSpec], inputs: Sequenc
     sizes: dict[str, tuple[int, str]] = {}
     for (name, spec), node in zip(specs.items(), inputs, strict=True):
         where = f"{node_name}: {name}"
-        if spec.dtype != node.dtype and spec.dtype == "int":
+        if spec.dtype == "int" != node.dtype:
             raise GraphError(f"{where} should be integers (ids), but {node.label!r} gives numbers {show(node.shape)}")
-        if spec.dtype != node.dtype:
+        if spec.dtype not in (node.dtype, "any"):
             raise GraphError(
                 f"{where} should be numbers (..., features), but {node.label!r} gives integer ids "
                 f"{show(node.shape)}; put OneHot() or Embedding(units) between"

@@ -30,6 +30,13 @@ def glorot(out: Array, rng: np.random.Generator) -> None:
     out[...] = rng.uniform(-limit, limit, out.shape)
 
 
+def glorot_steps(out: Array, rng: np.random.Generator) -> None:
+    """Glorot for (width, F, K): each output is made of width · F inputs."""
+    width, features, units = out.shape
+    limit = np.sqrt(6 / (width * (features + units)))
+    out[...] = rng.uniform(-limit, limit, out.shape)
+
+
 def gated_glorot(gates: int) -> Initializer:
     """Glorot for each gate on its own: (F, gates·H) counts as `gates` matrices (F, H)."""
 
@@ -66,6 +73,7 @@ INITIALIZERS: dict[str, Initializer] = {
     "ones": ones,
     "glorot": glorot,
     "glorot_1": glorot,
+    "glorot_steps": glorot_steps,
     "glorot_3": gated_glorot(3),
     "glorot_4": gated_glorot(4),
     "orthogonal": orthogonal,

@@ -56,8 +56,8 @@ class Layer(Declared, family="layer"):
         """The name of a node that was given none: the type in small letters."""
         return snake_case(cls.__name__)
 
-    def has_twin(self, ports: Collection[str]) -> bool:
-        """Whether compiled code may take the place of forward and backward where these inputs are connected.
+    def has_twin(self, fed: Mapping[str, Symbol]) -> bool:
+        """Whether compiled code may take the place of forward and backward where these symbols feed its inputs.
 
         False for options that only the equations on NumPy know.
         """
@@ -79,6 +79,12 @@ class Layer(Declared, family="layer"):
         """Whether it takes all other arrays too, as `**arrays`: all but workspaces."""
         parameters = inspect.signature(getattr(cls, function)).parameters.values()
         return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+
+    @classmethod
+    def optional(cls, function: str) -> dict[str, None]:
+        """The arrays that `forward` or `backward` can do without, each with None: arguments that have a default."""
+        parameters = inspect.signature(getattr(cls, function)).parameters.values()
+        return {parameter.name: None for parameter in parameters if parameter.default is None}
 
 
 class Node(Symbol):
@@ -119,9 +125,14 @@ class Node(Symbol):
         first = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], known))  # by place, as calls are written
         return self.layer.arrays(*shapes[:first], **dict(zip(self.ports[first:], shapes[first:], strict=True)))
 
+    @property
+    def by_port(self) -> dict[str, Symbol]:
+        """What feeds each connected input of the layer."""
+        return dict(zip(self.ports, self.inputs, strict=True))
+
     def fed(self, port: str) -> Symbol | None:
         """What feeds an input of the layer; None where it is left out."""
-        return dict(zip(self.ports, self.inputs, strict=True)).get(port)
+        return self.by_port.get(port)
 
 
 def first_shape(layer: Layer, source: Symbol) -> Shape:
@@ -195,7 +206,7 @@ def check_arguments(layer: Layer, declarations: Mapping[str, Declaration]) -> No
     for function in ("forward", "backward"):
         known = offered_arrays(layer, declarations, function)
         for name in layer.arguments(function):
-            if name not in known:
+            if name not in known and name not in layer.optional(function):
                 raise GraphError(
                     f"{type(layer).__name__}.{function} asks for {name!r}{suggest(name, known)} "
                     f"(inputs and declared arrays: {', '.join(sorted(known))})"

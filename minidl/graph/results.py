@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from minidl.graph.arrays import Array
+from minidl.graph.arrays import Array, InputSpec
 from minidl.graph.layer import Node
 from minidl.graph.symbol import Input, Symbol, show
 from minidl.system.errors import GraphError
@@ -32,10 +32,13 @@ def named_results(loss: Node | None, outputs: Mapping[str, Symbol] | None) -> di
     return {**({} if loss is None else {"loss": loss}), **outputs}
 
 
-def input_like(name: str, array: Array) -> Input:
-    """An input to which an array can be fed."""
+def input_like(name: str, array: Array, spec: InputSpec | None = None) -> Input:
+    """An input to which an array can be fed, with the axes that a layer names, or else those of steps."""
+    letters = spec.axes.split() if spec is not None and "..." not in spec.axes else []
+    if len(letters) != array.ndim:
+        letters = ["T", "B"][-array.ndim :] if array.dtype.kind in "iu" else ["T", "B"][: array.ndim - 1]
     if array.dtype.kind in "iu":
         depth = int(array.max()) + 1 if array.size else 1
-        return Input(name, dtype="int", depth=depth, shape=("T", "B")[-array.ndim :])
-    leading = [*("T", "B")[: array.ndim - 1], *array.shape[2:-1]]
-    return Input(name, shape=(*leading, array.shape[-1]))
+        return Input(name, dtype="int", depth=depth, shape=letters)
+    axes = letters if letters == ["B"] else letters[: array.ndim - 1]
+    return Input(name, shape=(*axes, *array.shape[len(axes) :]))

@@ -3,71 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import numpy as np
 
-from minidl.graph.arrays import LENGTHS, Array, Cache, Declaration, InputSpec, Out, Shape, Workspace
-from minidl.graph.layer import Layer
+from minidl.graph.arrays import Array
 from minidl.graph.operations import sigmoid
-from minidl.layers.mse import check_shapes, drop_padding, share
+from minidl.layers.loss import ClassWeights, ElementLoss
 
 
 @dataclass(frozen=True)
-class SigmoidCE(Layer):
+class SigmoidCE(ElementLoss):
     """Sigmoid and binary cross-entropy in one, in nats.
 
-        y = mean or sum of -t log σ(v) - (1 - t) log(1 - σ(v)) = max(v, 0) - v t + log(1 + e^-|v|)
+        l = -t log σ(v) - (1 - t) log(1 - σ(v)) = max(v, 0) - v t + log(1 + e^-|v|)
 
-        dv = dy (σ(v) - t) / n,   dt = -dy v / n        v (..., F), targets t (..., F) in [0, 1], y ()
+        dl/dv = σ(v) - t,   dl/dt = -v        v (..., F), t (..., F) in [0, 1], y () or, not reduced, (..., F)
 
-    reduction: mean over all elements, or sum.
-
-    lengths (B,), an input that may be left out: where padded sequences (T, B, ...) end; what follows does not count.
+    class_weights: what the answers to each of the F questions count.
 
     >>> from minidl import Model
     >>> float(Model.of(SigmoidCE(), np.zeros((1, 1, 2)), np.ones((1, 1, 2))).arrays["sigmoid_ce/y"].round(4))
     0.6931
     """
 
-    reduction: Literal["mean", "sum"] = "mean"
+    class_weights: ClassWeights = None
 
-    inputs: ClassVar = {"logits": InputSpec("..."), "targets": InputSpec("..."), "lengths": LENGTHS}
+    def losses(self, x: Array, targets: Array, out: Array) -> None:
+        """max(v, 0) - v t + log(1 + e^-|v|), with |v| in a form that complex numbers have too."""
+        np.negative(x, out=out)
+        np.minimum(x, out, out=out)  # -|v|
+        np.exp(out, out=out)
+        np.log1p(out, out=out)
+        for loss, v, t in zip(out, x, targets, strict=True):  # step by step, without a copy of all steps
+            loss += np.maximum(v, 0) - v * t
 
-    def arrays(self, logits: Shape, targets: Shape, lengths: Shape | None = None) -> dict[str, Declaration]:
-        check_shapes(logits, targets, lengths)
-        return {"p": Cache(logits), "room": Workspace(logits), "y": Out(())}
+    def slopes(self, x: Array, targets: Array, out: Array) -> None:
+        """σ(v) - t."""
+        sigmoid(x, out=out)
+        out -= targets
 
-    def forward(self, logits: Array, targets: Array, lengths: Array | None, p: Array, room: Array, y: Array) -> None:
-        np.negative(logits, out=p)
-        np.maximum(logits, p, out=p)  # |v|, in a form that complex numbers have too
-        np.negative(p, out=room)
-        np.exp(room, out=room)
-        np.log1p(room, out=room)  # log(1 + e^-|v|)
-        p += logits
-        p *= 0.5  # max(v, 0) = (|v| + v) / 2
-        room += p
-        np.multiply(logits, targets, out=p)
-        room -= p
-        drop_padding(room, lengths)
-        y[...] = room.sum() * share(self.reduction, room, lengths)
-        sigmoid(logits, out=p)
-
-    def backward(
-        self,
-        logits: Array,
-        targets: Array,
-        lengths: Array | None,
-        p: Array,
-        dy: Array,
-        dlogits: Array | None,
-        dtargets: Array | None,
-    ) -> None:
-        scale = dy * share(self.reduction, p, lengths)
-        if dlogits is not None:
-            np.subtract(p, targets, out=dlogits)
-            dlogits *= scale
-            drop_padding(dlogits, lengths)
-        if dtargets is not None:
-            np.multiply(logits, -scale, out=dtargets)
-            drop_padding(dtargets, lengths)
+    def target_slopes(self, x: Array, targets: Array, out: Array) -> None:
+        """-v."""
+        np.negative(x, out=out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minidl.data.sources.rows import Rows
-from minidl.data.tasks.forecasting import ForecastReader
+from minidl.data.tasks.forecast_reader import ForecastReader
 from minidl.model import Model
 from minidl.predictor.answers import PREDICTION, Answers, Columns, collect
 from minidl.system.errors import DataError, UsageError

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from minidl.data import Data, Reader, Table
 from minidl.data.sources.rows import Rows
-from minidl.data.tasks.forecasting import ForecastReader
+from minidl.data.tasks.forecast_reader import ForecastReader
 from minidl.data.tasks.reader import softmax
 from minidl.data.tasks.tagging import TagReader
 from minidl.experiment.run.load_model import load_trained

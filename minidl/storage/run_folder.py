@@ -229,7 +229,8 @@ def model_file(run: str, runs: Path) -> Path:
     path = Path(run)
     if path.is_file():
         return path
-    home = path if path.is_dir() else runs / run
+    is_run = path.is_dir() and ((path / "checkpoints").is_dir() or list_runs(path))
+    home = path if is_run or not (runs / run).is_dir() else runs / run  # a folder may happen to have the name of a run
     folders = [home, *(numbered.path for numbered in reversed(list_runs(home)))]
     for folder in folders:
         for name in ("best", "last"):

@@ -26,6 +26,7 @@ from minidl.model import Model
 Array = NDArray[Any]
 TOLERANCE = 1e-10
 STEP = 1e-30
+FLOOR = 1e-4  # of the longest gradient: what a gradient that is 0 differs from it by rounding is no error
 DIFFERENCE = 1e-3
 STENCIL = ((1, 2 / 3), (2, -1 / 12))  # f' ≈ Σ weight · (f(a + k d) - f(a - k d)) / d
 
@@ -68,9 +69,11 @@ def gradcheck(
     problem = _Problem(model, inputs, seed, complex_step=analytic)
     limit = tolerance if tolerance is not None else TOLERANCE if analytic else 100 * TOLERANCE
     rng = np.random.default_rng(seed)
+    gradients = problem.gradients()
+    floor = FLOOR * max((float(np.linalg.norm(gradient)) for gradient in gradients.values()), default=0.0)
     return [
-        Check(name, gradient.shape, problem.error(name, gradient, rng, probes), limit)
-        for name, gradient in problem.gradients().items()
+        Check(name, gradient.shape, problem.error(name, gradient, rng, probes, floor), limit)
+        for name, gradient in gradients.items()
     ]
 
 
@@ -109,16 +112,16 @@ class _Problem:
         found = {**self.plain.gradients, **of_inputs}
         return {name: gradient.copy() for name, gradient in found.items()}
 
-    def error(self, name: str, gradient: Array, rng: np.random.Generator, probes: int) -> float:
+    def error(self, name: str, gradient: Array, rng: np.random.Generator, probes: int, floor: float) -> float:
         """The largest relative error along random directions."""
         errors = [
-            self._relative(self.derivative(name, direction), gradient, direction)
+            self._relative(self.derivative(name, direction), gradient, direction, floor)
             for direction in rng.choice([-1.0, 1.0], (probes, *gradient.shape))
         ]
         return float(np.max(errors))
 
-    def _relative(self, numeric: float, gradient: Array, direction: Array) -> float:
-        scale = max(float(np.linalg.norm(gradient)), abs(numeric))
+    def _relative(self, numeric: float, gradient: Array, direction: Array, floor: float) -> float:
+        scale = max(float(np.linalg.norm(gradient)), abs(numeric), floor)
         return abs(numeric - float(np.sum(gradient * direction))) / scale if scale else 0.0
 
     def _value(self, name: str, change: Array) -> Any:

@@ -25,8 +25,9 @@ class Abandoned(Exception):
 class Run(Protocol):
     """What callbacks see of a run, and may do to it; `minidl.training.trainer.Trainer` is one.
 
-    hurried: whether the run is to end within a second or two, so that what takes longer raises Abandoned. record,
-    texts: what this step has measured and written, for those who write it down. loss, batch: of this step.
+    hurried: whether the run is to end within a second or two, so that what takes longer raises Abandoned.
+    record, texts, reports: what this step has measured and written, for those who write it down; a report does not fit
+    into a number, such as a confusion matrix. loss, batch: of this step.
     """
 
     model: Model
@@ -35,6 +36,7 @@ class Run(Protocol):
     progress: Progress
     record: dict[str, float]
     texts: dict[str, str]
+    reports: dict[str, Any]
     loss: float
     batch: Batch
     accumulate: int

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minidl.generate.answers import answering_node
 from minidl.graph.layer import Layer
+from minidl.graph.symbol import Axis
 from minidl.layers import MSE, SigmoidCE, SoftmaxCE
 from minidl.model import Model
+from minidl.training.class_measures import (
+    LARGEST_MATRIX,
+    class_report,
+    confusion,
+    count_classes,
+    macro_f1,
+    weighted_f1,
+)
+from minidl.training.entities import EntityCounts, is_of_entities
+from minidl.training.error_measures import ErrorSums
 
 Array = NDArray[Any]
 LARGEST_EXPONENT = 700.0  # of a perplexity that a float can hold
@@ -20,14 +32,20 @@ LARGEST_EXPONENT = 700.0  # of a perplexity that a float can hold
 class MetricAccumulator:
     """Sums over batches, from which averages are taken at the end.
 
+    classes: their names, where more than averages is asked for: see `details`.
+
     >>> MetricAccumulator().result("val", "char")
     {}
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: Sequence[str] | None = None) -> None:
         self.sums: dict[str, float] = {}
         self.count = 0.0
         self.classes: Array = np.zeros((3, 0), np.int64)  # hits, predictions and targets of each
+        self.errors = ErrorSums()
+        self._names = classes
+        self._matrix: Array = np.zeros((0, 0), np.int64)
+        self._entities = EntityCounts() if is_of_entities(classes or ()) else None
 
     def add(self, model: Model, loss: float, inputs: Mapping[str, Array], *, measures: bool = True) -> None:
         """Count the batch that the model has just run on; `measures` adds what has to look at every prediction."""
@@ -37,33 +55,87 @@ class MetricAccumulator:
         self.count += n
         self._add("loss", loss * n if is_mean(model) else loss)
         if measures and targets is not None:
-            prediction = model.arrays[f"{model.graph.sources(_loss_node(model))[0]}/y"]
-            self._measure(_loss_layer(model), prediction[inside], targets[inside])
+            self._measure(model, model.arrays[f"{answering_node(model)}/y"], targets, inside)
 
-    def _measure(self, layer: Layer, prediction: Array, targets: Array) -> None:
+    def _measure(self, model: Model, prediction: Array, targets: Array, inside: Any) -> None:
         """Add what suits the kind of loss."""
+        layer = _loss_layer(model)
         if isinstance(layer, SoftmaxCE):
-            classes = count_classes(prediction.argmax(axis=-1), targets, prediction.shape[-1])
-            self.classes = self.classes + classes if self.classes.size else classes
-            self._add("accuracy", float(classes[0].sum()))
+            best = prediction.argmax(axis=-1)
+            self._count_classes(best[inside], targets[inside], prediction.shape[-1])
+            if self._entities is not None and targets.ndim == 2:
+                self._count_entities(best, np.where(inside, targets, -1) if inside is not ... else targets)
         elif isinstance(layer, SigmoidCE):
-            self._add("accuracy", float(np.count_nonzero((prediction > 0) == (targets > 0.5))))
+            yes, wanted = (prediction > 0)[inside], (targets > 0.5)[inside]
+            self._add("accuracy", float(np.count_nonzero(yes == wanted)))
+            kinds = (kind.reshape(-1, kind.shape[-1]).sum(axis=0) for kind in (yes & wanted, yes, wanted))
+            self._keep_counts(np.stack(list(kinds)))
         elif isinstance(layer, MSE):
-            self._add("mean_absolute_error", float(np.abs(prediction - targets).sum()))
+            of_example = _shape_of_target(model)
+            pair = (array[inside].reshape(-1, *of_example) for array in (prediction, targets))
+            self.errors.add(*pair)
+
+    def _count_classes(self, predicted: Array, targets: Array, classes: int) -> None:
+        counts = count_classes(predicted, targets, classes)
+        self._add("accuracy", float(counts[0].sum()))
+        self._keep_counts(counts)
+        if self._names is not None and classes <= LARGEST_MATRIX:
+            matrix = confusion(predicted, targets, classes)
+            self._matrix = self._matrix + matrix if self._matrix.size else matrix
+
+    def _keep_counts(self, counts: Array) -> None:
+        self.classes = self.classes + counts if self.classes.size else counts
+
+    def _count_entities(self, predicted: Array, targets: Array) -> None:
+        """Those of each sequence (T, B); a target of -1 is none of its steps."""
+        assert self._names is not None
+        assert self._entities is not None
+        for b in range(targets.shape[1]):
+            counted = targets[:, b] >= 0
+            found, wanted = ([self._names[i] for i in ids[counted, b].tolist()] for ids in (predicted, targets))
+            self._entities.add(found, wanted)
 
     def _add(self, name: str, value: float) -> None:
         self.sums[name] = self.sums.get(name, 0.0) + value
 
     def result(self, split: str, unit: str) -> dict[str, float]:
-        """The averages as tags: "val/loss" in nats, and what follows from it for characters or words; else macro F1."""
+        """The averages as tags: "val/loss" in nats, and what follows from it for characters or words; else F1."""
         if not self.count:
             return {}
         averages = {name: value / self.count for name, value in self.sums.items()}
         if "loss" in averages:
             averages |= in_units(averages["loss"], unit)
-        if unit == "step" and self.classes.size:
-            averages["macro_f1"] = macro_f1(self.classes)
+        if unit == "step":
+            averages |= self._scores()
         return {f"{split}/{name}": value for name, value in averages.items()}
+
+    def _scores(self) -> dict[str, float]:
+        """What is no average over targets."""
+        found = {}
+        if self.classes.size and self.classes[1:].any():
+            found = {"macro_f1": macro_f1(self.classes), "weighted_f1": weighted_f1(self.classes)}
+        if self._entities is not None:
+            found["entity_f1"] = self._entities.f1
+        if self.errors.count:
+            found["mean_absolute_error"] = self.errors.mean_absolute()
+            found["root_mean_squared_error"] = self.errors.root_mean_squared()
+            found["r2"] = self.errors.r2()
+        return {name: value for name, value in found.items() if not math.isnan(value)}
+
+    def details(self) -> dict[str, Any]:
+        """What does not fit into one number, as plain data: nothing where no names of classes were given.
+
+        classes: precision, recall, F1 and support of each. confusion: how often each (row) was taken for each, in the
+        same order. entities: as classes, for exact spans of tags such as B-PER.
+        """
+        found: dict[str, Any] = {}
+        if self._names and len(self._names) == self.classes.shape[1]:
+            found["classes"] = class_report(self.classes, self._names)
+            if self._matrix.size:
+                found["confusion"] = self._matrix.tolist()
+        if self._entities is not None:
+            found["entities"] = self._entities.report()
+        return found
 
 
 def in_units(loss: float, unit: str) -> dict[str, float]:
@@ -77,28 +149,6 @@ def in_units(loss: float, unit: str) -> dict[str, float]:
     if unit == "word":
         return {"perplexity": math.exp(min(loss, LARGEST_EXPONENT))}
     return {}
-
-
-def count_classes(predicted: Array, targets: Array, classes: int) -> Array:
-    """How often each class was hit, predicted, and asked for (3, classes); a target of -1 does not count.
-
-    >>> count_classes(np.array([0, 1, 1, 0]), np.array([0, 0, 1, -1]), 2).tolist()
-    [[1, 1], [1, 2], [2, 1]]
-    """
-    counted = targets >= 0
-    predicted, targets = predicted[counted], targets[counted]
-    kinds = (predicted[predicted == targets], predicted, targets)
-    return np.stack([np.bincount(kind, minlength=classes) for kind in kinds])
-
-
-def macro_f1(counts: Array) -> float:
-    """F1 = 2 hits / (predicted + asked for), averaged over the classes that were predicted or asked for.
-
-    counts: what `count_classes` gave, summed over batches.
-    """
-    hits, predicted, asked = counts
-    occurs = predicted + asked > 0
-    return float(np.mean(2 * hits[occurs] / (predicted + asked)[occurs]))
 
 
 def unit_of_loss(model: Model, unit: str) -> str:
@@ -124,6 +174,13 @@ def _inside(model: Model, inputs: Mapping[str, Array], steps: int) -> Any:
     name = _loss_node(model)
     ports = dict(zip(model.graph.nodes[name].ports, model.graph.sources(name), strict=True))
     return np.arange(steps)[:, None] < inputs[ports["lengths"]] if "lengths" in ports else ...
+
+
+def _shape_of_target(model: Model) -> tuple[int, ...]:
+    """The numbers of one example, or of one step of it."""
+    targets = model.graph.inputs[model.graph.sources(_loss_node(model))[1]]
+    fixed = tuple(int(axis) for axis in targets.shape if not isinstance(axis, Axis))
+    return fixed or (1,)
 
 
 def _loss_node(model: Model) -> str:

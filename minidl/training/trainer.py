@@ -84,6 +84,7 @@ class Trainer:
         self.progress = Progress()
         self.record: dict[str, float] = {}  # what this step has measured, for those who write it down
         self.texts: dict[str, str] = {}
+        self.reports: dict[str, Any] = {}
         self.loss = math.nan
         self.batch = Batch({}, reset_state=True)
         self.stop_reason: str | None = None
@@ -134,14 +135,14 @@ class Trainer:
         try:
             self.callbacks.call(lambda callback: callback.step(self), first=first)
         except Abandoned as broken_off:
-            measured = {"record": dict(self.record), "texts": dict(self.texts), "previous_seconds": before}
+            measured = {"record": self.record, "texts": self.texts, "reports": self.reports, "previous_seconds": before}
             self.progress.owed = {"callback": str(broken_off), **measured}
 
     def _make_up(self) -> None:
         """Call what was broken off, with what was measured before it."""
         owed, self.progress.owed = self.progress.owed, None
         if owed is not None:
-            self.record, self.texts = dict(owed["record"]), dict(owed["texts"])
+            self.record, self.texts, self.reports = owed["record"], owed["texts"], owed["reports"]
             self.previous_seconds = owed["previous_seconds"]
             self._call(owed["callback"])
 
@@ -251,7 +252,7 @@ class Trainer:
             self.progress.done, self.progress.owed = False, {"callback": str(broken_off)}
 
     def _turn_page(self) -> None:
-        self.record, self.texts = {}, {}
+        self.record, self.texts, self.reports = {}, {}, {}
         self.previous_seconds = self.progress.seconds
         self.progress.seconds = time.perf_counter() - self._started
         self._paced_from = self._paced_from or (self.progress.step, self.progress.seconds)

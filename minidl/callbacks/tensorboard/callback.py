@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minidl.callbacks.tensorboard.confusion import ConfusionPictures
 from minidl.callbacks.tensorboard.embeddings import write_embeddings
 from minidl.callbacks.tensorboard.histograms import histograms
 from minidl.callbacks.tensorboard.layer_graph import layer_graph
@@ -45,7 +46,7 @@ class TensorBoard(Callback):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._writer: EventWriter | None = None
-        self._pictures = Pictures()
+        self._pictures, self._confusion = Pictures(), ConfusionPictures()
         self._laid_out = self._completed = False
 
     def start(self, trainer: Run) -> None:
@@ -106,6 +107,8 @@ class TensorBoard(Callback):
             self._writer.scalars(trainer.record, trainer.progress.step)
         for tag, text in trainer.texts.items():
             self._writer.text(tag, wrapped(text), trainer.progress.step)
+        for tag, pixels in self._confusion.draw(trainer.reports):
+            self._writer.image(tag, pixels, trainer.progress.step)
         if trainer.record or trainer.texts:
             self._writer.flush()  # into a file that was deleted one can write without an error
 

@@ -1,113 +1,193 @@
-"""Rows of a CSV file by column, each with the line where it begins, so that an unfit cell can be pointed at."""
+"""Rows of a table by column, each with the line where it begins, so that an unfit cell can be pointed at."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import math
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minidl.data.sources.numbers import GAPS, parse_numbers, what_is_wrong
 from minidl.system.errors import DataError, suggest
+
+PIECE = 4096  # cells that lie in one text
+
+
+class TextColumn(Sequence[str]):
+    """Cells in texts of many cells each, which takes a fifth of the memory of as many Python strings."""
+
+    def __init__(self, cells: Iterable[str] = ()) -> None:
+        self._texts: list[str] = []
+        self._ends: list[NDArray[np.int64]] = []
+        self._last: list[str] = []
+        self.extend(cells)
+
+    def extend(self, cells: Iterable[str]) -> None:
+        """Add cells."""
+        self._last += cells
+        while len(self._last) >= PIECE:
+            self._pack(self._last[:PIECE])
+            self._last = self._last[PIECE:]
+
+    def _pack(self, cells: list[str]) -> None:
+        self._texts.append("".join(cells))
+        self._ends.append(np.cumsum([0, *map(len, cells)], dtype=np.int64))
+
+    def pieces(self) -> Iterator[list[str]]:
+        """The cells in their order, many at a time."""
+        for text, ends in zip(self._texts, self._ends, strict=True):
+            at = ends.tolist()
+            yield [text[a:b] for a, b in pairwise(at)]
+        if self._last:
+            yield self._last
+
+    def __len__(self) -> int:
+        return PIECE * len(self._texts) + len(self._last)
+
+    @overload
+    def __getitem__(self, i: int) -> str: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> list[str]: ...
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self[k] for k in range(*i.indices(len(self)))]
+        piece, k = divmod(i + len(self) if i < 0 else i, PIECE)
+        if piece == len(self._texts):
+            return self._last[k]
+        ends = self._ends[piece]
+        return self._texts[piece][ends[k] : ends[k + 1]]
+
+    def __iter__(self) -> Iterator[str]:
+        return (cell for piece in self.pieces() for cell in piece)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+
+class NumberColumn(Sequence[str]):
+    """Numbers of a file that holds numbers, NaN where there is none; as cells they read as Python writes them."""
+
+    def __init__(self, numbers: Any) -> None:
+        self.numbers: NDArray[np.float64] = np.asarray(numbers, np.float64)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, i: int) -> str: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> list[str]: ...
+
+    def __getitem__(self, i: Any) -> Any:
+        return [_cell(x) for x in self.numbers[i]] if isinstance(i, slice) else _cell(self.numbers[i])
+
+
+def _cell(number: float) -> str:
+    if np.isnan(number):
+        return ""
+    return str(int(number)) if float(number).is_integer() and abs(number) < 1e15 else repr(float(number))
+
+
+Cells = TextColumn | NumberColumn
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The cells of a table as text. name: of the file, for messages. lines: where each row begins, from 1."""
+    """The cells of a table.
+
+    name: of the file, for messages. columns: by their names; those without a name of their own are left out. lines:
+    where each row begins, from 1. digest: a sha256 of the file. decimal: the sign between whole and broken part; None:
+    found. delimiter: what stands between cells, if it is a file of that kind.
+    """
 
     name: str
-    columns: dict[str, list[str]]
-    lines: list[int]
+    columns: dict[str, Any]  # Cells; lists become such
+    lines: Sequence[int]
     digest: str
+    decimal: str | None = None
+    delimiter: str | None = None
+
+    def __post_init__(self) -> None:
+        for key, cells in self.columns.items():
+            if isinstance(cells, list):
+                self.columns[key] = TextColumn(cells)
 
     def __len__(self) -> int:
         return len(self.lines)
 
-    def column(self, name: str) -> list[str]:
+    @classmethod
+    def of(cls, columns: Mapping[str, Iterable[str]], name: str = "the table") -> Rows:
+        """Rows of cells that are at hand.
+
+        >>> Rows.of({"text": ["one", "two"]}).column("text")[1]
+        'two'
+        """
+        found: dict[str, Cells] = {key: TextColumn(cells) for key, cells in columns.items()}
+        return cls(name, found, range(1, 1 + max((len(cells) for cells in found.values()), default=0)), "")
+
+    def column(self, name: str) -> Cells:
         """The cells of a column; DataError names the columns that there are."""
         if name not in self.columns:
-            near, known = suggest(name, self.columns), ", ".join(self.columns)
-            raise DataError(f"{self.name}:1: there is no column {name!r}{near} (columns: {known})")
-        return self.columns[name]
+            stripped = [known for known in self.columns if known.strip() == name]
+            if len(stripped) == 1:
+                name = stripped[0]
+                return self.column(name)
+            raise self._no_column(name)
+        found: Cells = self.columns[name]
+        return found
 
-    def numbers(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """Columns of numbers side by side (N, F); DataError for the first cell that is none, or is not finite."""
+    def _no_column(self, name: str) -> DataError:
+        near, known = suggest(name, self.columns), ", ".join(self.columns)
+        other = next((sign for sign in ",;\t|" if sign != self.delimiter and sign in known.replace(", ", "")), None)
+        hint = f"; is {other!r} the delimiter?" if other and len(self.columns) == 1 else ""
+        return DataError(f"{self.name}:1: there is no column {name!r}{near} (columns: {known}){hint}")
+
+    def numbers(self, names: Sequence[str], *, gaps: bool = False) -> NDArray[np.float64]:
+        """Columns of numbers side by side (N, F); DataError for the first cell that is none, or is not finite.
+
+        gaps: whether a cell may be empty, or say so (NA, nan, null, ...); it is NaN then.
+        """
         table = np.empty((len(self), len(names)))
         for k, name in enumerate(names):
             cells = self.column(name)
-            try:
-                table[:, k] = [_number(cell) for cell in cells]
-            except ValueError:
-                row = next(i for i, cell in enumerate(cells) if not _is_number(cell))
-                raise self.error(row, f"column {name!r} has {cells[row]!r}, which is no finite number") from None
+            if isinstance(cells, NumberColumn):
+                table[:, k] = cells.numbers
+                found = np.flatnonzero(~np.isfinite(table[:, k]) & ~(gaps & np.isnan(table[:, k])))
+            else:
+                found = parse_numbers(cells, self.decimal, table[:, k], gaps=gaps)
+            if len(found):
+                row = int(found[0])
+                raise self.error(row, f"column {name!r} has {cells[row]!r}, {what_is_wrong(cells[row], cells)}")
         return table
+
+    def is_gap(self, name: str) -> NDArray[np.bool_]:
+        """Which cells of a column are empty, or say that there is nothing."""
+        cells = self.column(name)
+        if isinstance(cells, NumberColumn):
+            return np.isnan(cells.numbers)
+        return np.fromiter((cell.strip() in GAPS for cell in cells), bool, len(cells))
 
     def error(self, row: int, message: str) -> DataError:
         """What is wrong with a row, with its place."""
         return DataError(f"{self.name}:{self.lines[row]}: {message}")
 
-
-def read_rows(text: str, name: str, delimiter: str = ",") -> Rows:
-    r"""The rows of a CSV text whose first row names the columns; blank lines do not count.
-
-    Quoting is that of RFC 4180: a cell with the delimiter, a quote or a line break stands in quotes, a quote in it
-    twice. Raises DataError for columns of one name, rows with too few or too many cells, and quotes that do not close.
-
-    >>> rows = read_rows('name,note\nx,"a, b"\n\ny,\n', "small.csv")
-    >>> rows.columns, rows.lines
-    ({'name': ['x', 'y'], 'note': ['a, b', '']}, [2, 4])
-    """
-    records = _records(text, name, delimiter)
-    _, header = next(records, (1, []))
-    if not header:
-        raise DataError(f"{name} is empty: the first row should name the columns")
-    twice, times = Counter(header).most_common(1)[0]
-    if times > 1:
-        raise DataError(f"{name}:1: two columns are named {twice!r}: the first row should name each column once")
-    lines, cells = [], []
-    for line, row in records:
-        if len(row) != len(header):
-            raise DataError(
-                f"{name}:{line}: cells in this row: {len(row)}, columns in the first: {len(header)} "
-                f"({', '.join(header)}); is {delimiter!r} the delimiter? A cell that contains it has to stand in quotes"
-            )
-        lines.append(line)
-        cells.append(row)
-    if not cells:
-        raise DataError(f"{name} has no rows below its header ({', '.join(header)})")
-    columns = {column: list(found) for column, found in zip(header, zip(*cells, strict=True), strict=True)}
-    return Rows(name, columns, lines, hashlib.sha256(text.encode()).hexdigest())
-
-
-def _records(text: str, name: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not blank, each with the line where it begins."""
-    reader: Any = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    begin = 1
-    try:
-        for row in reader:
-            if row:
-                yield begin, row
-            begin = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{name}:{begin}: {error} in the row that begins here: see how quotes are placed") from None
-
-
-def _number(cell: str) -> float:
-    value = float(cell)
-    if not math.isfinite(value) or "_" in cell:  # float() takes 1_000
-        raise ValueError(cell)
-    return value
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        _number(cell)
-    except ValueError:
-        return False
-    return True
+    def take(self, chosen: Sequence[int] | NDArray[Any]) -> Rows:
+        """Some of the rows, in this order."""
+        order = [int(i) for i in chosen]
+        columns: dict[str, Cells] = {
+            name: NumberColumn(cells.numbers[order])
+            if isinstance(cells, NumberColumn)
+            else TextColumn(cells[i] for i in order)
+            for name, cells in self.columns.items()
+        }
+        lines = [self.lines[i] for i in order]
+        return Rows(self.name, columns, lines, self.digest, self.decimal, self.delimiter)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import stat
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from minidl.data.sources import examples
+from minidl.data.sources.encoding import decode
 from minidl.system.errors import DataError, suggest_file
 
 Source = str | Mapping[str, str]
 
 
-def read_text(source: Source | Sequence[Source], folder: Path) -> str:
+def read_text(source: Source | Sequence[Source], folder: Path, encoding: str | None = None) -> str:
     """The text of a source, or the texts of several with a newline between.
 
     A source is a built-in name (`pydoc_topics`, or a table of `minidl.data.sources.examples`), a path (relative ones
-    start at `folder`), or a mapping of `url` and `sha256`. Files are UTF-8; a byte order mark is dropped, CRLF
-    becomes LF.
-    Raises DataError for what is missing, unreadable, not UTF-8 or blank.
+    start at `folder`), or a mapping of `url` and `sha256`. Files are UTF-8 or UTF-16, or of the encoding that
+    is named, and may be compressed by gzip; a byte order mark is dropped, CRLF becomes LF.
+    Raises DataError for what is missing, unreadable, of another encoding or blank.
 
     >>> "generator" in read_text("pydoc_topics", Path())
     True
@@ -27,17 +30,31 @@ def read_text(source: Source | Sequence[Source], folder: Path) -> str:
     several = [source] if isinstance(source, (str, Mapping)) else source
     if not several:
         raise DataError("the list of sources is empty: name at least one text")
-    return "\n".join(read_source(item, folder)[1] for item in several)
+    return "\n".join(_read_one(item, folder, encoding) for item in several)
 
 
-def read_source(source: Source, folder: Path) -> tuple[str, str]:
-    """The name of one source, for messages, and its text; otherwise as `read_text`."""
+def _read_one(source: Source, folder: Path, encoding: str | None) -> str:
+    if isinstance(source, str) and source in _BUILT_IN:
+        return _BUILT_IN[source]()
+    name, raw = read_bytes(source, folder)
+    return decode_text(raw, name, encoding)
+
+
+def read_bytes(source: Source, folder: Path) -> tuple[str, bytes]:
+    """The name of one source, for messages and by whose ending its format is known, and its bytes, unpacked."""
     if isinstance(source, Mapping):
-        return source.get("url", ""), decode_text(_download(source), source["url"])
-    if source in _BUILT_IN:
-        return source, _BUILT_IN[source]()
-    path = find_file(source, folder)
-    return str(path), decode_text(read_file(path), str(path))
+        name, raw = source.get("url", ""), _download(source)
+    elif source in _BUILT_IN:
+        return source, _BUILT_IN[source]().encode()
+    else:
+        path = find_file(source, folder)
+        name, raw = str(path), read_file(path)
+    if not name.endswith(".gz"):
+        return name, raw
+    try:
+        return name.removesuffix(".gz"), gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{name} is not a sound gzip file: {error}") from None
 
 
 def find_file(name: str, folder: Path) -> Path:
@@ -71,16 +88,9 @@ def unreadable(path: Path, error: OSError) -> DataError:
     return DataError(f"{path} cannot be read: {error.strerror or error}")
 
 
-def decode_text(raw: bytes, name: str) -> str:
-    """UTF-8 without a byte order mark, lines ending in LF; `name` says in errors whose bytes these are."""
-    try:
-        text = raw.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{name}, line {line}: byte 0x{raw[error.start]:02x} at offset {error.start} is not UTF-8 "
-            f"({error.reason}): save the text as UTF-8"
-        ) from None
+def decode_text(raw: bytes, name: str, encoding: str | None = None) -> str:
+    """A text without a byte order mark, lines ending in LF; `name` says in errors whose bytes these are."""
+    text = decode(raw, name, encoding).replace("\r\n", "\n")
     if not text.strip():
         raise DataError(f"{name} {'has only white space' if text else 'is empty'}: there is nothing to learn from")
     return text

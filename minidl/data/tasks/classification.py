@@ -1,97 +1,88 @@
-"""Classification: one class for a whole text."""
+"""Classification: one class for a whole sequence."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
 from minidl.data.baselines import majority
-from minidl.data.batches import ArraySpec, Dataset
+from minidl.data.batches import ArraySpec
 from minidl.data.independent import Independent, Order
-from minidl.data.padded import PaddedBatches
 from minidl.data.sources.rows import Rows
-from minidl.data.tasks.reader import Answers, Array, Reader, softmax
-from minidl.data.tasks.task import SplitAndBatch
-from minidl.data.tasks.text_input import TextInput
-from minidl.data.tasks.text_task import TextTask, check_filled, class_names, number_classes, three_parts
+from minidl.data.tasks.class_names import check_filled, class_names, number_each
+from minidl.data.tasks.reader import Answers, Array, softmax
+from minidl.data.tasks.sequence_task import SequenceReader, SequenceTask
+from minidl.data.tasks.split import Kind
+from minidl.data.tasks.time_order import one_of_each
 
 
 @dataclass(frozen=True)
-class ClassReader(Reader):
-    """Texts, and the name of a class for each. classes: in the order of the model's outputs."""
+class ClassReader(SequenceReader):
+    """Sequences, and the name of a class for each. classes: in the order of the model's outputs."""
 
-    input: TextInput
     label: str
     classes: tuple[str, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return (self.input.text,)
 
     @property
     def targets(self) -> tuple[str, ...]:
         return (self.label,)
 
-    def read(self, rows: Rows, *, targets: bool = False, batch_size: int = 32) -> Independent:
-        assert self.vocabulary is not None
-        ids = self.input.encode(rows, self.vocabulary, self.unseen)
-        numbers = None
-        if targets:
-            numbers = np.concatenate(number_classes(rows, [[name] for name in rows.column(self.label)], self.classes))
-        return PaddedBatches(ids, numbers, batch_size, shuffle=False)
+    def numbers(self, rows: Rows, members: Sequence[Order]) -> Array:
+        return number_each(rows, one_name_each(rows, self.label, members), self.classes, members)
 
     def decode(self, outputs: Array, examples: Independent, chosen: Order) -> Answers:
         shares = softmax(outputs)
-        best = shares.argmax(axis=-1)
         return {
-            "prediction": [self.classes[i] for i in best.tolist()],
+            "prediction": [self.classes[i] for i in shares.argmax(axis=-1).tolist()],
             "probability": shares.max(axis=-1).tolist(),
             **{f"probability:{name}": shares[:, k].tolist() for k, name in enumerate(self.classes)},
         }
 
 
-@dataclass(frozen=True)
-class Classification(TextTask):
-    """One class for a whole text.        ids (T, B), lengths (B,) -> targets (B,)
+def one_name_each(rows: Rows, column: str, members: Sequence[Order]) -> Sequence[str]:
+    """The name of the class of each example."""
+    if len(members) == len(rows):  # one row each, or as good as that
+        return list(rows.column(column))
+    return one_of_each(rows, column, list(members))
 
-    `text`: the column that is read, by characters or words (`tokens`). `label`: the column that names the class.
+
+@dataclass(frozen=True)
+class Classification(SequenceTask):
+    """One class for a whole sequence.        ids (T, B) or x (T, B, F), lengths (B,) -> targets (B,)
+
+    `label`: the column that names the class. Rows are divided so that each part has its share of every class.
     """
 
-    label: str
+    label: str = field(kw_only=True)
 
-    def dataset(self, rows: Rows, deal: SplitAndBatch) -> Dataset:
-        """Texts and their classes as padded batches."""
-        names = rows.column(self.label)
-        check_filled(rows, rows.column(self.text), self.text)
+    split: ClassVar[Kind] = "stratified"
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        return (self.label,)
+
+    def classes_of(self, rows: Rows, members: Sequence[Order]) -> list[Any]:
+        if self.text is not None:
+            check_filled(rows, list(rows.column(self.text)), self.text)
+        names = list(one_name_each(rows, self.label, members))
         check_filled(rows, names, self.label)
-        parts = deal.parts(len(rows))
-        classes = class_names(rows, [[name] for name in names], parts[0])
-        vocabulary = self.text_input().learn(rows, parts[0], self.max_vocab)
-        reader = ClassReader(self.text_input(), self.label, classes)
-        examples = reader.with_vocabulary(vocabulary).read(rows, targets=True)
-        targets = number_classes(rows, [[name] for name in names], classes)
-        train, validation, test = three_parts(examples, parts, deal)
-        counts = np.bincount(np.concatenate([targets[i] for i in parts[0]]), minlength=len(classes))
-        return Dataset(
-            train=train,
-            validation=validation,
-            test=test,
-            inputs={
-                "ids": ArraySpec("int", len(vocabulary), ("T", "B")),
-                "lengths": ArraySpec("int", None, ("B",)),
-                "targets": ArraySpec("int", len(classes), ("B",)),
-            },
-            facts={
-                "vocab_size": len(vocabulary),
-                "classes": len(classes),
-                "train_sequences": train.count,
-                "train_tokens": int(train.lengths.sum()),
-            },
-            vocabulary=vocabulary,
-            digest=rows.digest,
-            unit="step",
-            baselines=majority(*([targets[i] for i in part] for part in parts[:2])),
-            metadata={"reader": reader.config(), "class_names": list(classes), "class_counts": counts.tolist()},
-            reader=reader,
-        )
+        return names
+
+    def learn(self, rows: Rows, members: Sequence[Order], parts: list[Order], base: dict[str, Any]) -> ClassReader:
+        names = one_name_each(rows, self.label, members)
+        return ClassReader(**base, label=self.label, classes=class_names(rows, [[name] for name in names], parts[0]))
+
+    def target_spec(self, reader: ClassReader) -> ArraySpec:
+        return ArraySpec("int", len(reader.classes), ("B",))
+
+    def describe(self, reader: ClassReader, examples: Any, parts: list[Order]) -> dict[str, Any]:
+        targets = examples.targets
+        counts = np.bincount(targets[parts[0]], minlength=len(reader.classes))
+        return {
+            "facts": {"classes": len(reader.classes)},
+            "metadata": {"class_names": list(reader.classes), "class_counts": counts.tolist()},
+            "baselines": majority(*([targets[part]] if part.size else [] for part in parts[:2])),
+        }

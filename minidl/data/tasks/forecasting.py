@@ -1,92 +1,28 @@
-"""Forecasting: windows of a series of numbers, and what stands some rows after each."""
+"""Forecasting: numbers that stand some rows after a window of a series."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Gt, Len
-from numpy.typing import NDArray
 
-from minidl.data.baselines import last_value
+from minidl.data.baselines import error_of
 from minidl.data.batches import ArraySpec, Dataset, split_slices
-from minidl.data.independent import Independent, Order
+from minidl.data.independent import Order, Part
 from minidl.data.sources.rows import Rows
-from minidl.data.tasks.reader import Answers, Array, Reader
+from minidl.data.tasks.forecast_reader import ForecastReader, Quantiles
+from minidl.data.tasks.gaps import read_numbers
+from minidl.data.tasks.reader import Array
 from minidl.data.tasks.scaling import Scaling
-from minidl.data.tasks.task import SplitAndBatch, Task
+from minidl.data.tasks.task import Settings, Task
+from minidl.data.tasks.time_order import series
+from minidl.data.tasks.windows import Windows
+from minidl.system.errors import ConfigError, DataError, UsageError
 
-Series = NDArray[np.float64]
-
-
-class Windows(Independent):
-    """Windows of a series: "x" (T, B, F), and "targets" (B, K), which stand `horizon` rows after the last row of each.
-
-    inputs (N, F), outputs (N, K): the series. window: T. A window begins at every row from which it and its target lie
-    within the series. Without outputs there are no targets, and the last window ends with the series.
-
-    >>> rows = np.arange(5.0)[:, None]
-    >>> batch = Windows(rows, 10 * rows, window=2, horizon=2, batch_size=8, shuffle=False).batch(0).inputs
-    >>> batch["x"][..., 0].T.tolist(), batch["targets"].tolist()
-    ([[0.0, 1.0], [1.0, 2.0]], [[30.0], [40.0]])
-    """
-
-    def __init__(
-        self,
-        inputs: Series,
-        outputs: Series | None,
-        window: int,
-        horizon: int,
-        batch_size: int,
-        seed: int = 0,
-        shuffle: bool = True,
-    ) -> None:
-        count = max(0, len(inputs) - window - (0 if outputs is None else horizon) + 1)
-        rows = np.arange(count) + window - 1
-        super().__init__(count, batch_size, seed, shuffle, tokens=count * window, rows=rows)
-        self._inputs, self._outputs = inputs, outputs
-        self._window, self._horizon = window, horizon
-
-    def take(self, chosen: Order) -> dict[str, NDArray[Any]]:
-        """The windows that begin at these rows."""
-        rows = np.arange(self._window)[:, None] + chosen
-        if self._outputs is None:
-            return {"x": self._inputs[rows]}
-        return {"x": self._inputs[rows], "targets": self._outputs[rows[-1] + self._horizon]}
-
-
-@dataclass(frozen=True)
-class ForecastReader(Reader):
-    """Windows of a series, and the numbers that stand `horizon` rows after each.
-
-    inputs, outputs: the columns that are read and predicted, with their scales. window (T): rows that are seen.
-    """
-
-    inputs: Scaling
-    outputs: Scaling
-    window: Annotated[int, Gt(0)]
-    horizon: Annotated[int, Gt(0)]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.inputs.columns
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        return self.outputs.columns
-
-    def read(self, rows: Rows, *, targets: bool = False, batch_size: int = 32) -> Windows:
-        inputs = self.inputs.apply(rows.numbers(self.columns))
-        outputs = self.outputs.apply(rows.numbers(self.targets)) if targets else None
-        return Windows(inputs, outputs, self.window, self.horizon, batch_size, shuffle=False)
-
-    def decode(self, outputs: Array, examples: Independent, chosen: Order) -> Answers:
-        """Numbers in the units of the file: "prediction", or "prediction:COLUMN" for each of several columns."""
-        numbers = self.outputs.undo(outputs)
-        if len(self.targets) == 1:
-            return {"prediction": numbers[:, 0].tolist()}
-        return {f"prediction:{name}": numbers[:, k].tolist() for k, name in enumerate(self.targets)}
+logger = logging.getLogger("minidl")
 
 
 @dataclass(frozen=True)
@@ -94,51 +30,163 @@ class Forecasting(Task):
     """Numbers some rows ahead, from those before.        x (T, B, F) -> targets (B, K)
 
     A row is a step in time; the parts follow one another. Each column is standardised, (value - mean) / standard
-    deviation, both of the training part. `columns` (F): what is read. `window` (T): rows that are seen. `horizon`:
-    how many rows after the last of them the target stands. `predict` (K): columns of the target; `columns` if None.
+    deviation, both of the training part. `columns`: what is read. `window` (T): rows that are seen. `horizon`:
+    how many rows after the last of them the target stands. `path`: as many rows after it are all targets. `predict`:
+    columns of the target; `columns` if None. `quantiles`: that are predicted of each target, with the loss Quantile.
+    `known`: columns whose values are known ahead, such as the hour.
     """
 
     columns: Annotated[tuple[str, ...], Len(1)]
     window: Annotated[int, Gt(0)]
-    horizon: Annotated[int, Gt(0)] = 1
+    horizon: Annotated[int, Gt(0)] | None = None
     predict: Annotated[tuple[str, ...], Len(1)] | None = None
+    path: Annotated[int, Gt(0)] | None = None
+    quantiles: Quantiles = None
+    known: Annotated[tuple[str, ...], Len(1)] | None = None
 
-    def dataset(self, rows: Rows, deal: SplitAndBatch) -> Dataset:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.horizon is not None and self.path is not None:
+            raise ConfigError("say either horizon (one row) or path (all rows up to it)")
+        if self.quantiles is not None and list(self.quantiles) != sorted(set(self.quantiles)):
+            raise ConfigError("quantiles should rise, such as [0.1, 0.5, 0.9]")
+
+    @property
+    def reach(self) -> int:
+        """The last row after a window that is a target."""
+        return self.path or self.horizon or 1
+
+    def wanted(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.columns, *(self.predict or ()), *(self.known or ()))))
+
+    def dataset(self, rows: Rows, settings: Settings) -> Dataset:
         """The series as standardised windows."""
-        parts = split_slices(len(rows), deal.split, least=self.window + self.horizon, what="rows")
-        predict = self.predict or self.columns
-        read, asked = rows.numbers(self.columns), rows.numbers(predict)
-        reader = ForecastReader(
-            Scaling.learn(read[parts[0]], self.columns, rows.name),
-            Scaling.learn(asked[parts[0]], predict, rows.name),
-            self.window,
-            self.horizon,
-        )
-        inputs, outputs = reader.inputs.apply(read), reader.outputs.apply(asked)
-
-        def windows(part: slice, shuffle: bool) -> Windows:
-            sizes = (self.window, self.horizon, deal.batch_size)
-            return Windows(inputs[part], outputs[part], *sizes, deal.seed, shuffle)
-
-        train = windows(parts[0], deal.shuffle)
+        if settings.weight is not None:
+            raise UsageError("weight is for examples: windows of a series overlap, and all count the same")
+        ordered = series(rows, settings.group, settings.time, tell=True)
+        ordered, cuts, shares = self._divided(rows, ordered, settings)
+        reader = self._learn(rows, ordered, cuts, shares, settings)
+        windows = reader.windows(rows, ordered, targets=True, cuts=[cut.tolist() for cut in cuts])
+        parts = _parts_of(windows, ordered, cuts, shares)
+        _check_parts(parts, settings, rows, self.window + self.reach)
+        train = Part(windows, parts[0], settings.batch_size, seed=settings.seed, shuffle=settings.shuffle)
+        validation, test = (Part(windows, part, settings.batch_size) if part.size else None for part in parts[1:])
+        targets = len(reader.steps) * len(reader.targets)
         return Dataset(
             train=train,
-            validation=windows(parts[1], False) if len(inputs[parts[1]]) else None,
-            test=windows(parts[2], False) if len(inputs[parts[2]]) else None,
+            validation=validation,
+            test=test,
             inputs={
-                "x": ArraySpec("float", inputs.shape[1], ("T", "B", inputs.shape[1])),
-                "targets": ArraySpec("float", outputs.shape[1], ("B", outputs.shape[1])),
+                "x": ArraySpec("float", reader.features, ("T", "B", reader.features)),
+                "targets": ArraySpec("float", targets, ("B", targets)),
             },
             facts={
-                "features": inputs.shape[1],
-                "outputs": outputs.shape[1],
+                "features": reader.features,
+                "outputs": targets * len(self.quantiles or (None,)),
                 "train_sequences": train.count,
-                "train_tokens": parts[0].stop,
+                "train_tokens": int(sum(cut[0] for cut, kind in zip(cuts, shares, strict=True) if kind is None))
+                + sum(len(order) for order, kind in zip(ordered, shares, strict=True) if kind == 0),
             },
             vocabulary=None,
             digest=rows.digest,
             unit="step",
-            baselines=last_value(outputs[parts[1]], self.window, self.horizon),
+            baselines=self._baselines(windows, parts[1]),
             metadata={"reader": reader.config()},
             reader=reader,
         )
+
+    def _baselines(self, windows: Windows, validation: Order) -> dict[str, float]:
+        """What repeating the last row of each window achieves."""
+        if not validation.size:
+            return {}
+        last, targets = windows.last_values(validation)
+        found = error_of(last, targets, "last_value")
+        return {name: value for name, value in found.items() if self.quantiles is None or "loss" not in name}
+
+    def _divided(
+        self, rows: Rows, ordered: list[Order], settings: Settings
+    ) -> tuple[list[Order], list[Array], list[int | None]]:
+        """The series that are long enough; of each the rows where a part ends, or the part that it is in as a whole."""
+        least = self.window + self.reach
+        if settings.kind("ordered") == "group":
+            if settings.group is None:
+                raise UsageError("split by group needs to know the groups: name their column with group")
+            parts = settings.parts(len(ordered), "group", groups=range(len(ordered)), what="groups")
+            kinds: list[int | None] = [next(k for k in range(3) if i in parts[k]) for i in range(len(ordered))]
+            return ordered, [np.zeros(0, np.int64)] * len(ordered), kinds
+        if len(ordered) == 1:
+            cuts = [split_slices(len(ordered[0]), settings.shares, least=least, what="rows")]
+            return ordered, [np.array([part.stop for part in cuts[0][:2]])], [None]
+        found: list[tuple[Order, Array, int | None]] = []
+        short = []
+        for order in ordered:
+            try:
+                parts3 = split_slices(len(order), settings.shares, least=least, what="rows")
+            except DataError:
+                short.append(order)
+                continue
+            found.append((order, np.array([part.stop for part in parts3[:2]]), None))
+        whole: list[tuple[Order, Array, int | None]] = [
+            (order, np.zeros(0, np.int64), 0) for order in short if len(order) >= least
+        ]
+        if not found:
+            split_slices(max(map(len, ordered)), settings.shares, least=least, what="rows of the longest series")
+        if short:
+            logger.warning(
+                "%s: %d of %d series are too short for three parts: %d are in the training part alone, %d left out",
+                rows.name,
+                len(short),
+                len(ordered),
+                len(whole),
+                len(short) - len(whole),
+            )
+        together: list[tuple[Order, Array, int | None]] = [*found, *whole]
+        return [each[0] for each in together], [each[1] for each in together], [each[2] for each in together]
+
+    def _learn(
+        self, rows: Rows, ordered: list[Order], cuts: list[Array], kinds: list[int | None], settings: Settings
+    ) -> ForecastReader:
+        """The scales of the training part."""
+        training = np.concatenate(
+            [
+                order[: cut[0]] if kind is None else order
+                for order, cut, kind in zip(ordered, cuts, kinds, strict=True)
+                if kind in (None, 0)
+            ]
+        )
+
+        def scaling(names: tuple[str, ...]) -> Scaling:
+            numbers = read_numbers(rows, names, gaps=settings.missing != "error")
+            return Scaling.learn(numbers[training], names, rows.name)
+
+        return ForecastReader(
+            scaling(self.columns),
+            scaling(self.predict or self.columns),
+            self.window,
+            self.reach,
+            self.path is not None,
+            self.quantiles,
+            None if self.known is None else scaling(self.known),
+            settings.group,
+            settings.time,
+            settings.missing,
+        )
+
+
+def _parts_of(windows: Windows, ordered: list[Order], cuts: list[Array], kinds: list[int | None]) -> list[Order]:
+    """Which windows are in which part: by the row that each ends with."""
+    part = np.empty(sum(map(len, ordered)) and 1 + max(int(order.max()) for order in ordered), np.int64)
+    for order, cut, kind in zip(ordered, cuts, kinds, strict=True):
+        part[order] = np.searchsorted(cut, np.arange(len(order)), side="right") if kind is None else kind
+    found = part[windows.rows]
+    return [np.flatnonzero(found == k) for k in range(3)]
+
+
+def _check_parts(parts: list[Order], settings: Settings, rows: Rows, least: int) -> None:
+    """A part that should have windows has some."""
+    for part, share, name in zip(parts, settings.shares, ("training", "validation", "test"), strict=True):
+        if share > 0 and not part.size:
+            raise DataError(
+                f"{rows.name}: the {name} part has no {least} rows in a row without an empty cell: "
+                "fill or mask them (missing), or give it a larger share"
+            )

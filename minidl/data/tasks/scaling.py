@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -16,6 +15,7 @@ from minidl.system.errors import ConfigError, DataError
 
 Array = NDArray[Any]
 LARGEST = 1e100  # of a number whose square, and the sum of many squares, is finite
+SMALLEST = 1e-100  # of a number that is not 0, so that what is divided by its size is finite
 LEAST_SPREAD = 1e-12  # of a column that varies, relative to its size: less is what rounding leaves of a constant
 
 
@@ -44,16 +44,10 @@ class Scaling(Declared, family="scaling", abstract=False):
         for k, name in enumerate(names):
             column = numbers[:, k]
             column = column[~np.isnan(column)]
-            largest = float(np.abs(column).max(initial=0.0))
             if not column.size:
                 raise DataError(f"{source}: column {name!r} is empty in all rows of the training part: leave it out")
-            if largest > LARGEST:
-                raise DataError(
-                    f"{source}: column {name!r} has {largest:.3g} in the training part, too large to be scaled: "
-                    f"give it in a larger unit, or leave the row out"
-                )
             mean, deviation = float(column.mean()), float(column.std())
-            if not deviation > LEAST_SPREAD * largest or not math.isfinite(1 / deviation):
+            if not deviation > LEAST_SPREAD * float(np.abs(column).max()):
                 raise DataError(f"{source}: column {name!r} is the same in all rows of the training part: leave it out")
             means.append(mean)
             deviations.append(deviation)
@@ -61,8 +55,7 @@ class Scaling(Declared, family="scaling", abstract=False):
 
     def apply(self, numbers: Array) -> Array:
         """Numbers (..., F) in standard deviations from the mean."""
-        with np.errstate(over="ignore"):
-            scaled: Array = (numbers - np.array(self.mean)) / np.array(self.deviation)
+        scaled: Array = (numbers - np.array(self.mean)) / np.array(self.deviation)
         return scaled
 
     def undo(self, scaled: Array) -> Array:

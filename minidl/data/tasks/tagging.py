@@ -2,62 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
 from minidl.data.baselines import majority
-from minidl.data.batches import ArraySpec, Dataset
+from minidl.data.batches import ArraySpec
 from minidl.data.independent import Independent, Order
-from minidl.data.padded import PaddedBatches
+from minidl.data.ragged import Ragged
 from minidl.data.sources.rows import Rows
-from minidl.data.tasks.reader import Answers, Array, Reader, softmax
-from minidl.data.tasks.task import SplitAndBatch
+from minidl.data.tasks.class_names import class_names, number_classes
+from minidl.data.tasks.reader import Answers, Array, softmax
+from minidl.data.tasks.sequence_task import SequenceReader, SequenceTask
 from minidl.data.tasks.text_input import TextInput
-from minidl.data.tasks.text_task import TextTask, class_names, number_classes, three_parts
+from minidl.system.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class TagReader(Reader):
+class TagReader(SequenceReader):
     """Texts, and a tag for each symbol that is read. classes: in the order of the model's outputs."""
 
-    input: TextInput
     tags: str
     classes: tuple[str, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return (self.input.text,)
 
     @property
     def targets(self) -> tuple[str, ...]:
         return (self.tags,)
 
-    def tags_of(self, rows: Rows) -> list[Any]:
-        """The tags of each row, as many as its text has symbols."""
-        found = [self.split(cell) for cell in rows.column(self.tags)]
-        noun = "characters" if self.input.tokens == "char" else "words"
-        texts = (text for piece in self.input.read(rows) for text in piece)
-        for i, (text, tags) in enumerate(zip(texts, found, strict=True)):
-            if len(text) != len(tags):
-                counts = f"{noun} in column {self.input.text!r}: {len(text)}, tags in column {self.tags!r}: {len(tags)}"
-                raise rows.error(i, f"{counts}; there should be a tag for each")
-        return found
+    @property
+    def by_character(self) -> bool:
+        """Whether each character has a tag, and not each word."""
+        return isinstance(self.input, TextInput) and self.input.tokens == "char"
 
-    def split(self, cell: str) -> Any:
+    def split(self, cell: str) -> Sequence[str]:
         """The tags of a cell: a character each, or what stands between white space."""
-        return cell if self.input.tokens == "char" else cell.split()
+        return cell if self.by_character else cell.split()
 
-    def join(self, tags: list[str]) -> str:
+    def join(self, tags: Sequence[str]) -> str:
         """Tags as they came: the inverse of `split`."""
-        return ("" if self.input.tokens == "char" else " ").join(tags)
+        return ("" if self.by_character else " ").join(tags)
 
-    def read(self, rows: Rows, *, targets: bool = False, batch_size: int = 32) -> Independent:
-        assert self.vocabulary is not None
-        ids = self.input.encode(rows, self.vocabulary, self.unseen)
-        numbers = number_classes(rows, self.tags_of(rows), self.classes) if targets else None
-        return PaddedBatches(ids, numbers, batch_size, shuffle=False)
+    def numbers(self, rows: Rows, members: Sequence[Order]) -> Ragged:
+        found = number_classes(rows, tags_of(self.input, self, rows), self.classes)
+        return Ragged.of(found)
 
     def decode(self, outputs: Array, examples: Independent, chosen: Order) -> Answers:
         """The tags of each text; probability: of the least certain of them. Ids (T, B) have no probability."""
@@ -68,54 +57,62 @@ class TagReader(Reader):
         found: Answers = {"prediction": [self.join(each) for each in tags]}
         if shares is not None:
             surest = shares.max(axis=-1)
-            found["probability"] = [
-                float(surest[:length, b].min()) if length else 0.0 for b, length in enumerate(lengths)
-            ]
+            found["probability"] = [float(surest[:length, b].min(initial=1)) for b, length in enumerate(lengths)]
         return found
 
 
+def tags_of(read: Any, reader: Any, rows: Rows) -> list[Sequence[str]]:
+    """The tags of each row, as many as its text has symbols."""
+    found = [reader.split(cell) for cell in rows.column(reader.tags)]
+    noun = "characters" if read.tokens == "char" else "words"
+    texts = (text for piece in read.texts(rows) for text in piece)
+    for i, text in enumerate(texts):
+        found[i] = found[i] if read.max_length is None else found[i][: read.max_length]
+        if len(text) != len(found[i]):
+            counts = f"{noun} in column {read.text!r}: {len(text)}, tags in column {reader.tags!r}: {len(found[i])}"
+            raise rows.error(i, f"{counts}; there should be a tag for each")
+    return found
+
+
 @dataclass(frozen=True)
-class Tagging(TextTask):
+class Tagging(SequenceTask):
     """One class for each symbol of a text.        ids (T, B), lengths (B,) -> targets (T, B), -1 past the end
 
-    `text`: the column that is read. `tags`: the column with as many tags; where characters are read each tag is a
-    character, where words are read both columns are divided at white space.
+    `tags`: the column with as many tags; where characters are read each tag is a character, where words are read both
+    columns are divided at white space.
     """
 
-    tags: str
+    tags: str = field(kw_only=True)
 
-    at_space = True
+    at_space: ClassVar = True
 
-    def dataset(self, rows: Rows, deal: SplitAndBatch) -> Dataset:
-        """Texts and their tags as padded batches."""
-        labels = TagReader(self.text_input(), self.tags, ("",)).tags_of(rows)
-        parts = deal.parts(len(rows))
-        classes = class_names(rows, labels, parts[0])
-        vocabulary = self.text_input().learn(rows, parts[0], self.max_vocab)
-        reader = TagReader(self.text_input(), self.tags, classes)
-        examples = reader.with_vocabulary(vocabulary).read(rows, targets=True)
-        targets = number_classes(rows, labels, classes)
-        train, validation, test = three_parts(examples, parts, deal)
-        counts = np.bincount(np.concatenate([targets[i] for i in parts[0]]), minlength=len(classes))
-        return Dataset(
-            train=train,
-            validation=validation,
-            test=test,
-            inputs={
-                "ids": ArraySpec("int", len(vocabulary), ("T", "B")),
-                "lengths": ArraySpec("int", None, ("B",)),
-                "targets": ArraySpec("int", len(classes), ("T", "B")),
-            },
-            facts={
-                "vocab_size": len(vocabulary),
-                "classes": len(classes),
-                "train_sequences": train.count,
-                "train_tokens": int(train.lengths.sum()),
-            },
-            vocabulary=vocabulary,
-            digest=rows.digest,
-            unit="step",
-            baselines=majority(*([targets[i] for i in part] for part in parts[:2])),
-            metadata={"reader": reader.config(), "class_names": list(classes), "class_counts": counts.tolist()},
-            reader=reader,
-        )
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.text is None:
+            raise ConfigError("text is missing: tagging reads the column of a text")
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        return (self.tags,)
+
+    def classes_of(self, rows: Rows, members: Sequence[Order]) -> None:
+        self._labels(rows, TextInput(self.text or "", self.tokens, self.tokens == "word"))
+
+    def _labels(self, rows: Rows, read: Any) -> list[Sequence[str]]:
+        return tags_of(read, TagReader(read, self.tags, ("",)), rows)
+
+    def learn(self, rows: Rows, members: Sequence[Order], parts: list[Order], base: dict[str, Any]) -> TagReader:
+        classes = class_names(rows, self._labels(rows, base["input"]), parts[0])
+        return TagReader(**base, tags=self.tags, classes=classes)
+
+    def target_spec(self, reader: TagReader) -> ArraySpec:
+        return ArraySpec("int", len(reader.classes), ("T", "B"))
+
+    def describe(self, reader: TagReader, examples: Any, parts: list[Order]) -> dict[str, Any]:
+        targets = examples.targets
+        counts = np.bincount(targets.inside(parts[0]), minlength=len(reader.classes))
+        return {
+            "facts": {"classes": len(reader.classes)},
+            "metadata": {"class_names": list(reader.classes), "class_counts": counts.tolist()},
+            "baselines": majority(*([targets.inside(part)] if part.size else [] for part in parts[:2])),
+        }

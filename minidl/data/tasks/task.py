@@ -2,33 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Literal
 
 from minidl.config.declared import Declared, snake_case
-from minidl.data.batches import Dataset, split_slices
+from minidl.data.batches import Dataset
 from minidl.data.independent import Order
 from minidl.data.sources.rows import Rows
+from minidl.data.tasks.split import Kind, Shares, Split, divide
+from minidl.data.tasks.text_input import Normal
+
+Missing = Literal["error", "drop", "fill", "mask"]
 
 
 @dataclass(frozen=True)
-class SplitAndBatch:
-    """How examples come into parts and batches; the fields are those of `Table`."""
+class Settings:
+    """What a table says beside its task: how examples come into parts and batches, and how cells are read.
 
-    split: tuple[float, float, float]
+    The fields are those of `Table`.
+    """
+
+    split: Shares | Split
     batch_size: int
     shuffle: bool
     seed: int
+    group: str | None = None
+    time: str | None = None
+    missing: Missing = "error"
+    weight: str | None = None
+    max_length: int | None = None
+    normalise: Normal | None = None
 
-    def parts(self, count: int) -> list[Order]:
-        """Which of `count` rows are for training, validation and test: drawn, or in their order without `shuffle`.
+    @property
+    def shares(self) -> Shares:
+        """Of the three parts."""
+        return self.split.parts if isinstance(self.split, Split) else self.split
 
-        >>> [part.tolist() for part in SplitAndBatch((0.5, 0.25, 0.25), 8, shuffle=False, seed=0).parts(4)]
-        [[0, 1], [2], [3]]
-        """
-        order = np.random.default_rng(self.seed).permutation(count) if self.shuffle else np.arange(count)
-        return [order[part] for part in split_slices(count, self.split, least=1, what="rows")]
+    def kind(self, default: Kind) -> Kind:
+        """How rows are divided: as the table says, or as suits the task; in their order without `shuffle`."""
+        if isinstance(self.split, Split):
+            return self.split.kind
+        return default if self.shuffle else "ordered"
+
+    def parts(
+        self,
+        count: int,
+        default: Kind,
+        *,
+        classes: Sequence[Hashable] | None = None,
+        groups: Sequence[Hashable] | None = None,
+        what: str = "rows",
+    ) -> list[Order]:
+        """Which of `count` examples are for training, validation and test."""
+        kind = self.kind(default)
+        return divide(kind, self.shares, self.seed, count, classes=classes, groups=groups, what=what)
 
 
 @dataclass(frozen=True)
@@ -44,6 +72,10 @@ class Task(Declared, family="task"):
         """The name in files: the class in small letters."""
         return snake_case(cls.__name__)
 
-    def dataset(self, rows: Rows, deal: SplitAndBatch) -> Dataset:
+    def wanted(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+        raise NotImplementedError
+
+    def dataset(self, rows: Rows, settings: Settings) -> Dataset:
         """The rows as batches; DataError with the line of what cannot be used."""
         raise NotImplementedError

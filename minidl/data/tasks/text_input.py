@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,23 +10,22 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from annotated_types import Ge, Gt
+from annotated_types import Gt
 from numpy.typing import NDArray
 
-from minidl.config.declared import Declared
+from minidl.data.batches import ArraySpec
 from minidl.data.independent import Order
 from minidl.data.ragged import Ragged, smallest
 from minidl.data.sources.rows import Rows
+from minidl.data.tasks.sequence_input import Each, SequenceInput, Sequences
 from minidl.data.vocabulary import Vocabulary
 from minidl.data.words import split_words
 
-logger = logging.getLogger("minidl")
 Normal = Literal["NFC", "NFD", "NFKC", "NFKD"]
-PIECE = 4096  # texts that are looked at together
 
 
 @dataclass(frozen=True)
-class TextInput(Declared, family="text_input", abstract=False):
+class TextInput(SequenceInput):
     """How a text is read.
 
     text: its column. tokens: characters or words. at_space: whether words are what stands between white space, and not
@@ -40,6 +39,21 @@ class TextInput(Declared, family="text_input", abstract=False):
     max_length: Annotated[int, Gt(0)] | None = None
     normalise: Normal | None = None
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.text,)
+
+    @property
+    def name(self) -> str:
+        return "ids"
+
+    def spec(self, vocabulary: Vocabulary | None) -> ArraySpec:
+        assert vocabulary is not None
+        return ArraySpec("int", len(vocabulary), ("T", "B"))
+
+    def empty(self, rows: Rows) -> NDArray[np.bool_]:
+        return np.fromiter((not cell.strip() for cell in rows.column(self.text)), bool, len(rows))
+
     def symbols(self, text: str) -> Sequence[str]:
         """Characters, or words."""
         if self.normalise is not None:
@@ -48,42 +62,43 @@ class TextInput(Declared, family="text_input", abstract=False):
             return text
         return text.split() if self.at_space else split_words(text)
 
-    def read(self, rows: Rows, chosen: Order | None = None) -> Iterator[list[Sequence[str]]]:
+    def texts(self, rows: Rows, chosen: Order | None = None) -> Iterator[list[Sequence[str]]]:
         """The symbols of each text, several texts at a time; DataError for one that has none."""
-        cells = rows.column(self.text)
-        order = range(len(rows)) if chosen is None else np.sort(chosen).tolist()
-        for start in range(0, len(order), PIECE):
-            numbers = order[start : start + PIECE]
-            texts = [self.symbols(cells[i]) for i in numbers]
-            for i, text in zip(numbers, texts, strict=True):
+        for first, cells in _pieces(rows.column(self.text), chosen):
+            texts = [self.symbols(cell) for cell in cells]
+            for i, text in zip(first, texts, strict=True) if not all(texts) else ():
                 if not text:
                     raise rows.error(i, f"column {self.text!r} is empty: fill it, or leave the row out")
             yield texts if self.max_length is None else [text[: self.max_length] for text in texts]
 
-    def learn(self, rows: Rows, training: Order, max_vocab: Annotated[int, Ge(2)] | None) -> Vocabulary:
+    def count_cut(self, rows: Rows) -> int:
+        """How many texts are longer than what is read of them."""
+        if self.max_length is None:
+            return 0
+        return sum(len(self.symbols(cell)) > self.max_length for cell in rows.column(self.text))
+
+    def learn(self, rows: Rows, training: Order, max_vocab: int | None) -> Vocabulary:
         """Characters of all texts, so that none is unseen; words of the training part, others are unknown."""
         counts: Counter[str] = Counter()
         if self.tokens == "word":
-            for texts in self.read(rows, training):
-                for text in texts:
-                    counts.update(text)
+            for texts in self.texts(rows, training):
+                counts.update(itertools.chain.from_iterable(texts))
             return Vocabulary.from_counts(counts, max_vocab)
-        for texts in self.read(rows):
-            counts.update("".join(texts))  # type: ignore[arg-type]
+        for texts in self.texts(rows):
+            counts.update(_count_characters("".join(texts)))  # type: ignore[arg-type]
         return Vocabulary.from_char_counts(counts, max_vocab)
 
     def encode(self, rows: Rows, vocabulary: Vocabulary, unseen: Counter[str]) -> Ragged:
         """The ids of each text. What the vocabulary does not have is counted, and read as unknown or left out."""
         kind, parts, lengths = smallest(len(vocabulary)), [], []
-        for texts in self.read(rows):
-            joined: Any = "".join(texts) if self.tokens == "char" else [word for text in texts for word in text]  # type: ignore[arg-type]
-            ids = vocabulary.ids_or_minus_1(joined)
-            counts = np.array([len(text) for text in texts])
+        for texts in self.texts(rows):
+            joined: Any = "".join(texts) if self.tokens == "char" else list(itertools.chain.from_iterable(texts))  # type: ignore[arg-type]
+            ids, counts = vocabulary.ids_or_minus_1(joined), np.array([len(text) for text in texts])
             strange = ids < 0
             if strange.any():
                 unseen.update(joined[i] for i in np.flatnonzero(strange).tolist())
                 if vocabulary.unknown is None:
-                    counts -= _within(strange, counts)
+                    counts -= np.bincount(np.repeat(np.arange(len(counts)), counts)[strange], minlength=len(counts))
                     ids = ids[~strange]
                 else:
                     ids = np.where(strange, vocabulary.unknown, ids)
@@ -91,7 +106,27 @@ class TextInput(Declared, family="text_input", abstract=False):
             lengths.append(counts)
         return Ragged(np.concatenate(parts), np.concatenate(lengths))
 
+    def read(self, rows: Rows, vocabulary: Vocabulary | None, unseen: Counter[str]) -> Sequences:
+        assert vocabulary is not None
+        return Sequences(self.encode(rows, vocabulary, unseen), Each(len(rows)))
 
-def _within(marked: NDArray[Any], counts: NDArray[Any]) -> NDArray[Any]:
-    """How many of the marked symbols each text has."""
-    return np.bincount(np.repeat(np.arange(len(counts)), counts)[marked], minlength=len(counts))
+
+def _pieces(cells: Any, chosen: Order | None) -> Iterator[tuple[Sequence[int], list[str]]]:
+    """Cells, many at a time, with their numbers."""
+    if chosen is None:
+        start = 0
+        for piece in cells.pieces() if hasattr(cells, "pieces") else [list(cells)]:
+            yield range(start, start + len(piece)), piece
+            start += len(piece)
+        return
+    wanted = np.zeros(len(cells), bool)
+    wanted[chosen] = True
+    for numbers, piece in _pieces(cells, None):
+        kept = wanted[numbers.start : numbers.stop].tolist()  # type: ignore[attr-defined]
+        yield list(itertools.compress(numbers, kept)), list(itertools.compress(piece, kept))
+
+
+def _count_characters(text: str) -> dict[str, int]:
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    counts = np.bincount(points) if points.size else np.zeros(0, np.int64)
+    return {chr(point): int(counts[point]) for point in np.flatnonzero(counts).tolist()}

@@ -10,6 +10,7 @@ from typing import Any
 
 from minidl.config.declared import Declared
 from minidl.data import Data, Dataset
+from minidl.experiment.build.expect import Expect
 from minidl.experiment.build.graph_builder import Plan
 from minidl.experiment.build.sections import Header, Log, Samples, Train
 from minidl.experiment.yaml.references import escape
@@ -34,6 +35,7 @@ class Experiment:
     train: Train
     log: Log
     sample: Samples
+    expect: Expect
     dataset: Dataset
     model: Model
     folder: Path
@@ -66,6 +68,7 @@ class Experiment:
             "train": complete(self.train),
             "log": complete(self.log),
             "sample": complete(self.sample),
+            "expect": complete(self.expect),
         }
         resolved: dict[str, Any] = escape(tree)
         return resolved

@@ -12,6 +12,7 @@ from minidl.config.build import revive
 from minidl.config.declared import Declared
 from minidl.config.findings import Finding, is_misspelt, shown, suggest_key, unknown_name
 from minidl.data import Data
+from minidl.experiment.build.expect import Expect
 from minidl.experiment.build.graph_builder import Plan, plan_layers, plan_node
 from minidl.experiment.build.model_file import Builder, find_builder, load_builder
 from minidl.experiment.build.sections import NAME, Header, Log, Samples, Train
@@ -25,8 +26,15 @@ SECTIONS: dict[str, type[Declared]] = {
     "train": Train,
     "log": Log,
     "sample": Samples,
+    "expect": Expect,
 }
-DEFAULTS: dict[str, dict[str, Any]] = {"optimizer": {"type": "Adam"}, "train": {"epochs": 1}, "log": {}, "sample": {}}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "optimizer": {"type": "Adam"},
+    "train": {"epochs": 1},
+    "log": {},
+    "sample": {},
+    "expect": {},
+}
 REQUIRED = ("data", "model", "loss")
 HEADER = tuple(field.name for field in dataclasses.fields(Header))
 KNOWN = ("extends", *HEADER, *REQUIRED, *DEFAULTS)

@@ -22,6 +22,7 @@ from minidl.experiment.build.experiment import Experiment
 from minidl.experiment.run.computing import in_use
 from minidl.experiment.run.overview import title
 from minidl.experiment.run.user_code import hashes
+from minidl.storage.checkpoint_folder import CheckpointFolder
 from minidl.storage.run_folder import RunFolder
 from minidl.training.trainer import Trainer
 
@@ -46,13 +47,13 @@ def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Train
     )
 
 
-def measuring(experiment: Experiment) -> Iterator[Callback]:
-    """The callbacks by which a run is measured, and may be ended."""
+def measuring(experiment: Experiment, checkpoints: CheckpointFolder | None = None) -> Iterator[Callback]:
+    """The callbacks by which a run is measured, and may be ended; checkpoints: where its best weights lie."""
     train, log = experiment.train, experiment.log
     yield TrainMetrics(log.every)
     yield LayerMetrics(log.every)
     if train.evaluate_every is not None:
-        yield Evaluate(train.evaluate_every)
+        yield Evaluate(train.evaluate_every, checkpoints=checkpoints)
     if train.early_stop is not None:
         yield EarlyStop(patience=train.early_stop.patience, min_delta=train.early_stop.min_delta)
 

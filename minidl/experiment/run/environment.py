@@ -42,7 +42,7 @@ def surroundings() -> dict[str, Any]:
         "blas": blas_architecture(),
         "simd": simd(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
     }
 
@@ -67,7 +67,8 @@ def _version(package: str) -> str:
     return metadata.version(package)
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor, as its maker calls it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

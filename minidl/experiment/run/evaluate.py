@@ -1,40 +1,53 @@
-"""A trained model measured on the data of its run, or on another text."""
+"""A trained model measured on the data of its run, or on a file of the same kind."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from minidl.callbacks.evaluate import evaluate
-from minidl.data import Data, Text, evaluation_streams, read_text
+from minidl.callbacks.evaluate import accumulate
+from minidl.data import Arrays, Batches, Data, Dataset, Reader, Table, Text, evaluation_streams, read_text
+from minidl.data.independent import Part
 from minidl.data.sources.download import without_connections
 from minidl.experiment.run.load_model import Trained, load_trained, unseen
-from minidl.system.errors import CheckpointError, ConfigError, UsageError
+from minidl.experiment.run.number_report import number_report
+from minidl.system.errors import CheckpointError, ConfigError, DataError, UsageError
+from minidl.training.metrics import MetricAccumulator, unit_of_loss
 
 logger = logging.getLogger("minidl")
 
 
-def measure(path: Path, text: str | None = None) -> dict[str, float]:
-    """Loss and measures of the model in a checkpoint: by "val/..." and "test/...", or by "data/..." for a text."""
+@dataclass(frozen=True)
+class Measured:
+    """measures: numbers by tag, such as "val/loss". details: by tag, such as "val/confusion", reports as plain data."""
+
+    measures: dict[str, float]
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def measure(path: Path, source: str | None = None) -> Measured:
+    """Loss and measures of the model in a checkpoint: by "val/..." and "test/...", or by "data/..." for a source."""
     trained = load_trained(path)
     data = data_of(trained)
-    if text is not None:
-        return _on_text(trained, data, text)
+    if source is not None:
+        return _on_parts(trained, {"data": _other(trained, data, source)}, _unit(data))
     with without_connections():
         dataset = data.load(Path())
     if dataset.digest != trained.archive.meta.get("data"):
-        raise CheckpointError(f"{path}: the data is not what this run was trained on; name a text with --data")
-    results: dict[str, float] = {}
-    for split, batches in (("val", dataset.validation), ("test", dataset.test)):
-        if batches is not None:
-            results |= evaluate(trained.model.replica(), batches, split, dataset.unit)
-    if not results:
-        raise UsageError(f"{path}: its data has no validation or test part; name a text with --data")
-    return results | {f"val_baseline/{name}": value for name, value in dataset.baselines.items()}
+        raise CheckpointError(f"{path}: the data is not what this run was trained on; name a file with --data")
+    parts = {"val": dataset.validation, "test": dataset.test}
+    found = _on_parts(trained, {name: part for name, part in parts.items() if part is not None}, dataset.unit, dataset)
+    if not found.measures:
+        raise UsageError(f"{path}: its data has no validation or test part; name a file with --data")
+    baselines = {f"val_baseline/{name}": value for name, value in dataset.baselines.items()}
+    return Measured(found.measures | baselines, found.details)
 
 
 def data_of(trained: Trained) -> Data:
@@ -52,11 +65,69 @@ def data_of(trained: Trained) -> Data:
         raise CheckpointError(f"{trained.path}: describes no data of minidl's, at experiment.data: {error}") from None
 
 
-def _on_text(trained: Trained, data: Data, source: str) -> dict[str, float]:
-    if not isinstance(data, Text):
-        raise UsageError("--data takes a text, and this model was not trained on text")
-    streams = evaluation_streams(text_of(trained, source), data.batch_size, data.seq_len, source)
-    return evaluate(trained.model.replica(), streams, "data", data.tokens)
+@np.errstate(all="ignore")  # what is not finite is told as such
+def _on_parts(trained: Trained, parts: dict[str, Batches], unit: str, dataset: Dataset | None = None) -> Measured:
+    model = trained.model
+    names = _class_names(trained) if unit == "step" else None
+    measures: dict[str, float] = {}
+    details: dict[str, Any] = {}
+    for name, batches in parts.items():
+        found = accumulate(model.replica(), batches, names)
+        measures |= found.result(name, unit_of_loss(model, unit))
+        reports = found.details() | _of_numbers(trained, found, batches, dataset)
+        details |= {f"{name}/{what}": report for what, report in reports.items()}
+    return Measured(measures, details)
+
+
+def _class_names(trained: Trained) -> list[str]:
+    """As the data call them, or their numbers."""
+    targets = trained.model.graph.inputs.get("targets")
+    count = targets.depth if targets is not None and targets.dtype == "int" else 0
+    names: list[str] = trained.model.metadata.get("class_names") or [str(k) for k in range(count or 0)]
+    return names
+
+
+def _of_numbers(
+    trained: Trained, found: MetricAccumulator, batches: Batches, dataset: Dataset | None
+) -> dict[str, Any]:
+    """How far each number was missed, in the units of its column; nothing where no column says them."""
+    if not found.errors.count or "reader" not in trained.model.metadata:
+        return {}
+    return {
+        "numbers": number_report(reader_of(trained), found.errors, batches, None if dataset is None else dataset.train)
+    }
+
+
+def reader_of(trained: Trained) -> Reader:
+    """How rows were read that the model was trained on."""
+    return Reader.load(trained.model.metadata, trained.model.vocabulary)
+
+
+def _unit(data: Data) -> str:
+    return data.tokens if isinstance(data, Text) else "step"
+
+
+def _other(trained: Trained, data: Data, source: str) -> Batches:
+    """Another source as batches to measure on, read as the data of the run was."""
+    if isinstance(data, Text):
+        return evaluation_streams(text_of(trained, source), data.batch_size, data.seq_len, source)
+    if isinstance(data, Arrays):
+        return dataclasses.replace(data, source=source, split=(1.0, 0.0, 0.0), shuffle=False).load(Path()).train
+    if isinstance(data, Table):
+        return _rows(trained, data, source)
+    raise UsageError(f"--data: data of type {data.type_name()} cannot be measured on another file")
+
+
+def _rows(trained: Trained, data: Table, source: str) -> Batches:
+    reader = reader_of(trained)
+    examples = reader.read(data.rows(source, Path()), targets=True, batch_size=data.batch_size)
+    said = ", ".join(f"{symbol!r} {count} times" for symbol, count in reader.unseen.most_common(8))
+    if said:
+        logger.warning("%s: not seen in training: %s", source, said)
+    chosen = np.flatnonzero(examples.lengths)
+    if not chosen.size:
+        raise DataError(f"{source} has no row that the model could answer about")
+    return Part(examples, chosen, data.batch_size, by_length=True)
 
 
 def text_of(trained: Trained, source: str) -> NDArray[Any]:

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from minidl.data import Table
 from minidl.data.batches import Batch, Batches, Dataset
-from minidl.data.sources import read_source, read_text
-from minidl.data.sources.rows import read_rows
+from minidl.data.sources import read_table, read_text
+from minidl.data.sources.csv_file import read_rows
 from minidl.exchange.html import Sample, write_page
 from minidl.experiment.run.evaluate import data_of
 from minidl.experiment.run.load_model import Trained, load_trained
@@ -167,8 +168,8 @@ class Looking:
         """
         if self.subject.tokens is not None and self.subject.text_column is None:
             return self.read(_numbered(read_text(source, Path()).split("\n"), number, source, "lines"))
-        name, text = read_source(source, Path())
-        rows = read_rows(text, name, getattr(data_of(self.trained), "delimiter", ","))
+        data = data_of(self.trained)
+        rows = data.rows(source, Path()) if isinstance(data, Table) else read_table(source, Path())
         if self.subject.text_column is not None:
             return self.read(_numbered(rows.column(self.subject.text_column), number, source, "rows"))
         series = self._standardised(rows.numbers(self.subject.columns))

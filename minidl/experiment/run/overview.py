@@ -56,7 +56,7 @@ def summary(folder: RunFolder) -> dict[str, Any]:
 
 
 def compare(folders: list[RunFolder]) -> list[dict[str, Any]]:
-    """Runs with the same columns: the summary, further measures with the best and the last weights, settings."""
+    """Runs with the same columns: the summary, further measures of the best weights, settings."""
     measured = [_measures(folder) for folder in folders]
     names = dict.fromkeys(name for measures in measured for name in measures)
     return [

@@ -27,7 +27,7 @@ from minidl.training.trainer import Trainer
 logger = logging.getLogger("minidl")
 # What a resumed run may have otherwise: sections, and what does not change its mathematics.
 MATHEMATICS = ("train.state", "train.accumulate", "train.average_weights")
-FREE_TO_CHANGE = ("train", "log", "sample", "name", "kernels", "threads")
+FREE_TO_CHANGE = ("train", "log", "sample", "expect", "name", "kernels", "threads")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ def _begin(experiment: Experiment, source: Path, folder: RunFolder, watchers: Wa
         folder.write("experiment.yaml", source.read_bytes().decode(errors="replace"))
         folder.write("resolved.yaml", dump(experiment.resolved()))
         user_code.keep(experiment, folder)
-        callbacks = [*measuring(experiment), *recording(experiment, folder), *(watchers or showing())(folder)]
+        watching = (watchers or showing())(folder)
+        callbacks = [*measuring(experiment, folder.checkpoints), *recording(experiment, folder), *watching]
         return _run(folder, make_trainer(experiment, callbacks))
 
 
@@ -96,7 +97,7 @@ def resume(
         code = user_code.check(experiment, archive, folder, accept_changes)
         progress = saved_progress(archive, str(path))
         recorded = recording(experiment, folder, resumed_at=progress.step)
-        callbacks = [*measuring(experiment), *recorded, *(watchers or showing())(folder)]
+        callbacks = [*measuring(experiment, folder.checkpoints), *recorded, *(watchers or showing())(folder)]
         trainer = make_trainer(experiment, callbacks)
         trainer.progress = progress
         if trainer.at_end or (progress.done and not any(name.startswith("train.") for name in changes)):

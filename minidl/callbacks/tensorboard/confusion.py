@@ -1,0 +1,35 @@
+"""Pictures of confusion matrices: which class (row) was taken for which (column), as shares of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
+
+MOST_CLASSES = 64  # whose names can be read in a picture
+LINE = 0.16  # inches that the name of a class takes
+
+
+class ConfusionPictures:
+    """Draws the confusion matrices among reports; nothing where matplotlib is missing, as `Pictures` says."""
+
+    def __init__(self) -> None:
+        self._maps: dict[str, HeatMap] = {}
+
+    def draw(self, reports: Mapping[str, Any]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """Pictures (H, W, 3) by tag, such as "val/confusion"."""
+        for tag, counts in reports.items():
+            part, _, kind = tag.partition("/")
+            if kind == "confusion" and len(counts) <= MOST_CLASSES and find_spec("matplotlib"):
+                yield tag, self._pixels(tag, np.array(counts), list(reports[f"{part}/classes"]))
+
+    def _pixels(self, tag: str, counts: NDArray[Any], names: list[str]) -> NDArray[np.uint8]:
+        if tag not in self._maps:
+            panel = Panel("", len(names), 0.0, 1.0, names, max(1.4, LINE * len(names)))
+            self._maps[tag] = HeatMap([panel], len(names), {float(k): name for k, name in enumerate(names)})
+        return self._maps[tag].pixels([counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)])

@@ -1,0 +1,150 @@
+"""CSV files: their delimiter is found, and their rows are read piece by piece."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import itertools
+import sys
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
+
+from minidl.data.sources.rows import PIECE, Cells, Rows, TextColumn
+from minidl.system.errors import DataError
+
+DELIMITERS = (",", ";", "\t", "|")
+LOOKED_AT = 1 << 16  # characters by which the delimiter is found
+csv.field_size_limit(min(sys.maxsize, (1 << 31) - 1))  # of the whole process; a cell may be as long as a C long says
+
+
+def read_rows(
+    text: str | TextIO,
+    name: str,
+    delimiter: str | None = None,
+    *,
+    wanted: Sequence[str] = (),
+    only: bool = False,
+    digest: str | None = None,
+    decimal: str | None = None,
+) -> Rows:
+    r"""The rows of a CSV text whose first row names the columns; blank lines do not count.
+
+    Quoting is that of RFC 4180: a cell with the delimiter, a quote or a line break stands in quotes, a quote in it
+    twice. delimiter: found where it is None. wanted: columns that will be asked for. only: whether to keep these alone.
+    Columns without a name of their own do not matter unless they are wanted. Raises DataError for rows with too few or
+    too many cells, and quotes that do not close.
+
+    >>> rows = read_rows('name,note\nx,"a, b"\n\ny,\n', "small.csv")
+    >>> rows.columns, list(rows.lines)
+    ({'name': ['x', 'y'], 'note': ['a, b', '']}, [2, 4])
+    """
+    if isinstance(text, str):
+        digest = digest or hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        text = io.StringIO(text, newline="")
+    first = text.read(LOOKED_AT) + text.readline()
+    begin, first, given = _sep_line(first)
+    delimiter = delimiter or given or find_delimiter(first, wanted)
+    records = _records(itertools.chain(io.StringIO(first, newline=""), text), name, delimiter, begin)
+    _, header = next(records, (1, []))
+    if not header:
+        raise DataError(f"{name} is empty: the first row should name the columns")
+    kept = _kept(header, name, wanted, only)
+    columns: dict[str, TextColumn] = {header[k]: TextColumn() for k in kept}
+    begins = array("q")
+    while piece := list(itertools.islice(records, PIECE)):
+        begins.extend(line for line, _ in piece)
+        table = [_fitting(row, header, name, line, delimiter) for line, row in piece]
+        for k, cells in enumerate(zip(*table, strict=True)):
+            if k in kept:
+                columns[header[k]].extend(_unix(cells))
+    if not begins:
+        raise DataError(f"{name} has no rows below its header ({', '.join(header)})")
+    found: dict[str, Cells] = dict(columns)
+    return Rows(name, found, begins, digest or "", decimal, delimiter)
+
+
+def _sep_line(first: str) -> tuple[int, str, str | None]:
+    """A first line such as "sep=;", which Excel reads: the line where the table begins, its text, its delimiter."""
+    line, end, rest = first.partition("\n")
+    sign = line.rstrip("\r")[4:]
+    if line.lower().startswith("sep=") and len(sign) == 1 and end:
+        return 2, rest, sign
+    return 1, first, None
+
+
+def find_delimiter(text: str, wanted: Sequence[str] = ()) -> str:
+    r"""The delimiter of a table that begins with this text.
+
+    It is the one that gives the columns that are wanted; else the one that gives most cells, as many in every row.
+
+    >>> find_delimiter("a;b\n1,5;2,5\n"), find_delimiter("text\nyes, no\n", ["text"])
+    (';', ',')
+    """
+    scores = {}
+    for rank, delimiter in enumerate(DELIMITERS):
+        rows = _sample(text, delimiter)
+        header = [cell.strip() for cell in rows[0]] if rows else []
+        widths = Counter(map(len, rows[:-1] or rows))
+        same = widths[len(header)] / max(1, sum(widths.values()))
+        has = sum(name in header for name in wanted)
+        scores[delimiter] = (has, same if len(header) > 1 else 0.5, len(header) if same == 1 else 0, -rank)
+    return max(scores, key=lambda delimiter: scores[delimiter])
+
+
+def _sample(text: str, delimiter: str) -> list[list[str]]:
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            if row:
+                rows.append(row)
+            if len(rows) > 50:
+                break
+    except csv.Error:
+        pass
+    return rows
+
+
+def _kept(header: list[str], name: str, wanted: Sequence[str], only: bool) -> list[int]:
+    """The columns that are kept: those with a name of their own. A twin may not be asked for."""
+    times = Counter(header)
+    for column in wanted:
+        if times[column] > 1:
+            raise DataError(f"{name}:1: two columns are named {column!r}: give each a name of its own")
+    asked = {column.strip() for column in wanted}
+    own = [k for k, column in enumerate(header) if times[column] == 1]
+    found = [k for k in own if header[k].strip() in asked]
+    return found if only and len(found) == len(asked) else own
+
+
+def _fitting(row: list[str], header: list[str], name: str, line: int, delimiter: str) -> list[str]:
+    """A row with as many cells as there are columns: empty ones at its end do not count, nor columns without a name."""
+    if len(row) == len(header):
+        return row
+    if len(row) > len(header) and not any(cell.strip() for cell in row[len(header) :]):
+        return row[: len(header)]
+    if len(row) < len(header) and not any(header[len(row) :]):
+        return row + [""] * (len(header) - len(row))
+    raise DataError(
+        f"{name}:{line}: cells in this row: {len(row)}, columns in the first: {len(header)} "
+        f"({', '.join(header)}); is {delimiter!r} the delimiter? A cell that contains it has to stand in quotes"
+    )
+
+
+def _unix(cells: Sequence[str]) -> Sequence[str]:
+    return [cell.replace("\r\n", "\n") for cell in cells] if any("\r\n" in cell for cell in cells) else cells
+
+
+def _records(lines: Iterator[str], name: str, delimiter: str, begin: int) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, each with the line where it begins."""
+    reader: Any = csv.reader(lines, delimiter=delimiter, strict=True)
+    before = begin - 1
+    try:
+        for row in reader:
+            if row:
+                yield begin, row
+            begin = before + reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{name}:{begin}: {error} in the row that begins here: see how quotes are placed") from None

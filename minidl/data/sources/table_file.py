@@ -1,0 +1,86 @@
+"""Tables in files: the format is known by the ending of the name, and read into rows."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from minidl.data.sources import conll, json_lines, parquet, ucr
+from minidl.data.sources.csv_file import read_rows
+from minidl.data.sources.encoding import decode, find_encoding, not_decoded
+from minidl.data.sources.rows import Rows
+from minidl.data.sources.source import Source, read_bytes
+from minidl.system.errors import DataError
+
+FORMATS: dict[str, Callable[[str, str], Rows]] = {
+    ".jsonl": json_lines.read_json_lines,
+    ".ndjson": json_lines.read_json_lines,
+    ".json": json_lines.read_json_lines,
+    ".ts": ucr.read_ts,
+    ".arff": ucr.read_arff,
+    ".conll": conll.read_conll,
+    ".conllu": conll.read_conllu,
+    ".bio": conll.read_conll,
+    ".iob": conll.read_conll,
+}
+BINARY: dict[str, Callable[[bytes, str], Rows]] = {
+    ".parquet": parquet.read_parquet,
+    ".arrow": parquet.read_arrow,
+    ".feather": parquet.read_arrow,
+}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the text of a table is written; what is None is found."""
+
+    delimiter: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+
+
+def read_table(
+    source: Source,
+    folder: Path,
+    dialect: Dialect | None = None,
+    *,
+    wanted: Sequence[str] = (),
+    only: bool = False,
+) -> Rows:
+    """The rows of a source: CSV and its dialects, JSON lines, Parquet, Arrow, .ts, .arff, CoNLL, or .gz of these.
+
+    wanted: columns that will be asked for, by which the delimiter is found. only: whether to keep these alone.
+    """
+    dialect = dialect or Dialect()
+    name, raw = read_bytes(source, folder)
+    ending = Path(name).suffix.lower()
+    if ending in BINARY:
+        return BINARY[ending](raw, name)
+    if ending in FORMATS:
+        return FORMATS[ending](_whole(raw, name, dialect.encoding), name)
+    digest = hashlib.sha256(raw).hexdigest()
+    text = io.TextIOWrapper(io.BytesIO(raw), find_encoding(raw, dialect.encoding), newline="")
+    delimiter = "\t" if ending in (".tsv", ".tab") and dialect.delimiter is None else dialect.delimiter
+    try:
+        return read_rows(text, name, delimiter, wanted=wanted, only=only, digest=digest, decimal=dialect.decimal)
+    except UnicodeDecodeError:
+        raise _undecoded(raw, name, dialect.encoding) from None
+
+
+def _undecoded(raw: bytes, name: str, encoding: str | None) -> DataError:
+    """Where a text is not of its encoding: known only when it is decoded as a whole."""
+    try:
+        raw.decode(find_encoding(raw, encoding))
+    except UnicodeDecodeError as error:
+        return DataError(not_decoded(raw, name, error))
+    return DataError(f"{name} is cut off in the middle of a character")
+
+
+def _whole(raw: bytes, name: str, encoding: str | None) -> str:
+    text = decode(raw, name, encoding).replace("\r\n", "\n")
+    if not text.strip():
+        raise DataError(f"{name} {'has only white space' if text else 'is empty'}: there is nothing to learn from")
+    return text

@@ -1,0 +1,62 @@
+"""Names of classes and their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from minidl.data.independent import Order
+from minidl.data.sources.rows import Rows
+from minidl.data.tasks.reader import Array
+from minidl.system.errors import DataError, suggest
+
+Names = Sequence[str]
+
+
+def check_filled(rows: Rows, cells: Sequence[Names], column: str) -> None:
+    """Refuse an empty cell."""
+    for i, cell in enumerate(cells):
+        if not cell:
+            raise rows.error(i, f"column {column!r} is empty: fill it, or leave the row out (missing: drop)")
+
+
+def class_names(rows: Rows, labels: Sequence[Names], training: Order, *, least: int = 2) -> tuple[str, ...]:
+    """The names of the classes, sorted; all of them have to be in the training part."""
+    known = sorted({name for i in training.tolist() for name in labels[i]})
+    kinds = set(known)
+    for i, names in enumerate(labels):
+        if not kinds.issuperset(names):
+            raise unknown_class(rows, i, min(set(names) - kinds), known)
+    if len(known) < least:
+        raise DataError(f"{rows.name}: all rows are of class {known[0]!r}: there is nothing to tell apart")
+    return tuple(known)
+
+
+def unknown_class(rows: Rows, row: int, name: str, known: Names) -> DataError:
+    """What is said of a class that was never learnt."""
+    return rows.error(
+        row,
+        f"class {name!r} is in no row of the training part{suggest(name, known)}; correct it, "
+        f"leave rows of rare classes out, or give the training part a larger share",
+    )
+
+
+def number_classes(rows: Rows, labels: Sequence[Names], known: Names) -> list[Array]:
+    """The numbers of the classes of each row; DataError for one that was never learnt."""
+    numbers = {name: i for i, name in enumerate(known)}
+    try:
+        return [np.array([numbers[name] for name in each], np.int64) for each in labels]
+    except KeyError:
+        row = next(i for i, each in enumerate(labels) if not numbers.keys() >= set(each))
+        raise unknown_class(rows, row, min(set(labels[row]) - numbers.keys()), known) from None
+
+
+def number_each(rows: Rows, names: Names, known: Names, members: Sequence[Order]) -> Array:
+    """As `number_classes`, of one name each, which stands in the first of the rows of its example."""
+    numbers = {name: i for i, name in enumerate(known)}
+    try:
+        return np.fromiter((numbers[name] for name in names), np.int64, len(names))
+    except KeyError:
+        i = next(i for i, name in enumerate(names) if name not in numbers)
+        raise unknown_class(rows, int(members[i][0]), names[i], known) from None

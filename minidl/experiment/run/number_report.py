@@ -1,0 +1,68 @@
+"""How far each number was missed, in the units of its column, beside the forecast that repeats the last value."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl.data import Batches, Reader
+from minidl.data.tasks.forecast_reader import ForecastReader
+from minidl.training.error_measures import ErrorSums
+
+Array = NDArray[Any]
+
+
+def number_report(reader: Any, errors: ErrorSums, batches: Batches, training: Batches | None) -> dict[str, Any]:
+    """mae, rmse and r2 of each column, by name; and of forecasts:
+
+        mase   MAE / MAE on the training part of repeating the last value of each window
+        naive  mae and mase of repeating the last value here
+        steps  mae and rmse of each row of a path
+
+    errors: of the model, scaled. batches: the part that was measured. training: None where it is not at hand: then
+    there is no mase.
+    """
+    deviation = np.array(reader.outputs.deviation)
+    mae, squared, r2 = _each(errors, reader)
+    naive = naive_errors(reader, batches)
+    scale = naive_errors(reader, training) if training is not None else None
+    found: dict[str, Any] = {}
+    for k, name in enumerate(reader.targets):
+        row: dict[str, Any] = {**_in_units(mae[:, k].mean(), squared[:, k].mean(), deviation[k]), "r2": float(r2[k])}
+        if naive is not None:
+            guess = _each(naive, reader)[0][:, k].mean()
+            unit = _each(scale, reader)[0][:, k].mean() if scale is not None else math.nan
+            row["mase"] = float(mae[:, k].mean() / unit) if unit else math.nan
+            row["naive"] = {"mae": float(guess * deviation[k]), "mase": float(guess / unit) if unit else math.nan}
+        if len(mae) > 1:
+            row["steps"] = [_in_units(*step, deviation[k]) for step in zip(mae[:, k], squared[:, k], strict=True)]
+        found[name] = row
+    return found
+
+
+def _in_units(absolute: float, squared: float, deviation: float) -> dict[str, float]:
+    return {"mae": float(absolute * deviation), "rmse": float(math.sqrt(squared) * deviation)}
+
+
+def naive_errors(reader: Reader, batches: Batches) -> ErrorSums | None:
+    """Those of repeating the last value of each window; None where the model does not read what it predicts."""
+    if not isinstance(reader, ForecastReader) or not set(reader.targets) <= set(reader.inputs.columns):
+        return None
+    places = [reader.inputs.columns.index(name) for name in reader.targets]
+    found = ErrorSums()
+    for step in range(batches.steps_per_epoch):
+        inputs = batches.batch(step).inputs
+        targets = inputs["targets"]
+        last = inputs["x"][-1][:, places]
+        found.add(np.tile(last, targets.shape[1] // len(places)), targets)
+    return found
+
+
+def _each(errors: ErrorSums, reader: Any) -> tuple[Array, Array, Array]:
+    """MAE and mean squared error by step and column (P, K), R² by column."""
+    columns = len(reader.targets)
+    mae, squared = (found.reshape(-1, columns) for found in (errors.absolute(), errors.squared()))
+    return mae, squared, errors.r2_of_columns(columns)

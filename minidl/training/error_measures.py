@@ -1,0 +1,66 @@
+"""How far numbers were missed: sums over examples for each number that is predicted, and what follows from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+LEAST_SPREAD = 1e-12  # of targets that vary, relative to their size: less is what rounding leaves of a constant
+
+
+class ErrorSums:
+    """Sums of errors e = prediction - target and of targets t, for each of the numbers (...) of an example.
+
+        MAE = mean |e|      RMSE = sqrt(mean e²)      R² = 1 - Σ e² / Σ (t - mean t)²
+
+    >>> sums = ErrorSums()
+    >>> sums.add(np.array([[1.0], [4.0]]), np.array([[1.0], [2.0]]))
+    >>> float(sums.mean_absolute()), float(sums.r2())
+    (1.0, -7.0)
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sums: Array = np.zeros(0)  # |e|, e², t, t² of each number
+
+    def add(self, predictions: Array, targets: Array) -> None:
+        """Count examples (N, ...)."""
+        errors, wanted = (array.astype(np.float64) for array in (predictions - targets, targets))
+        sums = np.stack([each.sum(axis=0) for each in (np.abs(errors), errors**2, wanted, wanted**2)])
+        self._sums = self._sums + sums if self._sums.size else sums
+        self.count += len(wanted)
+
+    def absolute(self) -> Array:
+        """MAE of each number."""
+        found: Array = self._sums[0] / self.count
+        return found
+
+    def squared(self) -> Array:
+        """Mean squared error of each number."""
+        found: Array = self._sums[1] / self.count
+        return found
+
+    def mean_absolute(self) -> float:
+        """MAE over all numbers."""
+        return float(self.absolute().mean())
+
+    def root_mean_squared(self) -> float:
+        """RMSE over all numbers."""
+        return float(np.sqrt(self.squared().mean()))
+
+    def r2_of_columns(self, columns: int) -> Array:
+        """R² of each column (K,), over all steps (P, K) that are predicted of it; NaN where its targets do not vary."""
+        _, squared, total, squares = (sums.reshape(-1, columns).sum(axis=0) for sums in self._sums)
+        examples = self.count * self._sums[0].size // columns
+        spread = squares - total**2 / examples
+        varies = spread > LEAST_SPREAD * squares
+        found: Array = np.where(varies, 1 - squared / np.where(varies, spread, 1), np.nan)
+        return found
+
+    def r2(self) -> float:
+        """R², averaged over the numbers whose targets vary; NaN where none does."""
+        found = self.r2_of_columns(self._sums[0].size)
+        return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
