@@ -42,8 +42,11 @@ class Run(Protocol):
     accumulate: int
     stop_reason: str | None
     hurried: bool
-    non_finite: str
     previous_seconds: float
+
+    @property
+    def non_finite(self) -> str:
+        """What becomes of a step that is not finite: "stop" or "skip"."""
 
     @property
     def callbacks(self) -> Iterable[Callback]:

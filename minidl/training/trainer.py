@@ -6,9 +6,9 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from minidl.optim.check import check_schedules
 from minidl.optim.schedules import Clock
 from minidl.storage.archive import Archive
 from minidl.system.errors import NumericsError, UsageError
+from minidl.training import owed
 from minidl.training.arguments import check_averaging, check_choice, check_limits
 from minidl.training.average import WeightAverage, evaluated_weights
 from minidl.training.callback import Abandoned, Callback
@@ -100,7 +101,8 @@ class Trainer:
         """Train until the end, or until somebody calls `stop`."""
         try:
             self._start()
-            self._make_up()
+            if self.progress.owed is not None:
+                self._call(owed.take_up(self))
             while not self.finished:
                 first = self.progress.step * self.accumulate
                 self.update(*map(self.data.train.batch, range(first, first + self.accumulate)))
@@ -131,20 +133,10 @@ class Trainer:
 
     def _call(self, first: str | None = None) -> None:
         """Call the callbacks, from this one on; what a signal breaks off is owed."""
-        before = self.previous_seconds
         try:
             self.callbacks.call(lambda callback: callback.step(self), first=first)
         except Abandoned as broken_off:
-            measured = {"record": self.record, "texts": self.texts, "reports": self.reports, "previous_seconds": before}
-            self.progress.owed = {"callback": str(broken_off), **measured}
-
-    def _make_up(self) -> None:
-        """Call what was broken off, with what was measured before it."""
-        owed, self.progress.owed = self.progress.owed, None
-        if owed is not None:
-            self.record, self.texts, self.reports = owed["record"], owed["texts"], owed["reports"]
-            self.previous_seconds = owed["previous_seconds"]
-            self._call(owed["callback"])
+            owed.note(self, str(broken_off))
 
     def stop(self, reason: str, *, completed: bool = False, hurried: bool = False) -> None:
         """End the run after the present step; not `completed` where it may be resumed.
