@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from minidl.system.errors import CheckpointError, StorageError, suggest_file
+from minidl.system.errors import CheckpointError, MinidlError, StorageError, UsageError, suggest_file
 
 FilePath: TypeAlias = str | os.PathLike[str]
 Faults: TypeAlias = tuple[type[OSError] | type[ValueError], ...]

@@ -6,9 +6,9 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from minidl.training.callback import Abandoned, Callback
 from minidl.training.callback_list import CallbackList
 from minidl.training.checkpoint import capture, restore
 from minidl.training.gradient import fill_gradient
-from minidl.training.nan_report import first_bad_array
+from minidl.training.nan_report import not_finite
 from minidl.training.progress import Progress
 
 logger = logging.getLogger("minidl")
@@ -121,7 +121,7 @@ class Trainer:
             self.loss = fill_gradient(self.model, batches, carry=self.state == "carry")
             self.optimizer.step(self.model, self.clock)
         except NumericsError as error:
-            self._not_finite(error)
+            not_finite(self, error)
         self.progress.step += 1
         if self._average is not None:
             self._average.update(self.progress.step)
@@ -248,15 +248,3 @@ class Trainer:
         self.previous_seconds = self.progress.seconds
         self.progress.seconds = time.perf_counter() - self._started
         self._paced_from = self._paced_from or (self.progress.step, self.progress.seconds)
-
-    def _not_finite(self, error: NumericsError) -> None:
-        where = first_bad_array(self.model, self.batch.inputs)
-        found = f"step {self.progress.step + 1}: {error}; first bad array: {where}"
-        if self.non_finite == "stop":
-            raise NumericsError(
-                f"{found}. Lower the learning rate, or set clip_norm; the weights are those of the step before."
-            ) from None
-        if not self.progress.skipped:
-            logger.warning("%s. It is left out, as others will be; train/skipped counts them", found)
-        self.progress.skipped += 1
-        self.model.reset_state()
