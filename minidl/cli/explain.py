@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_json, add_run
-from minidl.system.errors import UsageError, suggest
+from minidl.system.errors import UsageError
 
 if TYPE_CHECKING:
     from minidl.experiment.run.explaining import Explanation
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     looking = Looking(model_file(arguments.run, arguments.runs))
     text = arguments.text
     sequence = looking.row(arguments.data, arguments.row) if text is None else looking.read(text)
-    entry = _entry(arguments.answer, looking.subject.names)
+    entry = None if arguments.answer is None else looking.subject.entry(arguments.answer)
     explanation = explain(looking.subject, sequence, arguments.step, entry)
     if arguments.out is not None:
         explanation.save_picture(arguments.out)
@@ -62,12 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _show(explanation)
     return 0
-
-
-def _entry(name: str | None, names: tuple[str, ...]) -> int | None:
-    if name is None or name in names:
-        return None if name is None else names.index(name)
-    raise UsageError(f"there is no answer {name!r}{suggest(name, names)}")
 
 
 def _show(explanation: Explanation) -> None:
