@@ -5,8 +5,16 @@ from __future__ import annotations
 from numbers import Integral, Real
 
 from minidl.data.vocabulary import Vocabulary
+from minidl.model import Model
 from minidl.optim import Optimizer
 from minidl.system.errors import UsageError
+
+
+def check_model(model: Model, vocabulary: Vocabulary | None) -> None:
+    """A model is trained by its loss, on data of its own vocabulary."""
+    if "loss" not in model.graph.results:
+        raise UsageError("this model has no loss to train: make it as Model(loss)")
+    check_vocabulary(model.vocabulary, vocabulary)
 
 
 def check_limits(**limits: float | None) -> None:

@@ -6,11 +6,12 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from minidl.data.batches import Batch, Dataset
 from minidl.engine.parameters import Parameters
@@ -19,9 +20,9 @@ from minidl.optim import Optimizer
 from minidl.optim.check import check_schedules
 from minidl.optim.schedules import Clock
 from minidl.storage.archive import Archive
-from minidl.system.errors import NumericsError, UsageError
+from minidl.system.errors import NumericsError
 from minidl.training import owed
-from minidl.training.arguments import check_averaging, check_choice, check_limits, check_vocabulary
+from minidl.training.arguments import check_averaging, check_choice, check_limits, check_model
 from minidl.training.average import WeightAverage, evaluated_weights
 from minidl.training.callback import Abandoned, Callback
 from minidl.training.callback_list import CallbackList
@@ -30,6 +31,7 @@ from minidl.training.gradient import fill_gradient
 from minidl.training.nan_report import not_finite
 from minidl.training.progress import Progress
 
+Array = NDArray[Any]
 logger = logging.getLogger("minidl")
 
 
@@ -71,9 +73,7 @@ class Trainer:
         non_finite: Literal["stop", "skip"] = "stop",
         callbacks: Iterable[Callback] = (),
     ) -> None:
-        if "loss" not in model.graph.results:
-            raise UsageError("this model has no loss to train: make it as Model(loss)")
-        check_vocabulary(model.vocabulary, data.vocabulary)
+        check_model(model, data.vocabulary)
         check_limits(epochs=epochs, steps=steps, minutes=minutes)
         check_choice("state", state, ("carry", "zero"))
         check_choice("non_finite", non_finite, ("stop", "skip"))
@@ -85,15 +85,13 @@ class Trainer:
         self.callbacks = CallbackList(callbacks)
         self.progress = Progress()
         self.record: dict[str, float] = {}  # what this step has measured, for those who write it down
-        self.texts: dict[str, str] = {}
-        self.reports: dict[str, Any] = {}
+        self.texts, self.reports = dict[str, str](), dict[str, Any]()
         self.loss = math.nan
         self.batch = Batch({}, reset_state=True)
         self.stop_reason: str | None = None
         self.hurried = False
-        self.previous_seconds = 0.0
+        self.previous_seconds, self._ended = 0.0, False
         self._paced_from: tuple[int, float] | None = None
-        self._ended = False
         self._average: WeightAverage | None = None
         check_schedules(optimizer, self._step_limit(), has_validation=data.validation is not None)
 
@@ -119,13 +117,21 @@ class Trainer:
         """One step: forward, backward, and a change of the weights."""
         self.batch, self.loss = batches[-1], math.nan
         try:
-            self.loss = fill_gradient(self.model, batches, carry=self.state == "carry")
+            self.loss = self.fill_gradient(batches)
             self.optimizer.step(self.model, self.clock)
         except NumericsError as error:
             not_finite(self, error)
         self.progress.step += 1
         if self._average is not None:
             self._average.update(self.progress.step)
+
+    def fill_gradient(self, batches: Sequence[Batch]) -> float:
+        """Forward and backward; the gradient is left in the model, and the loss returned."""
+        return fill_gradient(self.model, batches, carry=self.state == "carry")
+
+    def carried(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """What the next step depends on besides weights: the state of recurrent layers, and random generators."""
+        return self.model.executor.state_dict()
 
     def notify(self) -> None:
         """Let every callback do what is due after this step."""

@@ -62,7 +62,7 @@ class _Loader:
             header=parts.header,
             **parts.sections,
             network=tuple(parts.layers) if network.settings is None else network.settings,
-            loss=parts.loss,
+            loss=network.plan,
             dataset=dataset,
             model=model,
             folder=self._data_folder(),
