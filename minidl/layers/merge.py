@@ -1,4 +1,4 @@
-"""Add and Concat: several inputs into one; skip connections are made of them."""
+"""Add, Mean and Concat: several inputs into one; skip connections are made of them."""
 
 from __future__ import annotations
 
@@ -39,6 +39,27 @@ class Add(Layer):
         for dx in dxs:
             if dx is not None:
                 dx[...] = dy
+
+
+@dataclass(frozen=True)
+class Mean(Add):
+    """The mean of its n inputs.
+
+        y = (x₁ + x₂ + …) / n        all of one shape        dxᵢ = dy / n
+
+    >>> from minidl import Model
+    >>> Model.of(Mean(), np.zeros((1, 1, 2)), np.ones((1, 1, 2))).arrays["mean/y"].tolist()
+    [[[0.5, 0.5]]]
+    """
+
+    def forward(self, xs: list[Array], y: Array) -> None:
+        super().forward(xs, y)
+        y /= len(xs)
+
+    def backward(self, dy: Array, dxs: list[Array | None]) -> None:
+        for dx in dxs:
+            if dx is not None:
+                np.divide(dy, len(dxs), out=dx)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from minidl.experiment.build.experiment import Experiment
 from minidl.graph.summary import parameter_count
+from minidl.layers.steps import one_sided
 
 MEGABYTE = 1e6
 
@@ -23,7 +24,17 @@ def preview(experiment: Experiment, *, as_json: bool = False) -> str:
         shown["total_steps"] = f"as many as fit into {minutes:g} minute{'s' if minutes != 1 else ''}"
     shown["memory"] = f"about {numbers['memory_bytes'] / MEGABYTE:,.1f} MB in arrays"
     del shown["memory_bytes"]
-    return f"{experiment.model}\n\n" + "\n".join(f"{_title(name)}: {value}" for name, value in shown.items())
+    facts = [f"{_title(name)}: {value}" for name, value in shown.items()]
+    return "\n".join([f"{experiment.model}\n", *facts, *_warnings(experiment)])
+
+
+def _warnings(experiment: Experiment) -> list[str]:
+    """What can be computed, and is hardly meant."""
+    return [
+        f"warning: {name!r} takes the last step of what reads backwards, which there has read a single symbol: "
+        "put Last directly after Bidirectional, and it takes both ends"
+        for name in one_sided(experiment.model.graph)
+    ]
 
 
 def _title(name: str) -> str:
