@@ -22,7 +22,6 @@ from minidl.graph.results import input_like, named_results
 from minidl.graph.summary import model_table
 from minidl.graph.symbol import Symbol
 from minidl.storage.archive import Stored, read_archive, write_archive
-from minidl.storage.description import check_description
 from minidl.system.errors import CheckpointError, UsageError
 
 Array = NDArray[Any]
@@ -207,6 +206,8 @@ class Model:
 
 def check_described(meta: Mapping[str, Any], stored: Mapping[str, Stored]) -> None:
     """Refuse a file whose weights are not those of the model that it describes, before they are read."""
+    from minidl.storage.description import check_description  # brings in pydantic, which takes a while
+
     check_description(meta, {name: array.dtype for name, array in stored.items()})
     with _describing():
         shapes = {name: array.shape for name, array in stored.items()}

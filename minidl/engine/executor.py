@@ -5,6 +5,7 @@ Several executors may share the same weights (training, validation, sampling), e
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -47,9 +48,23 @@ class Executor:
         self._current: ForwardProgram | None = None
         self._computed_at = -1
         self.has_gradient = False
+        self._thread: threading.Thread | None = None
+        self._claims = threading.Lock()
+
+    def _claim(self) -> None:
+        """A model belongs to the thread that computes with it, while that lives: two would mix arrays and state."""
+        with self._claims:
+            if self._thread is not None and self._thread.is_alive():
+                raise UsageError(
+                    f"this model computes in the thread {self._thread.name!r}, and its arrays and state would be mixed "
+                    "up: give each thread a model.replica() of its own, over the same weights"
+                )
+            self._thread = threading.current_thread()
 
     def forward(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """All results that can be computed from these inputs: views of the executor's own buffers."""
+        if self._thread is not threading.current_thread():
+            self._claim()
         arrays, shapes = self._feeds.check(feeds)
         self._current = None  # until this pass is through, there is nothing to go back from
         program = self._forward_program(shapes)
@@ -61,6 +76,8 @@ class Executor:
 
     def backward(self, seeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """Gradients of Σ seed · result for every parameter (into `gradients`) and float input (returned)."""
+        if self._thread is not threading.current_thread():
+            self._claim()
         program = self._backward_program(tuple(seeds))
         self._set_seeds(program, seeds)
         for grad in program.untouched:

@@ -8,7 +8,6 @@ nothing: sizes are compared before memory is taken, and nothing is unpickled or 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import math
@@ -26,8 +25,8 @@ from numpy.typing import NDArray
 
 from minidl.engine.memory_limit import fitting
 from minidl.storage.archive_meta import FOREIGN, META, OLDER, format_meta, parse_meta
-from minidl.storage.atomic import FilePath, reason_of, refuse_special, write_whole
-from minidl.system.errors import CheckpointError, MinidlError, StorageError, UsageError
+from minidl.storage.atomic import FilePath, refuse_special, unreadable, write_whole
+from minidl.system.errors import CheckpointError, MinidlError, UsageError
 
 Array: TypeAlias = NDArray[Any]
 
@@ -54,9 +53,6 @@ _HEAD_SIZE = 4096  # bytes, more than such a header has
 _SEAL_SIZE, _END_RECORD_SIZE = 64, 22
 _ROOM = 512  # bytes that a member takes beside its data, roughly
 _ZIP_FAULTS = (zipfile.BadZipFile, RuntimeError, EOFError, ValueError)
-# There is no such file, which is another thing than a file that cannot be read at this moment.
-NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
-_NAME = "check the name and its permissions"
 
 
 @dataclass(frozen=True)
@@ -110,12 +106,7 @@ def read_archive(path: FilePath, check: Check | None = None) -> Archive:
     except MinidlError:
         raise
     except (OSError, ValueError) as error:
-        reason = reason_of(path, error)
-        if getattr(error, "errno", errno.EINVAL) in NO_FILE:
-            raise CheckpointError(f"{path}: cannot be read ({reason}); {_NAME}") from error
-        refusal = StorageError(f"{path}: cannot be read now ({reason}); nothing was changed, try again")
-        refusal.errno = getattr(error, "errno", None)
-        raise refusal from error
+        raise unreadable(path, error) from error
 
 
 def _pack(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> memoryview:

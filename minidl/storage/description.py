@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, Len
 from pydantic import AllowInfNan, BaseModel, ConfigDict, Strict, ValidationError, model_validator
 
 from minidl.config.findings import explain
@@ -23,10 +23,24 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
 
-class ModelPart(_Part):
-    """The wiring is checked where it is revived."""
+class Named(_Part):
+    """An input or a node."""
 
-    graph: dict[str, Any]
+    name: str
+
+
+class GraphPart(_Part):
+    """The wiring; the settings of nodes are checked where they are revived."""
+
+    inputs: list[Named]
+    nodes: list[Named]
+    results: list[Annotated[list[str], Len(2, 2)]]
+
+
+class ModelPart(_Part):
+    """What `Model.config` gives."""
+
+    graph: GraphPart
     seed: Annotated[int, Strict(), Ge(0)]
     dtype: Literal["float32", "float64"]
     vocabulary: str | None
@@ -66,6 +80,7 @@ class ProgressPart(_Part):
     best_step: Count
     skipped: Count
     done: bool
+    owed: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _best_is_past(self) -> ProgressPart:
