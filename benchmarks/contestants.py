@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.workloads import Workload
 
-OWN = {"minidl-numpy": ("minidl",), "minidl-numba": ("numba", "minidl.kernels")}  # a name and the modules it needs
+OWN = {"minidl-numpy": ("minidl",), "minidl-c": ("minidl.kernels",)}  # a name and the modules it needs
 OTHERS = {"torch": ("torch",), "jax": ("jax", "optax"), "notebook": ()}
 GEMM = "gemm"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 ONE_THREAD_XLA = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-THREAD_COUNTS = ("OPENBLAS", "OMP", "MKL", "VECLIB", "NUMBA")
-KERNELS = {"minidl-numpy": "numpy", "minidl-numba": "numba"}
+THREAD_COUNTS = ("OPENBLAS", "OMP", "MKL", "VECLIB")
+KERNELS = {"minidl-numpy": "numpy", "minidl-c": "c"}
 
 
 def environment(peer: str, threads: int) -> dict[str, str]:

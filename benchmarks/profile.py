@@ -64,7 +64,7 @@ def main() -> None:
     trained = [name for name, workload in WORKLOADS.items() if not workload.sampling]
     parser.add_argument("workload", choices=trained)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--kernels", choices=["numpy", "numba"], default="numpy")
+    parser.add_argument("--kernels", choices=["numpy", "c"], default="numpy")
     parser.add_argument("--seconds", type=float, default=2.0)
     arguments = parser.parse_args()
     os.environ.update(environment(f"minidl-{arguments.kernels}", arguments.threads))  # before NumPy is imported

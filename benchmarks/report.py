@@ -16,7 +16,7 @@ from benchmarks.footprint import Footprint
 from benchmarks.gemm import products
 from benchmarks.harness import Measurement, Result
 
-LIBRARIES = ("minidl", "numpy", "numba", "torch", "jax", "jaxlib", "optax")
+LIBRARIES = ("minidl", "numpy", "torch", "jax", "jaxlib", "optax")
 SPEED = (
     "workload",
     "threads",

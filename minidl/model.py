@@ -19,7 +19,7 @@ from minidl.graph.graph import Graph
 from minidl.graph.layer import Layer, Node
 from minidl.graph.operations import as_dtype
 from minidl.graph.results import input_like, named_results
-from minidl.graph.summary import model_table
+from minidl.graph.summary import model_html, model_table
 from minidl.graph.symbol import Symbol
 from minidl.storage.archive import Stored, read_archive, write_archive
 from minidl.system.errors import CheckpointError, UsageError
@@ -202,6 +202,10 @@ class Model:
 
     def __str__(self) -> str:
         return model_table(self.graph)
+
+    def _repr_html_(self) -> str:
+        """The same table where a notebook shows the model."""
+        return model_html(self.graph)
 
 
 def check_described(meta: Mapping[str, Any], stored: Mapping[str, Stored]) -> None:

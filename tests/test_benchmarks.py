@@ -125,12 +125,12 @@ def test_speed_table_shows_the_best_setting_of_each_peer() -> None:
     assert torch["1000 tokens/s"] == "3.6"  # 18 tokens in 5 ms
     assert torch["products"] == "20%"
     assert torch["minidl-numpy is"] == "2.50 x"
-    assert torch["minidl-numba is"] == ""
+    assert torch["minidl-c is"] == ""
     assert "Peers on 1 thread had 100% of their cores." in report.notes([measured])
 
 
 def test_summary_compares_the_fastest_of_each() -> None:
-    own = {"minidl-numpy": 4.0, "minidl-numba": 2.0}
+    own = {"minidl-numpy": 4.0, "minidl-c": 2.0}
     measured = Measurement(TINY, 2, 1e-7, results(**own, torch__slow=8.0, torch__fast=5.0, jax=3.0, gemm=1.0))
     lines = report.summary([measured]).splitlines()
     header, row = ([cell.strip() for cell in line.strip("|").split("|")] for line in (lines[0], lines[2]))

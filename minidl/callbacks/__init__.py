@@ -5,6 +5,7 @@ from minidl.callbacks.early_stop import EarlyStop
 from minidl.callbacks.evaluate import Evaluate, evaluate
 from minidl.callbacks.layer_metrics import LayerMetrics
 from minidl.callbacks.own_folder import OwnFolder
+from minidl.callbacks.reach_metrics import ReachMetrics
 from minidl.callbacks.run_log import RunLog
 from minidl.callbacks.sample import Sample
 from minidl.callbacks.save_checkpoints import SaveCheckpoints
@@ -21,6 +22,7 @@ __all__ = [
     "Every",
     "LayerMetrics",
     "OwnFolder",
+    "ReachMetrics",
     "RunLog",
     "Sample",
     "SaveCheckpoints",

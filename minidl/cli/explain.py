@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minidl.cli.arguments import Parser, add_json, add_run
-from minidl.system.errors import UsageError, suggest
+from minidl.cli.arguments import Parser, add_json, add_run, whole
+from minidl.system.errors import UsageError
 
 if TYPE_CHECKING:
     from minidl.experiment.run.explaining import Explanation
@@ -33,9 +33,9 @@ def add_arguments(parser: Parser) -> None:
     data_help = "a file whose row is read, instead of a text"
     parser.add_argument("--data", metavar="FILE", help=data_help)
     row_help = "which row of it, from 1 (of a series: the last that is seen)"
-    parser.add_argument("--row", metavar="N", type=int, default=1, help=row_help)
+    parser.add_argument("--row", metavar="N", type=whole, default=1, help=row_help)
     step_help = "the answer after this step, from 0 (default: after the last)"
-    parser.add_argument("--step", metavar="N", type=int, default=-1, help=step_help)
+    parser.add_argument("--step", metavar="N", type=whole, default=-1, help=step_help)
     answer_help = "which symbol, class or column (default: what came, or the most likely)"
     parser.add_argument("--answer", metavar="NAME", help=answer_help)
     parser.add_argument("--out", metavar="FILE", type=Path, help="a picture of it: .png, .svg or .pdf")
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     looking = Looking(model_file(arguments.run, arguments.runs))
     text = arguments.text
     sequence = looking.row(arguments.data, arguments.row) if text is None else looking.read(text)
-    entry = _entry(arguments.answer, looking.subject.names)
+    entry = None if arguments.answer is None else looking.subject.entry(arguments.answer)
     explanation = explain(looking.subject, sequence, arguments.step, entry)
     if arguments.out is not None:
         explanation.save_picture(arguments.out)
@@ -62,12 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _show(explanation)
     return 0
-
-
-def _entry(name: str | None, names: tuple[str, ...]) -> int | None:
-    if name is None or name in names:
-        return None if name is None else names.index(name)
-    raise UsageError(f"there is no answer {name!r}{suggest(name, names)}")
 
 
 def _show(explanation: Explanation) -> None:

@@ -21,6 +21,7 @@ VERBS = {
     "view": "see a trained model think: a page that runs it, in the browser",
     "explain": "show what each symbol or row of a sequence adds to an answer",
     "cells": "rank units by how well they tell a feature of the data apart",
+    "lesson": "learn by mending: ten layers with a wrong gradient, graded by the check",
     "export": "write a trained model for other programs: ONNX, safetensors, a page",
     "runs": "list runs, or compare some of them",
     "verify": "train a run once more, and say whether it reproduces",
@@ -91,6 +92,29 @@ def _module(verb: str) -> ModuleType:
             from minidl.cli import run as module
         case "check":
             from minidl.cli import check as module
+        case "sweep":
+            from minidl.cli import sweep as module
+        case "lesson":
+            from minidl.cli import lesson as module
+        case "runs":
+            from minidl.cli import runs as module
+        case "verify":
+            from minidl.cli import verify as module
+        case "reproduce":
+            from minidl.cli import reproduce as module
+        case "schema":
+            from minidl.cli import schema as module
+        case "new":
+            from minidl.cli import new as module
+        case _:
+            module = _module_of_models(verb)
+    return module
+
+
+def _module_of_models(verb: str) -> ModuleType:
+    """The file of a verb that uses a trained model."""
+    module: ModuleType
+    match verb:
         case "sample":
             from minidl.cli import sample as module
         case "evaluate":
@@ -99,8 +123,6 @@ def _module(verb: str) -> ModuleType:
             from minidl.cli import predict as module
         case "inspect":
             from minidl.cli import inspect as module
-        case "sweep":
-            from minidl.cli import sweep as module
         case "view":
             from minidl.cli import view as module
         case "explain":
@@ -109,18 +131,8 @@ def _module(verb: str) -> ModuleType:
             from minidl.cli import cells as module
         case "export":
             from minidl.cli import export as module
-        case "runs":
-            from minidl.cli import runs as module
-        case "verify":
-            from minidl.cli import verify as module
-        case "reproduce":
-            from minidl.cli import reproduce as module
         case "compress":
             from minidl.cli import compress as module
-        case "decompress":
-            from minidl.cli import decompress as module
-        case "schema":
-            from minidl.cli import schema as module
         case _:
-            from minidl.cli import new as module
+            from minidl.cli import decompress as module
     return module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -92,15 +93,17 @@ def plot_weights(subject: Subject, layer: str | None = None) -> Figure:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure, in the format that the name ends with."""
-    import io
-
     if path.suffix not in FORMATS:
         raise UsageError(f"{path}: the name of a picture ends in {', '.join(FORMATS)}")
+    write_whole(path, _drawn(figure, path.suffix[1:]))
+
+
+def _drawn(figure: Figure, kind: str) -> bytes:
     content = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a font need not have every symbol of a vocabulary
-        figure.savefig(content, format=path.suffix[1:], dpi=120)
-    write_whole(path, content.getvalue())
+        figure.savefig(content, format=kind, dpi=120)
+    return content.getvalue()
 
 
 def chosen_layer(subject: Subject, layer: str | None) -> str:
@@ -131,7 +134,14 @@ def _figure(width: float, height: float) -> Figure:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
         raise UsageError("pictures need matplotlib: pip install 'minidl[view]'") from None
-    return Figure((width, height), layout="constrained")
+
+    class Shown(Figure):
+        """A figure that a notebook shows where it is returned, also without pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            return _drawn(self, "png")
+
+    return Shown((width, height), layout="constrained")
 
 
 def _label_steps(axes: Any, labels: Sequence[str]) -> None:

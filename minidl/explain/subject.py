@@ -14,7 +14,7 @@ from minidl.data.vocabulary import Vocabulary
 from minidl.data.words import split_words
 from minidl.graph.symbol import Axis, Input
 from minidl.model import Model
-from minidl.system.errors import DataError, UsageError
+from minidl.system.errors import DataError, UsageError, suggest
 
 Array = NDArray[Any]
 Kind = Literal["softmax", "sigmoid", "numbers"]
@@ -95,6 +95,12 @@ class Subject:
         if self.model.vocabulary is None or self.tokens is None:
             raise UsageError("this model has no vocabulary, so that it cannot read text")
         return self.model.vocabulary
+
+    def entry(self, name: str) -> int:
+        """The place of an answer by its name; UsageError for a name that it does not have."""
+        if name not in self.names:
+            raise UsageError(f"there is no answer {name!r}{suggest(name, self.names)}")
+        return self.names.index(name)
 
     def symbols(self, text: str) -> list[str]:
         """What a text is divided into, without what the vocabulary does not know, unless it has an unknown symbol."""

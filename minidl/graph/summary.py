@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from html import escape
 
 from minidl.graph.arrays import Param, Tied
 from minidl.graph.graph import Graph
@@ -27,12 +29,35 @@ def _row(graph: Graph, name: str) -> tuple[str, str, str, str, str]:
     return name, type(node.layer).__name__, show(node.shape), note, ", ".join(graph.sources(name))
 
 
+def _rows(graph: Graph) -> list[tuple[str, ...]]:
+    inputs = [(name, "Input", show(node.shape), "0", "") for name, node in graph.inputs.items()]
+    return [HEAD, *inputs, *(_row(graph, name) for name in graph.nodes)]
+
+
 def model_table(graph: Graph) -> str:
     """The table of a graph as text."""
-    inputs = [(name, "Input", show(node.shape), "0", "") for name, node in graph.inputs.items()]
-    rows = [HEAD, *inputs, *(_row(graph, name) for name in graph.nodes)]
+    rows = _rows(graph)
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     rule = "─" * max(len(line) for line in lines)
     total = sum(parameter_count(graph, name) for name in graph.nodes)
     return "\n".join([lines[0], rule, *lines[1:], rule, f"{total:,} parameters"])
+
+
+def model_html(graph: Graph) -> str:
+    """The table of a graph as HTML, for notebooks."""
+    total = sum(parameter_count(graph, name) for name in graph.nodes)
+    return html_table([*_rows(graph), ("", "", "", f"{total:,}", "")])
+
+
+def html_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as an HTML table, the first of which is the head; cells are text and never markup.
+
+    >>> html_table([["<a>"], ["1"]])
+    '<table><tr><th>&lt;a&gt;</th></tr><tr><td>1</td></tr></table>'
+    """
+    lines = (
+        "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
+        for tag, row in zip(["th", *["td"] * len(rows)], rows, strict=False)
+    )
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from minidl.engine.dispatch import Offer, Twins, offer
 
@@ -13,6 +15,10 @@ def _missing() -> str | None:
     return "minidl computes with NumPy: no C compiler was found when it was installed; install gcc and minidl again"
 
 
+def _both(kind: type[Any], twins: tuple[Callable[..., Any], Callable[..., Any]]) -> Twins:
+    return {(kind, "forward"): twins[0], (kind, "backward"): twins[1]}
+
+
 def _load() -> Twins:
     from minidl import layers, optim
     from minidl.engine import feeds
@@ -20,12 +26,9 @@ def _load() -> Twins:
     from minidl.kernels import feedforward, recurrent, updates
 
     return {
-        (layers.RNN, "forward"): recurrent.rnn_forward,
-        (layers.RNN, "backward"): recurrent.rnn_backward,
-        (layers.GRU, "forward"): recurrent.gru_forward,
-        (layers.GRU, "backward"): recurrent.gru_backward,
-        (layers.LSTM, "forward"): recurrent.lstm_forward,
-        (layers.LSTM, "backward"): recurrent.lstm_backward,
+        **_both(layers.RNN, recurrent.rnn),
+        **_both(layers.GRU, recurrent.gru),
+        **_both(layers.LSTM, recurrent.lstm),
         (layers.Dense, "forward"): feedforward.dense_forward,
         (layers.Dense, "backward"): feedforward.dense_backward,
         (layers.Embedding, "backward"): feedforward.embedding_backward,

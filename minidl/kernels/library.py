@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from minidl.system.errors import UsageError, suggest
@@ -23,6 +22,7 @@ Array = NDArray[Any]
 Compute = Callable[[int, int], None]
 LEVELS = ("avx512", "avx2", "baseline")  # of SIMD instructions, the best first
 VARIABLE = "MINIDL_SIMD"
+NUMBERS = frozenset((int, float, bool))
 SUFFIXES = {"float32": "f32", "float64": "f64"}
 
 
@@ -44,6 +44,7 @@ def _best_level() -> str:
     return str(function().decode())
 
 
+@cache
 def level() -> str:
     """The SIMD instructions in use: the best that the processor has, or what MINIDL_SIMD says.
 
@@ -55,12 +56,12 @@ def level() -> str:
         return best
     able = LEVELS[LEVELS.index(best) :]
     if named not in able:
-        raise UsageError(
-            f"{VARIABLE}: {named!r} is not known here{suggest(named, able)} (this processor: {', '.join(able)})"
-        )
+        known = ", ".join(able)
+        raise UsageError(f"{VARIABLE}: {named!r} is not known here{suggest(named, able)} (this processor: {known})")
     return named
 
 
+@cache
 def function(name: str, dtype: Any, restype: Any = ctypes.c_int, *argtypes: Any) -> Any:
     """A function of the library, for numbers of this type and the SIMD instructions in use."""
     found = getattr(library(), f"{name}_{level()}_{SUFFIXES[str(dtype)]}")
@@ -69,11 +70,12 @@ def function(name: str, dtype: Any, restype: Any = ctypes.c_int, *argtypes: Any)
 
 
 @cache
-def _fields(name: str) -> dict[str, str]:
-    """The fields of a struct in order, and the letter by which each is packed: d for a double, else q."""
+def layout(name: str) -> tuple[dict[str, Any], struct.Struct]:
+    """The fields of a struct in order, empty, and how they are packed: each in 8 bytes."""
     text = ctypes.string_at(ctypes.addressof(ctypes.c_char.in_dll(library(), f"{name}_fields_baseline_f32"))).decode()
-    pairs = (field.rsplit(" ", 1) for field in text.strip(";").split(";"))
-    return {name: "d" if kind == "double" else "q" for kind, name in pairs}
+    pairs = [field.rsplit(" ", 1) for field in text.strip(";").split(";")]
+    packing = struct.Struct("".join("d" if kind == "double" else "q" for kind, _ in pairs))
+    return {name: None for _, name in pairs}, packing
 
 
 def address(array: Array | None) -> int:
@@ -82,17 +84,18 @@ def address(array: Array | None) -> int:
         return 0
     if not array.flags.c_contiguous:
         raise ValueError(f"a kernel was given an array of shape {array.shape} that is not in one piece")
-    return int(array.__array_interface__["data"][0])
+    if array.size == 0 or not array.flags.writeable:
+        return int(array.ctypes.data)
+    return ctypes.addressof(ctypes.c_char.from_buffer(array.data))  # a quarter of the time of array.ctypes.data
 
 
 def packed(name: str, **values: Any) -> bytes:
     """A struct of the library with these values; what is not named is 0, or no array."""
-    fields = _fields(name)
-    if unknown := values.keys() - fields.keys():
-        raise TypeError(f"{name} has no {', '.join(sorted(unknown))}")
-    given = [values.get(field, 0) for field in fields]
-    numbers = [address(value) if value is None or isinstance(value, np.ndarray) else value for value in given]
-    return struct.pack("".join(fields.values()), *numbers)
+    fields, packing = layout(name)
+    given = fields | values
+    if len(given) > len(fields):
+        raise TypeError(f"{name} has no {', '.join(sorted(values.keys() - fields.keys()))}")
+    return packing.pack(*[value if type(value) in NUMBERS else address(value) for value in given.values()])
 
 
 class Kernel:

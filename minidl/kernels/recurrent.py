@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Mapping
 from functools import partial
+from inspect import Parameter, Signature
 from typing import Any
 
 import numpy as np
@@ -17,18 +18,83 @@ from numpy.typing import NDArray
 from minidl.engine import threads
 from minidl.engine.dispatch import Call
 from minidl.graph.operations import OneHotRows
-from minidl.kernels.library import Compute, function, kernel
-from minidl.layers import GRU, LSTM, RNN
+from minidl.kernels.library import address, function, kernel
 from minidl.layers.cell import Cell
 
 Array = NDArray[Any]
+FORWARD = ("x", "lengths", "h0", "Wx", "Wh", "b", "h", "mask", "Wh_dropped", "training", "rng")
+BACKWARD = (
+    *("x", "lengths", "dh0", "Wx", "Wh", "h", "mask", "Wh_dropped", "training"),
+    *("dy", "dh_last", "dx", "dWx", "dWh", "db"),
+)
+OPTIONAL = {"lengths", "h0", "c0", "dh0", "dc0", "b", "bh", "db", "dbh", "dy", "dh_last", "dc_last"}
 
 
-def sizes(x: Array | OneHotRows, Wx: Array, h: Array) -> dict[str, Any]:
-    """The input, as ids or as numbers, and all sizes."""
-    T, B, H = h.shape[0] - 1, h.shape[1], h.shape[2]
-    given = {"ids": x.ids} if isinstance(x, OneHotRows) else {"x": x}
-    return {"T": T, "B": B, "H": H, "F": Wx.shape[0], "G": Wx.shape[1], **given}
+def twin(name: str, arrays: tuple[str, ...]) -> Callable[..., Call]:
+    """What binds a function of the library to these arrays of a cell."""
+
+    def bound(layer: Cell, **given: Any) -> Call:
+        return (forward if name.endswith("forward") else backward)(name, layer, given)
+
+    asked = [Parameter("layer", Parameter.POSITIONAL_OR_KEYWORD)]
+    for key in arrays:
+        default = None if key in OPTIONAL else Parameter.empty
+        asked.append(Parameter(key, Parameter.KEYWORD_ONLY, default=default))
+    bound.__signature__ = Signature(asked)  # type: ignore[attr-defined]
+    return bound
+
+
+rnn = twin("rnn_forward", FORWARD), twin("rnn_backward", BACKWARD)
+gru = (
+    twin("gru_forward", (*FORWARD, "bh", "gates", "s")),
+    twin("gru_backward", (*BACKWARD, "dbh", "gates", "s")),
+)
+lstm = (
+    twin("lstm_forward", (*FORWARD, "c0", "c", "gates")),
+    twin("lstm_backward", (*BACKWARD, "dc0", "dc_last", "c", "gates")),
+)
+
+
+def forward(name: str, layer: Cell, given: dict[str, Any]) -> Call:
+    """What computes all steps forward."""
+    values, Wh = sizes_and_arrays(layer, given), given["Wh"]
+    for bias in {"b", "bh"} & given.keys() | {"b"}:
+        if values.get(bias) is None:
+            values[bias] = np.zeros(values["G"], Wh.dtype)
+    compute = kernel(name, "Recurrent", Wh.dtype, **values)
+    share = partial(threads.in_shares, values["B"], values["T"] * values["B"] * Wh.size, compute)
+    if not layer.drops(given["training"]):
+        return share
+    mask, training = given["mask"], given["training"]
+    drop = partial(layer.recurrent_weights, Wh, mask, given["Wh_dropped"], training)
+    return one_by_one(partial(layer.draw_mask, mask, training, given["rng"]), drop, share)
+
+
+def backward(name: str, layer: Cell, given: dict[str, Any]) -> Call:
+    """What computes all steps backward, and the gradients of weights."""
+    values, dtype = sizes_and_arrays(layer, given), given["Wh"].dtype
+    if given.get("dy") is None:
+        values["dy"] = np.zeros((values["T"], values["B"], values["H"]), dtype)
+    gradients = {key: values.pop(key, None) for key in ("dWx", "dWh", "db", "dbh")}
+    for bias in ("db", "dbh"):
+        if gradients[bias] is None:
+            gradients[bias] = np.empty(values["G"], dtype)
+    total = sum_over_shares(name, values, gradients)
+    if not layer.drops(given["training"]):
+        return total
+    return one_by_one(total, partial(layer.mask_gradient, given["dWh"], given["mask"], given["training"]))
+
+
+def sizes_and_arrays(layer: Cell, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays, with the weights in use and the input as ids or as numbers, and all sizes."""
+    not_for_c = ("x", "mask", "Wh_dropped", "training", "rng")
+    values = {key: array for key, array in given.items() if key not in not_for_c}
+    T, B, H = given["h"].shape
+    F, G = given["Wx"].shape
+    values |= {"T": T - 1, "B": B, "F": F, "H": H, "G": G, "relu": getattr(layer, "activation", "") == "relu"}
+    x = given["x"]
+    values |= {"ids": x.ids} if isinstance(x, OneHotRows) else {"x": x}
+    return values | ({"Wh": given["Wh_dropped"]} if layer.drops(given["training"]) else {})
 
 
 def one_by_one(*calls: Call) -> Call:
@@ -41,159 +107,19 @@ def one_by_one(*calls: Call) -> Call:
     return call
 
 
-def forward_call(name: str, layer: Cell, arrays: Mapping[str, Any], training: bool, rng: Any, **more: Any) -> Call:
-    """What computes all steps forward."""
-    x, Wx, Wh, mask, dropped = (arrays[key] for key in ("x", "Wx", "Wh", "mask", "Wh_dropped"))
-    drops = layer.drops(training)
-    values = {**sizes(x, Wx, arrays["h"]), "Wx": Wx, "Wh": dropped if drops else Wh}
-    compute = kernel(name, "Recurrent", Wx.dtype, b=arrays["b"], h=arrays["h"], **values, **more)
-    share = partial(threads.in_shares, values["B"], values["T"] * values["B"] * Wh.size, compute)
-    if not drops:
-        return share
-    draw, drop = layer.draw_mask, layer.recurrent_weights
-    return one_by_one(partial(draw, mask, training, rng), partial(drop, Wh, mask, dropped, training), share)
-
-
-def backward_call(name: str, layer: Cell, arrays: Mapping[str, Any], training: bool, **more: Any) -> Call:
-    """What computes all steps backward, and the gradients of weights."""
-    x, Wx, Wh, mask, dropped = (arrays[key] for key in ("x", "Wx", "Wh", "mask", "Wh_dropped"))
-    drops = layer.drops(training)
-    values = {**sizes(x, Wx, arrays["h"]), "Wx": Wx, "Wh": dropped if drops else Wh}
-    values |= {name: arrays[name] for name in ("h", "dy", "dx")} | more
-    gradients = {key: arrays[key] for key in ("dWx", "dWh", "db", "dbh") if key in arrays}
-    total = sum_over_shares(partial(kernel, name, "Recurrent", Wx.dtype, **values), gradients, values)
-    return one_by_one(total, partial(layer.mask_gradient, arrays["dWh"], mask, training)) if drops else total
-
-
-def sum_over_shares(bound: Callable[..., Compute], gradients: Mapping[str, Array], sizes: Mapping[str, Any]) -> Call:
+def sum_over_shares(name: str, values: Mapping[str, Any], gradients: Mapping[str, Array]) -> Call:
     """What computes gradients share by share, each share in a place of its own, and adds them up."""
-    count = threads.shares(sizes["B"])
-    work = 2 * sizes["T"] * sizes["B"] * sizes["H"] * sizes["G"]
+    count, dtype = threads.shares(values["B"]), gradients["dWh"].dtype
     if count == 1:
-        return partial(bound(shares=1, **gradients), 0, 1)
-    dtype = gradients["dWx"].dtype
-    add = function("add_shares", dtype, ctypes.c_int, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        return partial(kernel(name, "Recurrent", dtype, shares=1, **values, **gradients), 0, 1)
+    work = 2 * values["T"] * values["B"] * values["H"] * values["G"]
 
     def call() -> None:
-        parts = {name: np.empty((count, *gradient.shape), dtype) for name, gradient in gradients.items()}
-        threads.in_shares(count, work, bound(shares=count, **parts))
-        for name, gradient in gradients.items():
-            add(parts[name].ctypes.data, count, gradient.size)
-            gradient[...] = parts[name][0]
+        parts = {key: np.empty((count, *gradient.shape), dtype) for key, gradient in gradients.items()}
+        threads.in_shares(count, work, kernel(name, "Recurrent", dtype, shares=count, **values, **parts))
+        add = function("add_shares", dtype, ctypes.c_int, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        for key, gradient in gradients.items():
+            add(address(parts[key]), count, gradient.size)
+            gradient[...] = parts[key][0]
 
     return call
-
-
-def lstm_forward(
-    layer: LSTM,
-    x: Array,
-    Wx: Array,
-    Wh: Array,
-    b: Array,
-    h: Array,
-    c: Array,
-    gates: Array,
-    mask: Array,
-    Wh_dropped: Array,
-    training: bool,
-    rng: np.random.Generator,
-) -> Call:
-    """As LSTM.forward."""
-    return forward_call("lstm_forward", layer, locals(), training, rng, c=c, gates=gates)
-
-
-def lstm_backward(
-    layer: LSTM,
-    x: Array,
-    Wx: Array,
-    Wh: Array,
-    h: Array,
-    c: Array,
-    gates: Array,
-    mask: Array,
-    Wh_dropped: Array,
-    dy: Array,
-    dx: Array | None,
-    dWx: Array,
-    dWh: Array,
-    db: Array,
-    training: bool,
-) -> Call:
-    """As LSTM.backward."""
-    return backward_call("lstm_backward", layer, locals(), training, c=c, gates=gates)
-
-
-def gru_forward(
-    layer: GRU,
-    x: Array,
-    Wx: Array,
-    Wh: Array,
-    b: Array,
-    bh: Array,
-    h: Array,
-    gates: Array,
-    s: Array,
-    mask: Array,
-    Wh_dropped: Array,
-    training: bool,
-    rng: np.random.Generator,
-) -> Call:
-    """As GRU.forward."""
-    return forward_call("gru_forward", layer, locals(), training, rng, bh=bh, gates=gates, s=s)
-
-
-def gru_backward(
-    layer: GRU,
-    x: Array,
-    Wx: Array,
-    Wh: Array,
-    h: Array,
-    gates: Array,
-    s: Array,
-    mask: Array,
-    Wh_dropped: Array,
-    dy: Array,
-    dx: Array | None,
-    dWx: Array,
-    dWh: Array,
-    db: Array,
-    dbh: Array,
-    training: bool,
-) -> Call:
-    """As GRU.backward."""
-    return backward_call("gru_backward", layer, locals(), training, gates=gates, s=s)
-
-
-def rnn_forward(
-    layer: RNN,
-    x: Array,
-    Wx: Array,
-    Wh: Array,
-    b: Array,
-    h: Array,
-    mask: Array,
-    Wh_dropped: Array,
-    training: bool,
-    rng: np.random.Generator,
-) -> Call:
-    """As RNN.forward."""
-    return forward_call("rnn_forward", layer, locals(), training, rng, relu=layer.activation == "relu")
-
-
-def rnn_backward(
-    layer: RNN,
-    x: Array,
-    Wx: Array,
-    Wh: Array,
-    h: Array,
-    mask: Array,
-    Wh_dropped: Array,
-    dy: Array,
-    dx: Array | None,
-    dWx: Array,
-    dWh: Array,
-    db: Array,
-    training: bool,
-) -> Call:
-    """As RNN.backward."""
-    return backward_call("rnn_backward", layer, locals(), training, relu=layer.activation == "relu")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidl.callbacks.tensorboard.confusion import ConfusionPictures
+from minidl.callbacks.tensorboard.descriptions import description
 from minidl.callbacks.tensorboard.embeddings import write_embeddings
 from minidl.callbacks.tensorboard.histograms import histograms
 from minidl.callbacks.tensorboard.layer_graph import layer_graph
@@ -55,7 +56,8 @@ class TensorBoard(Callback):
 
         for failed in self.folder.glob(f"*{FAILED}"):
             failed.unlink()
-        self._writer = EventWriter(self.folder, None if self.resumed_at is None else self.resumed_at + 1)
+        purged = None if self.resumed_at is None else self.resumed_at + 1
+        self._writer = EventWriter(self.folder, purged, describe=description)
         if self.resumed_at is None:
             self._writer.hparams(hyperparameters(self.experiment))
             self._writer.graph(layer_graph(trainer.model.graph))

@@ -94,7 +94,8 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
 
     axes.set_ylabel(panel.title, rotation=0, labelpad=12, fontweight="bold")
     axes.set_ylim(panel.rows - 0.5, -0.5)
-    axes.set_yticks(range(len(panel.labels)), panel.labels, fontsize=6, parse_math=False)
+    labels = {place: label for place, label in enumerate(panel.labels) if label}
+    axes.set_yticks(list(labels), list(labels.values()), fontsize=6, parse_math=False)
     scale = ScalarMappable(Normalize(panel.low, panel.high), panel.colours)
     axes.figure.colorbar(scale, ax=axes, pad=0.01, aspect=8 * panel.height, ticks=[panel.low, panel.high])
 

@@ -24,10 +24,25 @@ def histograms(model: Model) -> Iterator[tuple[str, Array]]:
     for name, weights in model.parameters.items():
         yield f"weights/{name}", weights
         yield f"weights/{name}/gradient", model.gradients[name]
+    read = within_lengths(model)
     for node in model.graph.nodes:
         for name, values in computed(model, node).items():
+            if read is not None and values.shape[:2] == read.shape:
+                values = values[read]
             if values.size > 1:
                 yield f"values/{node}/{name}", values
+
+
+def within_lengths(model: Model) -> Array | None:
+    """Which steps (T, B) of the last forward pass are none of padding; None where there are no lengths."""
+    inputs = model.graph.inputs
+    names = [name for name, node in inputs.items() if node.dtype == "int" and len(node.shape) == 1]
+    sequences = [name for name, node in inputs.items() if len(node.shape) >= 2]
+    if "lengths" not in names or not sequences:
+        return None
+    steps = len(model.executor.input(sequences[0]))
+    within: Array = np.arange(steps)[:, None] < model.executor.input("lengths")
+    return within
 
 
 def computed(model: Model, node: str) -> dict[str, Array]:

@@ -22,6 +22,7 @@ from minidl.model import Model
 logger = logging.getLogger("minidl")
 Array = NDArray[Any]
 TEXT_LENGTH = 64  # symbols
+ROWS_LABELLED = 12  # of a gate's units
 MOST_LABELS = 128  # rows of a matrix that are labelled
 LARGEST_WEIGHT, LARGEST_STATE = 1.0, 5.0  # at the ends of the colours
 
@@ -31,6 +32,7 @@ class Pictures:
 
     def __init__(self) -> None:
         self._maps: dict[str, HeatMap] = {}
+        self._orders: dict[str, Array] = {}  # of units, as in the first picture: later ones are compared with it
         self._reader: Model | None = None
 
     def draw(self, model: Model, data: Dataset) -> Iterator[tuple[str, NDArray[np.uint8]]]:
@@ -80,11 +82,13 @@ class Pictures:
         values = computed(reader, name)
         shown = [*gate_names(reader.graph.nodes[name].layer), "c" if "c" in values else "y"]
         if tag not in self._maps:
-            panels = [_unit_panel(array, values[array].shape[-1]) for array in shown]
+            order_of_units = np.argsort(-values[shown[-1]][:, 0].std(axis=0), kind="stable")
+            self._orders[tag] = order_of_units  # the most varying unit on top
+            panels = [_unit_panel(array, order_of_units) for array in shown]
             order = symbols[::-1] if _is_reversed(reader, name) else symbols
             labels = {float(t): label for t, label in enumerate(_labels(reader, order))}
             self._maps[tag] = HeatMap(panels, len(symbols), labels)
-        return self._maps[tag].pixels([values[array][:, 0].T for array in shown])
+        return self._maps[tag].pixels([values[array][:, 0].T[self._orders[tag]] for array in shown])
 
 
 def _text(data: Dataset) -> Array:
@@ -123,6 +127,9 @@ def _matrix_panel(title: str, matrix: Array, labels: Sequence[str]) -> Panel:
     return Panel(title, len(matrix), -LARGEST_WEIGHT, LARGEST_WEIGHT, labels, max(1.0, height))
 
 
-def _unit_panel(name: str, units: int) -> Panel:
+def _unit_panel(name: str, units: Array) -> Panel:
+    """A panel whose rows are these units, some of which are labelled."""
     low, high = (-LARGEST_STATE, LARGEST_STATE) if name == "c" else (-1, 1) if name in (*CANDIDATES, "y") else (0, 1)
-    return Panel(name, units, low, high)
+    every = -(-len(units) // ROWS_LABELLED)
+    labels = [str(unit) if place % every == 0 else "" for place, unit in enumerate(units.tolist())]
+    return Panel(name, len(units), low, high, labels)

@@ -93,6 +93,7 @@ def _data(subject: Subject, sample: Sample) -> dict[str, Any]:
             "window": subject.window,
             "horizon": subject.horizon,
         },
+        "drawings": json.loads(_file("drawings.json")),
         "features": [feature.to_json() for feature in sample.features],
     }
 

@@ -1,35 +1,4 @@
-// One step: the cell as a picture, and one unit's numbers put into the equations, forward and back.
-
-// Lines as [part, path]; boxes and circles as [part, x, y, label]; numbers as [name, x, y]. Parts light up together.
-const DRAWINGS = {
-  LSTM: {
-    lines: [
-      ["c_prev", "M30 60H118"], ["cell", "M142 60H238"], ["c", "M262 60H530"], ["f", "M130 185V72"],
-      ["i", "M210 185V130H238"], ["g", "M290 185V130H262"], ["cell", "M250 118V72"], ["c", "M450 60V97"],
-      ["o", "M390 185V160H438"], ["h", "M450 127V148"], ["h", "M450 172V250H530"], ["in", "M30 250H390V215"],
-      ["in", "M130 250V215M210 250V215M290 250V215M80 285V250"]],
-    boxes: [["f", 130, 200, "σ"], ["i", 210, 200, "σ"], ["g", 290, 200, "tanh"], ["o", 390, 200, "σ"], ["c", 450, 112, "tanh"]],
-    circles: [["f", 130, 60, "×"], ["cell", 250, 130, "×"], ["cell", 250, 60, "+"], ["h", 450, 160, "×"]],
-    numbers: [
-      ["c_prev", 50, 40], ["f", 160, 170], ["i", 186, 165], ["g", 318, 165], ["o", 412, 178], ["c", 520, 40],
-      ["h", 505, 238], ["h_prev", 45, 232], ["x", 80, 302]],
-  },
-  GRU: {
-    lines: [
-      ["h_prev", "M30 60H218"], ["h", "M242 60H378M402 60H530"], ["z", "M230 185V72M230 130H278M302 130H378"],
-      ["n", "M390 185V142M390 118V72"], ["r", "M130 185V150H340V200H362"], ["in", "M30 250H390V215"],
-      ["in", "M130 250V215M230 250V215M80 285V250"]],
-    boxes: [["r", 130, 200, "σ"], ["z", 230, 200, "σ"], ["n", 390, 200, "tanh"]],
-    circles: [["z", 230, 60, "×"], ["z", 290, 130, "1−"], ["n", 390, 130, "×"], ["h", 390, 60, "+"]],
-    numbers: [["h_prev", 50, 40], ["r", 160, 175], ["z", 258, 175], ["n", 430, 178], ["h", 505, 40], ["x", 80, 302]],
-  },
-  RNN: {
-    lines: [["in", "M30 160H118M142 160H220M130 285V172"], ["h", "M266 160H530"]],
-    boxes: [["h", 243, 160, "f"]],
-    circles: [["in", 130, 160, "+"]],
-    numbers: [["h_prev", 60, 140], ["x", 130, 302], ["h", 480, 140]],
-  },
-};
+// One step: the cell as a picture (drawings.json), and one unit's numbers put into the equations, forward and back.
 
 // The walk: a name in WORDING; the parts that light up; equations, in which {name} becomes a number.
 const SUM = (gate) => `a_${gate} = x Wx + h_prev Wh + b = {x_${gate}} + {h_${gate}} + {b_${gate}} = {a_${gate}}`;
@@ -85,7 +54,7 @@ const ONE = {
     const broken = equations.map((line) => line.replaceAll(" = ", "\n   = ").replace("\n   = ", " = ")); // but for the first
     byId("one-equations").textContent = broken.join("\n").replace(/{(\w+)}/g, number);
     byId("one-pin").checked = app.pinned !== null;
-    this.draw(DRAWINGS[node.type], lit.split(" "), values);
+    this.draw(app.network.data.drawings[node.type], lit.split(" "), values);
   },
   walk(by) {
     this.phase = Math.min(Math.max(this.phase + by, 0), WALKS[app.node.type].length - 1);

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -50,7 +50,7 @@ class Builder:
         try:
             node = self.build(**{name: offered[name] for name in asked}, **chosen)
         except Exception as error:
-            mistakes.append(Finding((), _theirs(self.path, error)))
+            mistakes.append(Finding((), theirs(self.path, error)))
             return None, {}
         if not isinstance(node, Node):
             wanted = "what calling the last layer gives"
@@ -108,6 +108,16 @@ class _Uncached(SourceFileLoader):
 
 def load_builder(path: Path) -> Builder:
     """The builder in a model file; its layers enter the registry. ExperimentError shows what its code has raised."""
+    module = run_file(path)
+    build = getattr(module, "build", None)
+    if not callable(build):
+        near = suggest("build", [name for name, value in vars(module).items() if inspect.isfunction(value)])
+        raise ExperimentError(f"{path} should define a function named build, which returns the last node{near}")
+    return Builder(path, build)
+
+
+def run_file(path: Path) -> ModuleType:
+    """A file of the user's, as a module; ExperimentError shows what its code has raised."""
     loader = _Uncached(f"models.{path.stem}", str(path))
     spec = importlib.util.spec_from_file_location(loader.name, path, loader=loader)
     assert spec is not None
@@ -117,15 +127,11 @@ def load_builder(path: Path) -> Builder:
         loader.exec_module(module)
     except Exception as error:
         del sys.modules[spec.name]
-        raise ExperimentError(_theirs(path, error)) from error
-    build = getattr(module, "build", None)
-    if not callable(build):
-        near = suggest("build", [name for name, value in vars(module).items() if inspect.isfunction(value)])
-        raise ExperimentError(f"{path} should define a function named build, which returns the last node{near}")
-    return Builder(path, build)
+        raise ExperimentError(theirs(path, error)) from error
+    return module
 
 
-def _theirs(path: Path, error: Exception) -> str:
+def theirs(path: Path, error: Exception) -> str:
     """What code of the user's has raised, with the lines of their file that led there."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f"{path}:{error.lineno}: {error.msg}\n  {(error.text or '').strip()}"

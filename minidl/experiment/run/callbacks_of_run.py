@@ -11,6 +11,7 @@ from minidl.callbacks import (
     Evaluate,
     LayerMetrics,
     OwnFolder,
+    ReachMetrics,
     RunLog,
     Sample,
     SaveCheckpoints,
@@ -71,6 +72,8 @@ def recording(experiment: Experiment, folder: RunFolder, *, resumed_at: int | No
         yield Baselines()
     if train.sample_every is not None and experiment.dataset.unit != "step":
         yield Sample(train.sample_every, length=sample.length, temperatures=sample.temperatures, prime=sample.prime)
+    if log.tensorboard and log.histograms_every is not None:
+        yield ReachMetrics(log.histograms_every)
     yield RunLog(folder=folder.path)
     if log.tensorboard:
         yield TensorBoard(

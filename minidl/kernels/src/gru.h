@@ -47,6 +47,7 @@ int EXPORT(gru_forward)(const Recurrent *r, int64_t lo, int64_t hi) {
     unsigned mode = flush_denormals();
     real *a = room.rest, *past = a + n * G;
     pack_weights(r, &room);
+    begin(r, lo, hi);
     for (int64_t t = 0; t < r->T; t++) {
         int64_t at = t * r->B + lo, next = at + r->B;
         input_product(r, t, lo, hi, &room, a);
@@ -55,6 +56,7 @@ int EXPORT(gru_forward)(const Recurrent *r, int64_t lo, int64_t hi) {
         for (int64_t k = 0; k < n; k++)
             gru_step(H, a + k * G, past + k * G, r->h + (at + k) * H, r->gates + (at + k) * G, r->s + (at + k) * H,
                      r->h + (next + k) * H);
+        set_ended(r, t, lo, hi, H, NULL, r->h + next * H);
     }
     restore_denormals(mode);
     free(room.Wx);

@@ -8,17 +8,14 @@ int EXPORT(within)(const int64_t *ids, int64_t n, int64_t lowest, int64_t highes
     return !outside;
 }
 
-// The symbol at this place, between 0 and 1, of the cumulative probabilities, for which there is room; -1 if not finite
-int64_t EXPORT(draw)(const real *logits, int64_t n, double temperature, double where, double *cumulative) {
-    real largest = logits[0];
-    double total = 0;
-    for (int64_t k = 0; k < n; k++) {
-        if (!(logits[k] <= largest)) largest = logits[k];
-        if (!isfinite(logits[k]) && !(logits[k] < 0)) return -1;
-    }
-    if (!isfinite(largest)) return -1;
-    for (int64_t k = 0; k < n; k++) cumulative[k] = total += exp(((double)logits[k] - largest) / temperature);
+// The symbol at this place, between 0 and 1, of the cumulative probabilities; -1 where a logit is not finite
+int64_t EXPORT(draw)(const real *logits, int64_t n, double temperature, double where) {
+    double room[1024], *p = n <= 1024 ? room : malloc(n * sizeof(double)), largest = logits[0], total = 0;
+    if (!p) return -1;
+    for (int64_t k = 1; k < n; k++) largest = logits[k] > largest ? logits[k] : largest;
+    for (int64_t k = 0; k < n; k++) total += p[k] = exp((logits[k] - largest) / temperature);
     int64_t symbol = 0;
-    while (symbol < n - 1 && cumulative[symbol] <= where * total) symbol++;
-    return symbol;
+    for (double sum = p[0]; symbol < n - 1 && sum <= where * total; sum += p[symbol]) symbol++;
+    if (p != room) free(p);
+    return isfinite(total) && isfinite(largest) ? symbol : -1;
 }

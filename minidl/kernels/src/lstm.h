@@ -50,6 +50,7 @@ int EXPORT(lstm_forward)(const Recurrent *r, int64_t lo, int64_t hi) {
     unsigned mode = flush_denormals();
     int64_t H = r->H;
     pack_weights(r, &room);
+    begin(r, lo, hi);
     for (int64_t t = 0; t < r->T; t++) {
         int64_t at = t * r->B + lo, next = at + r->B;
         real *a = room.rest;
@@ -57,6 +58,8 @@ int EXPORT(lstm_forward)(const Recurrent *r, int64_t lo, int64_t hi) {
         add_past(r, t, lo, hi, &room, a);
         for (int64_t n = 0; n < hi - lo; n++, a += 4 * H)
             lstm_step(H, a, r->c + (at + n) * H, r->gates + (at + n) * 4 * H, r->c + (next + n) * H, r->h + (next + n) * H);
+        set_ended(r, t, lo, hi, H, NULL, r->c + next * H);
+        set_ended(r, t, lo, hi, H, NULL, r->h + next * H);
     }
     restore_denormals(mode);
     free(room.Wx);

@@ -1,33 +1,45 @@
 // SGD, RMSprop and Adam: the equations of minidl/optim, with clipping, in one pass over the vectors.
 #include "functions.h"
 
-// weights w, gradient g, what is kept from step to step (m, v or u), each (n). Each entry of the gradient is held within
-// +-bound, and then multiplied by scale.
+// weights w, gradient g, what is kept from step to step (m, v or u), each (n). Where it clips, each entry of the gradient
+// is held within +-bound, and then multiplied by scale.
 #define UPDATE(ARRAY)                                                                                                 \
-    ARRAY(int64_t, n) ARRAY(int64_t, nesterov) ARRAY(real *, w) ARRAY(real *, g) ARRAY(real *, m) ARRAY(real *, v)          \
+    ARRAY(int64_t, n) ARRAY(int64_t, nesterov) ARRAY(int64_t, clips) ARRAY(real *, w) ARRAY(real *, g) ARRAY(real *, m) ARRAY(real *, v)          \
     ARRAY(double, bound) ARRAY(double, scale) ARRAY(double, lr) ARRAY(double, beta1) ARRAY(double, beta2) ARRAY(double, eps) \
     ARRAY(double, root) ARRAY(double, kept)
 STRUCT(Update, UPDATE)
 
 INLINE vec clipped(const Update *u, int64_t j, int64_t width) {
-    vec g = clamp(get(u->g + j, width), u->bound) * (real)u->scale;
+    vec g = get(u->g + j, width);
+    if (!u->clips) return g;
+    g = clamp(g, u->bound) * (real)u->scale;
     put(u->g + j, g, width);
     return g;
 }
 
-// Vectors lo to hi, so that where a vector begins does not depend on how many threads there are
-#define EACH_VECTOR(u, ...)                                                        \
-    do {                                                                           \
-        for (int64_t i = lo; i < hi; i++) {                                        \
-            const int64_t j = i * LANES, width = least(LANES, u->n - j);           \
-            __VA_ARGS__                                                            \
-        }                                                                          \
+// Vectors lo to hi of n numbers; whole ones lie within a cache line of w, as large arrays all begin alike
+#define EACH_VECTOR(u, ...)                                                                            \
+    do {                                                                                               \
+        int64_t j = lo * LANES, end = least(hi * LANES, u->n);                                         \
+        int64_t width = least(-(uintptr_t)(u->w + j) % VECTOR_BYTES / sizeof(real), end - j);          \
+        if (width) {                                                                                   \
+            __VA_ARGS__                                                                                \
+        }                                                                                              \
+        for (j += width; j + LANES <= end; j += LANES) {                                               \
+            const int64_t width = LANES;                                                               \
+            __VA_ARGS__                                                                                \
+        }                                                                                              \
+        width = end - j;                                                                               \
+        if (width) {                                                                                   \
+            __VA_ARGS__                                                                                \
+        }                                                                                              \
     } while (0)
 
 int EXPORT(lanes)(void) { return LANES; }
 
 // m += (1 - beta1) (g - m)   v += (1 - beta2) (g^2 - v)   w = kept w - lr m / (sqrt(v) root + eps)
-int EXPORT(adam)(const Update *u, int64_t lo, int64_t hi) {
+int EXPORT(adam)(const Update *given, int64_t lo, int64_t hi) {
+    const Update here = *given, *u = &here;
     real new1 = 1 - u->beta1, new2 = 1 - u->beta2, lr = u->lr, root_ = u->root, eps = u->eps, kept = u->kept;
     unsigned mode = flush_denormals();
     EACH_VECTOR(u, {
@@ -36,28 +48,30 @@ int EXPORT(adam)(const Update *u, int64_t lo, int64_t hi) {
         v += new2 * (g * g - v);
         put(u->m + j, m, width);
         put(u->v + j, v, width);
-        put(u->w + j, kept * get(u->w + j, width) - lr * m / (root(v) * root_ + eps), width);
+        put(u->w + j, kept * get(u->w + j, width) - divide(lr * m, root(v) * root_ + eps), width);
     });
     restore_denormals(mode);
     return 0;
 }
 
 // v += (1 - beta2) (g^2 - v)   w -= lr g / (sqrt(v) + eps)
-int EXPORT(rmsprop)(const Update *u, int64_t lo, int64_t hi) {
+int EXPORT(rmsprop)(const Update *given, int64_t lo, int64_t hi) {
+    const Update here = *given, *u = &here;
     real new2 = 1 - u->beta2, lr = u->lr, eps = u->eps;
     unsigned mode = flush_denormals();
     EACH_VECTOR(u, {
         vec g = clipped(u, j, width), v = get(u->v + j, width);
         v += new2 * (g * g - v);
         put(u->v + j, v, width);
-        put(u->w + j, get(u->w + j, width) - lr * g / (root(v) + eps), width);
+        put(u->w + j, get(u->w + j, width) - divide(lr * g, root(v) + eps), width);
     });
     restore_denormals(mode);
     return 0;
 }
 
 // m = beta1 m + g   w -= lr m, or lr (beta1 m + g) with Nesterov's look ahead
-int EXPORT(sgd)(const Update *u, int64_t lo, int64_t hi) {
+int EXPORT(sgd)(const Update *given, int64_t lo, int64_t hi) {
+    const Update here = *given, *u = &here;
     real beta1 = u->beta1, lr = u->lr;
     unsigned mode = flush_denormals();
     EACH_VECTOR(u, {

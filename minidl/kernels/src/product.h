@@ -25,16 +25,31 @@ static void pack(const real *B, int64_t ldb, int64_t count, int64_t N, real *P, 
     }
 }
 
-// A packed Bt' (K, N), from the rows of Bt (N, K), which are ldb apart
+// A packed Bt' (K, N), from the rows of Bt (N, K), which are ldb apart: float in blocks of 4 x 4
 static void pack_transposed(const real *Bt, int64_t ldb, int64_t K, int64_t N, real *P) {
     for (int64_t n = 0; n < N; n += WIDE) {
-        int64_t width = N - n > LANES ? WIDE : LANES, there = least(N - n, width);
-        for (int64_t k0 = 0; k0 < K; k0 += LANES)
-            for (int64_t j = 0; j < width; j++) {
-                const real *b = Bt + (n + j) * ldb;
-                real *p = P + n * K + j;
-                for (int64_t k = k0; k < least(K, k0 + LANES); k++) p[k * width] = j < there ? b[k] : 0;
+        int64_t width = N - n > LANES ? WIDE : LANES, there = least(N - n, width), k = 0;
+        real *p = P + n * K;
+        const real *from = Bt + n * ldb;
+        if (there < width) memset(p, 0, K * width * sizeof(real));
+#if BITS == 32
+        for (; k + 4 <= K; k += 4, p += 4 * width) {
+            int64_t j = 0;
+            for (const real *b = from + k; j + 4 <= there; j += 4, b += 4 * ldb) {
+                quarter r0 = load4(b), r1 = load4(b + ldb), r2 = load4(b + 2 * ldb), r3 = load4(b + 3 * ldb);
+                quarter low0 = SHUFFLE(r0, r1, 0, 4, 1, 5), high0 = SHUFFLE(r0, r1, 2, 6, 3, 7);
+                quarter low1 = SHUFFLE(r2, r3, 0, 4, 1, 5), high1 = SHUFFLE(r2, r3, 2, 6, 3, 7);
+                store4(p + j, SHUFFLE(low0, low1, 0, 1, 4, 5));
+                store4(p + width + j, SHUFFLE(low0, low1, 2, 3, 6, 7));
+                store4(p + 2 * width + j, SHUFFLE(high0, high1, 0, 1, 4, 5));
+                store4(p + 3 * width + j, SHUFFLE(high0, high1, 2, 3, 6, 7));
             }
+            for (; j < there; j++)
+                for (int i = 0; i < 4; i++) p[i * width + j] = from[j * ldb + k + i];
+        }
+#endif
+        for (; k < K; k++, p += width)
+            for (int64_t j = 0; j < there; j++) p[j] = from[j * ldb + k];
     }
 }
 

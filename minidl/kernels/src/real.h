@@ -114,19 +114,47 @@ INLINE void put(real *p, vec v, int64_t width) {
 #ifdef TYPE
 INLINE vec min(vec a, vec b) { return (vec)INTRINSIC(OF_VECTOR, min, TYPE)(a, b); }
 INLINE vec max(vec a, vec b) { return (vec)INTRINSIC(OF_VECTOR, max, TYPE)(a, b); }
-INLINE vec root(vec a) { return (vec)INTRINSIC(OF_VECTOR, sqrt, TYPE)(a); }
 #else
 INLINE vec choose(bits_vec which, vec a, vec b) { return (vec)(((bits_vec)a & which) | ((bits_vec)b & ~which)); }
 INLINE vec min(vec a, vec b) { return choose((bits_vec)(a < b), a, b); }
 INLINE vec max(vec a, vec b) { return choose((bits_vec)(a > b), a, b); }
+#endif
+
+// The square root, of at least the smallest normal number, and the quotient by numbers that are not extreme: estimates
+// made exact by Newton's rule, where vectors are so wide that they take a fourth of the time of the instructions.
+#if defined __AVX512F__ && BITS == 32
 INLINE vec root(vec a) {
+    vec inverse = (vec)_mm512_rsqrt14_ps(a = max((vec){0} + 1.2e-38f, a)), y = a * inverse;
+    return y + 0.5f * inverse * (a - y * y);
+}
+INLINE vec divide(vec a, vec b) {
+    vec inverse = (vec)_mm512_rcp14_ps(b = min((vec){0} + 1e37f, b));
+    inverse *= 2 - b * inverse;
+    vec y = a * inverse;
+    return y + inverse * (a - b * y);
+}
+#else
+INLINE vec root(vec a) {
+#ifdef TYPE
+    return (vec)INTRINSIC(OF_VECTOR, sqrt, TYPE)(a);
+#endif
     for (int j = 0; j < LANES; j++) a[j] = BITS == 32 ? sqrtf(a[j]) : sqrt(a[j]);
     return a;
 }
+INLINE vec divide(vec a, vec b) { return a / b; }
 #endif
 
 // The sum of a vector, by halves
 typedef real quarter __attribute__((vector_size(16)));
+typedef quarter quarter_in_memory __attribute__((aligned(sizeof(real)), may_alias));
+typedef bits bits_quarter __attribute__((vector_size(16)));
+INLINE quarter load4(const real *p) { return *(const quarter_in_memory *)p; }
+INLINE void store4(real *p, quarter v) { *(quarter_in_memory *)p = v; }
+#ifdef __clang__
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (bits_quarter){__VA_ARGS__})
+#endif
 INLINE real sum_of(vec v) {
     quarter parts[VECTOR_BYTES / 16], total = {0};
     memcpy(parts, &v, sizeof v);

@@ -10,13 +10,15 @@
 #include "rows.h"
 
 // Time-major and contiguous: x (T, B, F) or ids (T, B), Wx (F, G), Wh (H, G), h and c (T + 1, B, H), gates (T, B, G), s, y
-// (T, B, H), with G columns of gates; gradients of weights (shares, ...). Of lengths (B), dx and dbh any may be missing.
+// (T, B, H), with G columns of gates; gradients of weights (shares, ...); first states h0 and c0, and gradients of the last
+// ones, (B, H). Of lengths (B), dx, and what has to do with first and last states any may be missing.
 #define RECURRENT(ARRAY)                                                                                                \
     ARRAY(int64_t, T) ARRAY(int64_t, B) ARRAY(int64_t, F) ARRAY(int64_t, H) ARRAY(int64_t, G) ARRAY(int64_t, shares)     \
     ARRAY(int64_t, relu) ARRAY(const real *, x) ARRAY(const int64_t *, ids) ARRAY(const int64_t *, lengths)              \
     ARRAY(const real *, Wx) ARRAY(const real *, Wh) ARRAY(const real *, b) ARRAY(const real *, bh) ARRAY(real *, h)      \
     ARRAY(real *, c) ARRAY(real *, gates) ARRAY(real *, s) ARRAY(const real *, dy) ARRAY(real *, dx)                     \
-    ARRAY(real *, dWx) ARRAY(real *, dWh) ARRAY(real *, db) ARRAY(real *, dbh)
+    ARRAY(real *, dWx) ARRAY(real *, dWh) ARRAY(real *, db) ARRAY(real *, dbh) ARRAY(const real *, h0) ARRAY(const real *, c0) \
+    ARRAY(const real *, dh_last) ARRAY(const real *, dc_last) ARRAY(real *, dh0) ARRAY(real *, dc0)
 STRUCT(Recurrent, RECURRENT)
 
 enum { RUN = 256 };  // rows of gradients of a share that are kept until the products of weight gradients are done
@@ -70,18 +72,30 @@ static void pack_weights_back(const Recurrent *r, const Room *room) {
 
 // ---- a step forward ----
 
-// a = x Wx + b
+// The rows of sequences that have ended become those of last, or 0
+static void set_ended(const Recurrent *r, int64_t t, int64_t lo, int64_t hi, int64_t width, const real *last, real *rows) {
+    for (int64_t n = lo; n < hi && r->lengths; n++, rows += width)
+        if (!ended(r, t, n)) continue;
+        else if (last) memcpy(rows, last + n * width, width * sizeof(real));
+        else memset(rows, 0, width * sizeof(real));
+}
+
+// The states of some sequences at step 0, where they are given
+static void begin(const Recurrent *r, int64_t lo, int64_t hi) {
+    if (r->h0) memcpy(r->h + lo * r->H, r->h0 + lo * r->H, (hi - lo) * r->H * sizeof(real));
+    if (r->c0) memcpy(r->c + lo * r->H, r->c0 + lo * r->H, (hi - lo) * r->H * sizeof(real));
+}
+
+// a = x Wx + b, and 0 where a sequence has ended
 static void input_product(const Recurrent *r, int64_t t, int64_t lo, int64_t hi, const Room *room, real *a) {
-    if (r->x) {
-        times(hi - lo, r->G, r->F, input_rows(r, t, lo, hi, room->x), r->F, room->Wx, a, r->G, r->b, 0);
-        return;
-    }
-    for (int64_t n = lo; n < hi; n++, a += r->G)
-        if (ended(r, t, n)) memcpy(a, r->b, r->G * sizeof(real));
-        else {
+    if (r->x) times(hi - lo, r->G, r->F, input_rows(r, t, lo, hi, room->x), r->F, room->Wx, a, r->G, r->b, 0);
+    else
+        for (int64_t n = lo; n < hi; n++) {
             const real *row = r->Wx + r->ids[t * r->B + n] * r->G;
-            EACH(r->G, put(a + j, get(row + j, width) + get(r->b + j, width), width););
+            real *sum = a + (n - lo) * r->G;
+            EACH(r->G, put(sum + j, get(row + j, width) + get(r->b + j, width), width););
         }
+    set_ended(r, t, lo, hi, r->G, NULL, a);
 }
 
 // a += h Wh
@@ -137,8 +151,7 @@ static void run_back(const Recurrent *r, int64_t start, int64_t stop, int64_t fi
         if (r->ids) {
             for (int64_t t = stop - 1; t >= start; t--)
                 for (int64_t i = from; i < to; i++)
-                    if (!ended(r, t, i))
-                        add_row(G, back->input + ((t - start) * n + i - lo) * G, dWx + r->ids[t * r->B + i] * G);
+                    add_row(G, back->input + ((t - start) * n + i - lo) * G, dWx + r->ids[t * r->B + i] * G);
             continue;
         }
         if (back->past) pack_share(steps, n, G, back->input, from - lo, to - lo, packed);
@@ -163,8 +176,10 @@ INLINE int backward(const Recurrent *r, int64_t first, int64_t last, StepBack *s
     real *packed = row + sizes[4], *strips = packed + sizes[5], *zeros = strips + sizes[6];
     Back back = {input, with_past ? past : NULL, dh, dc, row};
     pack_weights_back(r, &room);
-    memset(dh, 0, sizes[2] * sizeof(real));
-    memset(dc, 0, sizes[3] * sizeof(real));
+    if (r->dh_last) memcpy(dh, r->dh_last + lo * H, n * H * sizeof(real));
+    else memset(dh, 0, n * H * sizeof(real));
+    if (r->dc_last) memcpy(dc, r->dc_last + lo * H, n * H * sizeof(real));
+    else memset(dc, 0, n * H * sizeof(real));
     memset(zeros, 0, sizes[7] * sizeof(real));
     memset(r->db + first * G, 0, (last - first) * G * sizeof(real));
     if (with_past) memset(r->dbh + first * G, 0, (last - first) * G * sizeof(real));
@@ -175,13 +190,19 @@ INLINE int backward(const Recurrent *r, int64_t first, int64_t last, StepBack *s
             int64_t place = (t - start) * n * G;
             const real *da = (with_past ? past : input) + place;
             step_back(r, t, lo, n, input + place, past + place, &back);
-            if (t == 0) break;
-            // dh += da Wh', to what reaches the step before by another way
+            set_ended(r, t, lo, lo + n, G, NULL, input + place);
+            if (with_past) set_ended(r, t, lo, lo + n, G, NULL, past + place);
+            if (t == 0 && !r->dh0) break;
+            // dh = da Wh', added to what reaches the step before by another way
             if (r->B > 1) times(n, H, G, da, G, room.Wh, dh, H, with_past ? dh : zeros, with_past ? H : 0);
             else row_times_transposed(G, H, da, r->Wh, dh, with_past);
+            set_ended(r, t, lo, lo + n, H, r->dh_last, dh);
+            set_ended(r, t, lo, lo + n, H, r->dc_last, dc);
         }
         run_back(r, start, stop, first, last, &room, &back, packed, strips, zeros);
     }
+    if (r->dh0) memcpy(r->dh0 + lo * H, dh, n * H * sizeof(real));
+    if (r->dc0) memcpy(r->dc0 + lo * H, dc, n * H * sizeof(real));
     restore_denormals(mode);
     free(room.Wx);
     return 0;

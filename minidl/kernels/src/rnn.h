@@ -17,13 +17,15 @@ int EXPORT(rnn_forward)(const Recurrent *r, int64_t lo, int64_t hi) {
     if (!open_room(r, hi - lo, 0, &room)) return 1;
     unsigned mode = flush_denormals();
     pack_weights(r, &room);
+    begin(r, lo, hi);
     for (int64_t t = 0; t < r->T; t++) {
         real *h = r->h + ((t + 1) * r->B + lo) * r->H;
         input_product(r, t, lo, hi, &room, h);
         add_past(r, t, lo, hi, &room, h);
-        for (int64_t n = lo; n < hi; n++, h += r->H)
-            if (r->relu) EACH(r->H, put(h + j, max(all(0), get(h + j, width)), width););
-            else tanh_row(r->H, h, h);
+        for (int64_t n = 0; n < hi - lo; n++)
+            if (r->relu) EACH(r->H, put(h + n * r->H + j, max(all(0), get(h + n * r->H + j, width)), width););
+            else tanh_row(r->H, h + n * r->H, h + n * r->H);
+        set_ended(r, t, lo, hi, r->H, NULL, h);
     }
     restore_denormals(mode);
     free(room.Wx);

@@ -8,21 +8,24 @@
     ARRAY(const real *, dy) ARRAY(real *, dlogits)
 STRUCT(SoftmaxCE, SOFTMAX_CE)
 
-enum { SUMS = 4 };  // that do not wait for each other
+enum { CHAINS = 4 };  // that do not wait for each other
 
-// The largest of a row, or NaN
+// The largest of a row, of those that are not NaN
 static real largest_of(int64_t V, const real *v) {
-    vec most[SUMS];
-    real lanes[SUMS * LANES], most_of_all = v[0];
-    for (int i = 0; i < SUMS; i++) most[i] = all(v[0]);
+    vec most[CHAINS];
+    real lanes[LANES], largest = v[0];
     int64_t k = 0;
-    for (; k + SUMS * LANES <= V; k += SUMS * LANES)
+    for (int i = 0; i < CHAINS; i++) most[i] = all(v[0]);
+    for (; k + CHAINS * LANES <= V; k += CHAINS * LANES)
         UNROLL
-        for (int i = 0; i < SUMS; i++) most[i] = max(load(v + k + i * LANES), most[i]);
-    for (int i = 0; i < SUMS; i++) store(lanes + i * LANES, most[i]);
-    for (int i = 0; i < SUMS * LANES; i++) most_of_all = lanes[i] > most_of_all ? lanes[i] : most_of_all;
-    for (; k < V; k++) most_of_all = v[k] > most_of_all ? v[k] : most_of_all;
-    return most_of_all;
+        for (int i = 0; i < CHAINS; i++) most[i] = max(load(v + k + i * LANES), most[i]);
+    for (; k + LANES <= V; k += LANES) most[0] = max(load(v + k), most[0]);
+    if (V >= LANES) most[0] = max(load(v + V - LANES), most[0]);  // some of them for the second time
+    for (int i = 1; i < CHAINS; i++) most[0] = max(most[i], most[0]);
+    store(lanes, most[0]);
+    for (int i = 0; i < LANES; i++) largest = lanes[i] > largest ? lanes[i] : largest;
+    for (; V < LANES && k < V; k++) largest = v[k] > largest ? v[k] : largest;
+    return largest;
 }
 
 // p = exp(v - largest); returns their sum
@@ -31,7 +34,7 @@ static real exp_row(int64_t V, const real *v, real largest, real *p) {
     EACH(V, {
         vec e = exp_of(get(v + j, width) - largest);
         put(p + j, e, width);
-        sum += get(p + j, width);
+        sum += width == LANES ? e : load_part(p + j, width);
     });
     return sum_of(sum);
 }

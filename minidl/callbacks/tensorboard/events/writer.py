@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,10 +22,10 @@ from minidl.callbacks.tensorboard.events.text import text_summary
 class EventWriter:
     """Writes a new event file into a run's folder; when a call returns, the system has the event.
 
-    folder: made where it is missing. purge_step: of a resumed run, its next step; TensorBoard then
-    hides what earlier files say of this step and later ones. ending: of the file's name. Every
-    method raises StorageError, at once, when the disk is full, and in a forked process, which needs
-    a writer of its own.
+    folder: made where it is missing. purge_step: of a resumed run, its next step; TensorBoard then hides what earlier
+    files say of this step and later ones. ending: of the file's name. describe: what a tag means, shown beside its
+    chart. Every method raises StorageError, at once, when the disk is full, and in a forked process, which needs a
+    writer of its own.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -36,8 +36,15 @@ class EventWriter:
     True
     """
 
-    def __init__(self, folder: Path, purge_step: int | None = None, ending: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        purge_step: int | None = None,
+        ending: str = "",
+        describe: Callable[[str], str] | None = None,
+    ) -> None:
         self._file = RecordFile(folder, ending)
+        self._describe, self._described = describe, set[str]()
         try:
             self._write(file_version="brain.Event:2")
             if purge_step is not None:
@@ -111,4 +118,13 @@ class EventWriter:
 
     def _write(self, **content: Any) -> None:
         event = load_protos().Event(wall_time=time.time(), **content)
+        if self._describe is not None:
+            self._add_descriptions(event.summary.value, self._describe)
         self._file.append(event.SerializeToString())
+
+    def _add_descriptions(self, values: Any, describe: Callable[[str], str]) -> None:
+        """With the first point of each tag: TensorBoard keeps that one."""
+        for value in values:
+            if value.tag not in self._described:
+                self._described.add(value.tag)
+                value.metadata.summary_description = describe(value.tag)

@@ -1,0 +1,79 @@
+"""ReachMetrics: how far back the gradient reaches, and how many gates are shut or open for good."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl.callbacks.tensorboard.gates import CANDIDATES, gate_names
+from minidl.callbacks.tensorboard.histograms import computed, within_lengths
+from minidl.explain import Subject, by_lag
+from minidl.explain.embedded import Embedded
+from minidl.model import Model
+from minidl.system.errors import UsageError
+from minidl.training.callback import Callback
+
+if TYPE_CHECKING:
+    from minidl.training.callback import Run
+
+Array = NDArray[Any]
+LAGS = (1, 2, 4, 8, 16, 32)
+LONGEST = 64  # steps of a sequence that are looked at
+REACHES = 0.01  # of the influence of the last step
+NEAR = 0.05  # the end of a gate's range, as a share of it
+
+
+@dataclass(eq=False)
+class ReachMetrics(Callback):
+    """Records, of the first sequence of the last batch:
+
+        train_layers/gradient_by_lag/LAG     influence of a step so far back, by that of the last step
+        train_layers/gradient_reach          the farthest lag at which that is a hundredth
+        train_layers/saturation/NODE/GATE    share of gate values near an end of their range
+
+    Nothing of a model that does not read one sequence, or whose loss is not finite.
+    """
+
+    order = Callback.MEASURE
+
+    def act(self, trainer: Run) -> None:
+        """Put them into the record of this step."""
+        if not math.isfinite(trainer.loss):
+            return
+        trainer.record |= dict(saturation(trainer.model))
+        trainer.record |= dict(reach(trainer.model, trainer.batch.inputs))
+
+
+def saturation(model: Model) -> Iterator[tuple[str, float]]:
+    """The share of near-constant values of each gate in the last forward pass."""
+    read = within_lengths(model)
+    for node in model.graph.nodes:
+        gates = gate_names(model.graph.nodes[node].layer)
+        values = computed(model, node) if gates else {}
+        for gate in gates:
+            array = values[gate] if read is None else values[gate][read]
+            array = np.abs(array) if gate in CANDIDATES else np.abs(2 * array - 1)
+            yield f"train_layers/saturation/{node}/{gate}", float((array > 1 - 2 * NEAR).mean())
+
+
+def reach(model: Model, inputs: dict[str, Array]) -> Iterator[tuple[str, float]]:
+    """Influence by lag on the first sequence of a batch."""
+    try:
+        subject = Subject.of(model)
+    except UsageError:
+        return
+    lengths = inputs.get("lengths")
+    end = LONGEST if lengths is None else min(LONGEST, int(lengths[0]))
+    shares = by_lag(Embedded.of(subject), inputs[subject.input][:end, 0])
+    if not (shares[0] > 0 and np.isfinite(shares).all()):
+        return
+    shares = shares / shares[0]
+    for lag in LAGS:
+        if lag < len(shares):
+            yield f"train_layers/gradient_by_lag/{lag}", float(shares[lag])
+    yield "train_layers/gradient_reach", float(np.flatnonzero(shares >= REACHES)[-1])

@@ -1,0 +1,61 @@
+"""What TensorBoard is told beside the numbers: what a tag means, nothing of padding, how far the gradient reaches."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runs import write_experiment
+
+from minidl import Input, Model
+from minidl.callbacks.reach_metrics import reach
+from minidl.callbacks.tensorboard.descriptions import description
+from minidl.callbacks.tensorboard.histograms import histograms
+from minidl.cli.main import main
+from minidl.layers import GRU, RNN, Dense, Embedding, Last
+
+with warnings.catch_warnings():  # of what tensorboard itself imports
+    warnings.simplefilter("ignore")
+    from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+        EventAccumulator,
+    )
+
+
+def test_every_tag_is_described(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    path = write_experiment(tmp_path, train__steps=2, log={"every": {"steps": 1}, "histograms_every": {"steps": 1}})
+    assert main(["run", str(path), "name=told", "--runs", str(tmp_path / "runs")]) == 0
+    reader = EventAccumulator(str(tmp_path / "runs/told/001"))
+    reader.Reload()
+    tags = [tag for kind in ("scalars", "histograms", "images", "tensors") for tag in reader.Tags()[kind]]
+    assert len(tags) > 30
+    undescribed = {tag for tag in tags if not description(tag) and not tag.startswith(("_hparams_", "custom_scalars"))}
+    assert undescribed == set()
+    described = reader.SummaryMetadata("train/loss").summary_description
+    assert described == description("train/loss")
+
+
+def test_no_padding_in_histograms() -> None:
+    ids, lengths = Input("ids", dtype="int", depth=3), Input("lengths", dtype="int", shape=("B",))
+    model = Model(outputs={"y": Dense(2)(Last()(GRU(2, name="gru")(Embedding(2)(ids), lengths), lengths))})
+    model.forward(ids=np.ones((5, 2), int), lengths=np.array([5, 2]))
+    model.backward(y=1.0)
+    found = dict(histograms(model))
+    assert found["values/gru/r"].shape == (7, 2)
+    assert found["values/embedding/y"].shape == (7, 2)
+
+
+def test_how_far_the_gradient_reaches() -> None:
+    def reaches(Wh: float) -> dict[str, float]:
+        x = Input("x", depth=1)
+        model = Model(outputs={"y": RNN(1, name="rnn")(x)}, dtype="float64")
+        model.parameters["rnn/Wx"][...] = 1
+        model.parameters["rnn/Wh"][...] = Wh
+        return dict(reach(model, {"x": np.full((64, 1, 1), 1e-6)}))
+
+    found = reaches(0.5)
+    assert found["train_layers/gradient_by_lag/4"] == pytest.approx(0.5**4)
+    assert found["train_layers/gradient_reach"] == 6  # 0.5 to the 6th is 0.0156, to the 7th 0.0078
+    assert reaches(1.0)["train_layers/gradient_reach"] == 32
