@@ -21,6 +21,7 @@ from minidl.layers import (
     RNN,
     Activation,
     Add,
+    Attention,
     Bidirectional,
     Concat,
     Dense,
@@ -28,7 +29,9 @@ from minidl.layers import (
     Embedding,
     Last,
     LayerNorm,
+    Multiply,
     OneHot,
+    Pool,
     Reverse,
     SigmoidCE,
     SoftmaxCE,
@@ -87,6 +90,26 @@ def norms() -> Subject:
     return next_symbol(wire, Vocabulary.from_text(LETTERS))
 
 
+def attention() -> Subject:
+    def wire(ids: Input, V: int) -> Node:
+        hidden = LSTM(6, bias=False)(Embedding(4)(ids))
+        seen = Attention(units=4, heads=2, causal=True)(hidden, hidden)
+        judged = Attention(units=6, score="additive", causal=True)(hidden, hidden)
+        return Dense(V, bias=False)(Concat()(Multiply()(hidden, judged), seen))
+
+    return next_symbol(wire, Vocabulary.from_text(LETTERS))
+
+
+def pools() -> Subject:
+    ids, lengths = Input("ids", dtype="int", depth=len(set(LETTERS))), Input("lengths", dtype="int", shape=("B",))
+    hidden = GRU(5, bias=False)(Embedding(4)(ids), lengths)
+    whole = Attention()(hidden, hidden, lengths=lengths)
+    logits = Dense(3)(Concat()(Pool("mean")(whole, lengths), Pool("max")(hidden, lengths)))
+    model = Model(SoftmaxCE()(logits, Input("targets", dtype="int", depth=3, shape=("B",))), outputs={"logits": logits})
+    model.vocabulary = Vocabulary.from_text(LETTERS)
+    return looked_at(model, {"class_names": ["one", "two", "three"]})
+
+
 def words() -> Subject:
     def wire(ids: Input, V: int) -> Node:
         hidden = LSTM(6)(Dropout(0.2)(Embedding(6, name="words")(ids)))
@@ -134,7 +157,10 @@ def forecaster() -> Subject:
     return looked_at(model, {"reader": reader})
 
 
-KINDS = {maker.__name__: maker for maker in (lstm, gru, rnn, norms, words, classifier, tagger, labels, forecaster)}
+KINDS = {
+    maker.__name__: maker
+    for maker in (lstm, gru, rnn, norms, attention, pools, words, classifier, tagger, labels, forecaster)
+}
 
 
 def texts(subject: Subject, count: int) -> list[str]:

@@ -13,13 +13,13 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from minidl.engine.buffers import zeros
 from minidl.engine.memory_limit import fitting
 from minidl.graph.arrays import Param
 from minidl.graph.initializers import initialize
-from minidl.system.errors import CheckpointError, UnknownName, suggest
+from minidl.system.errors import CheckpointError, UnknownName, UsageError, suggest
 
 Array = NDArray[Any]
 
@@ -44,6 +44,19 @@ class NamedArrays(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._arrays)
+
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
+        """Copy into the array; `parameters["lstm/Wx"] += 1` ends here too, having changed it already."""
+        array = self[name]
+        given = np.asarray(value)
+        if given.shape != array.shape and given.ndim:
+            raise UsageError(f"{self._kind} {name!r} has shape {array.shape}, and keeps it; got {given.shape}")
+        if given.dtype.kind not in "fiub":
+            raise UsageError(f"{self._kind} {name!r} takes real numbers, got {given.dtype}")
+        array[...] = given
+
+    def __delitem__(self, name: str) -> None:
+        raise UsageError(f"a {self._kind} is part of the model and cannot be deleted: build a model without it")
 
     def __repr__(self) -> str:
         return f"{{{', '.join(f'{name}: {array.shape}' for name, array in self._arrays.items())}}}"

@@ -85,7 +85,8 @@ def _graph(subject: Subject, lookups: set[str]) -> dict[str, Any]:
     for node in nodes:
         if node.get("tied_to") is not None:
             node["tied_to"] = None
-    kept = {source for node in nodes for source in node["inputs"]}
+    fed = (node["inputs"] for node in nodes)  # by name where some inputs are left out
+    kept = {source for given in fed for source in (given.values() if isinstance(given, dict) else given)}
     inputs = [item for item in config["inputs"] if item["name"] in kept]
     for name in sorted(lookups & needed):
         width = int(graph.nodes[name].shape[-1])

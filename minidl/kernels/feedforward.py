@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,66 +43,56 @@ def dense_forward(layer: Dense, x: Array, W: Array, b: Array, y: Array) -> Call:
     """As Dense.forward."""
     values = {**rows_of(y.shape[:-1]), **as_map(x, W)}
     rows = values["T"] * values["B"]
-    return partial(
-        threads.in_shares, rows, rows * W.size, kernel("dense_forward", "Dense", y.dtype, b=b, y=y, **values)
-    )
+    return kernel("dense_forward", "Dense", y.dtype, rows, rows * W.size, b=b, y=y, **values)
 
 
 def dense_backward(layer: Dense, x: Array, W: Array, dy: Array, dW: Array, db: Array, dx: Array | None) -> Call:
     """As Dense.backward."""
     values = {**rows_of(dy.shape[:-1]), **as_map(x, W)}
     name, work = ("scatter", 2 * dy.size) if "ids" in values else ("dense_backward", 2 * dy.size * len(W))
-    compute = kernel(name, "Dense", dy.dtype, dy=dy, dW=dW, db=db, dx=dx, **values)
-    return partial(threads.in_shares, len(W), work, compute)
+    return kernel(name, "Dense", dy.dtype, len(W), work, dy=dy, dW=dW, db=db, dx=dx, **values)
 
 
 def embedding_backward(layer: Embedding, ids: Array, dy: Array, dtable: Array) -> Call:
     """As Embedding.backward."""
     V, units = dtable.shape
-    compute = kernel("scatter", "Dense", dy.dtype, F=V, V=units, ids=ids, dy=dy, dW=dtable, **rows_of(ids.shape))
-    return partial(threads.in_shares, V, 2 * dy.size, compute)
+    values = {"F": V, "V": units, "ids": ids, "dy": dy, "dW": dtable, **rows_of(ids.shape)}
+    return kernel("scatter", "Dense", dy.dtype, V, 2 * dy.size, **values)
 
 
 def layer_norm_forward(
     layer: LayerNorm, x: Array, gain: Array, bias: Array, n: Array, inverse: Array, y: Array
 ) -> Call:
     """As LayerNorm.forward."""
-    values = {**rows_of(x.shape[:-1]), "F": x.shape[-1], "eps": layer.eps, "x": x, "gain": gain, "bias": bias}
-    compute = kernel("layer_norm_forward", "LayerNorm", x.dtype, n=n, inverse=inverse, y=y, **values)
-    return partial(threads.in_shares, x.size // x.shape[-1], 10 * x.size, compute)
+    rows, F = x.size // x.shape[-1], x.shape[-1]
+    values = {"x": x, "gain": gain, "bias": bias, "n": n, "inverse": inverse, "y": y}
+    return kernel("layer_norm_forward", "LayerNorm", x.dtype, rows, 10 * x.size, F=F, eps=layer.eps, **values)
 
 
 def layer_norm_backward(
     layer: LayerNorm, gain: Array, n: Array, inverse: Array, dy: Array, dx: Array | None, dgain: Array, dbias: Array
 ) -> Call:
     """As LayerNorm.backward."""
-    values: dict[str, Any] = {
-        **rows_of(dy.shape[:-1]),
-        "F": dy.shape[-1],
-        "gain": gain,
-        "n": n,
-        "inverse": inverse,
-        "dy": dy,
-    }
-    values |= {"dx": dx, "dgain": dgain, "dbias": dbias}
-    rows, sums = (kernel(f"layer_norm_{name}", "LayerNorm", dy.dtype, **values) for name in ("backward", "gradients"))
-    share = partial(threads.in_shares, dy.size // dy.shape[-1], 10 * dy.size, rows)
-    return one_by_one(share, partial(sums, 0, 1))
+    F, rows = dy.shape[-1], dy.size // dy.shape[-1]
+    values = {"gain": gain, "n": n, "inverse": inverse, "dy": dy, "dx": dx, "dgain": dgain, "dbias": dbias, "F": F}
+    values |= rows_of(dy.shape[:-1])
+    inputs = kernel("layer_norm_backward", "LayerNorm", dy.dtype, rows, 10 * dy.size, **values)
+    return one_by_one(inputs, kernel("layer_norm_gradients", "LayerNorm", dy.dtype, 1, 0, **values))
 
 
 def softmax_ce_forward(layer: SoftmaxCE, logits: Array, targets: Array, p: Array, weight: Array, y: Array) -> Call:
     """As SoftmaxCE.forward."""
-    sizes, losses = rows_of(targets.shape), np.empty(targets.shape)
+    sizes, losses = tuple(rows_of(targets.shape).values()), np.empty(targets.shape)
     values: dict[str, Any] = {"logits": logits, "targets": targets, "p": p, "weight": weight, "losses": losses}
     values |= {"mean": layer.reduction == "mean", "smoothing": layer.label_smoothing}
-    compute = kernel("softmax_ce_forward", "SoftmaxCE", p.dtype, R=targets.size, V=p.shape[-1], **values)
+    values |= {"R": targets.size, "V": p.shape[-1]}
+    each = kernel("softmax_ce_forward", "SoftmaxCE", p.dtype, targets.size, PER_NUMBER * p.size, **values)
     total = function("total_loss", p.dtype, ctypes.c_double, ctypes.c_char_p, *[ctypes.c_int64] * 3)
     block = packed("SoftmaxCE", losses=losses)
-    shape = tuple(sizes.values())
 
     def call() -> None:
-        threads.in_shares(targets.size, PER_NUMBER * p.size, compute)
-        y.fill(total(block, *shape))
+        each()
+        y.fill(total(block, *sizes))
 
     return call
 
@@ -116,9 +105,4 @@ def softmax_ce_backward(
         return lambda: None
     values: dict[str, Any] = {"targets": targets, "p": p, "weight": weight, "dy": dy, "dlogits": dlogits}
     values |= {"R": targets.size, "V": p.shape[-1], "smoothing": layer.label_smoothing}
-    return partial(
-        threads.in_shares,
-        targets.size,
-        PER_NUMBER * p.size,
-        kernel("softmax_ce_backward", "SoftmaxCE", p.dtype, **values),
-    )
+    return kernel("softmax_ce_backward", "SoftmaxCE", p.dtype, targets.size, PER_NUMBER * p.size, **values)

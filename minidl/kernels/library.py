@@ -9,17 +9,19 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
+from minidl.engine import threads
+from minidl.engine.dispatch import Call
 from minidl.system.errors import UsageError, suggest
 
 Array = NDArray[Any]
-Compute = Callable[[int, int], None]
+Compute = Callable[[int, int], int]  # a share of the work, from lo to hi; not 0 where there was no memory
 LEVELS = ("avx512", "avx2", "baseline")  # of SIMD instructions, the best first
 VARIABLE = "MINIDL_SIMD"
 NUMBERS = frozenset((int, float, bool))
@@ -98,23 +100,17 @@ def packed(name: str, **values: Any) -> bytes:
     return packing.pack(*[value if type(value) in NUMBERS else address(value) for value in given.values()])
 
 
-class Kernel:
-    """A function of the library with its struct filled in, at the first call: a dry run binds arrays without memory."""
+def kernel(name: str, struct_name: str, dtype: Any, count: int, work: float, **values: Any) -> Call:
+    """What calls a function of the library for `count` rows, shares or the like, on as many threads as that is worth.
 
-    def __init__(self, name: str, struct_name: str, dtype: Any, values: Mapping[str, Any]) -> None:
-        self.name, self.struct_name, self.dtype, self.values = name, struct_name, dtype, values
-        self.call: Any = None
-        self.block = b""
+    Its struct is filled in at the first call: a dry run binds arrays without memory. work: multiplications in all.
+    """
+    ready: list[Compute] = []
 
-    def __call__(self, lo: int, hi: int) -> None:
-        """Do the share lo to hi of the work."""
-        if self.call is None:
-            self.block = packed(self.struct_name, **self.values)
-            self.call = function(self.name, self.dtype)
-        if self.call(self.block, lo, hi):
-            raise MemoryError(f"{self.name} found no memory to work in")
+    def call() -> None:
+        if not ready:
+            ready.append(partial(function(name, dtype), packed(struct_name, **values)))
+        if any(threads.in_shares(count, work, ready[0])):
+            raise MemoryError(f"{name} found no memory to work in")
 
-
-def kernel(name: str, struct_name: str, dtype: Any, **values: Any) -> Compute:
-    """A function of the library, bound to arrays and numbers by the names of its struct."""
-    return Kernel(name, struct_name, dtype, values)
+    return call

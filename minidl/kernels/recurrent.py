@@ -58,11 +58,10 @@ lstm = (
 def forward(name: str, layer: Cell, given: dict[str, Any]) -> Call:
     """What computes all steps forward."""
     values, Wh = sizes_and_arrays(layer, given), given["Wh"]
-    for bias in {"b", "bh"} & given.keys() | {"b"}:
+    for bias in ("b", "bh"):
         if values.get(bias) is None:
             values[bias] = np.zeros(values["G"], Wh.dtype)
-    compute = kernel(name, "Recurrent", Wh.dtype, **values)
-    share = partial(threads.in_shares, values["B"], values["T"] * values["B"] * Wh.size, compute)
+    share = kernel(name, "Recurrent", Wh.dtype, values["B"], values["T"] * values["B"] * Wh.size, **values)
     if not layer.drops(given["training"]):
         return share
     mask, training = given["mask"], given["training"]
@@ -111,12 +110,12 @@ def sum_over_shares(name: str, values: Mapping[str, Any], gradients: Mapping[str
     """What computes gradients share by share, each share in a place of its own, and adds them up."""
     count, dtype = threads.shares(values["B"]), gradients["dWh"].dtype
     if count == 1:
-        return partial(kernel(name, "Recurrent", dtype, shares=1, **values, **gradients), 0, 1)
+        return kernel(name, "Recurrent", dtype, 1, 0, shares=1, **values, **gradients)
     work = 2 * values["T"] * values["B"] * values["H"] * values["G"]
 
     def call() -> None:
         parts = {key: np.empty((count, *gradient.shape), dtype) for key, gradient in gradients.items()}
-        threads.in_shares(count, work, kernel(name, "Recurrent", dtype, shares=count, **values, **parts))
+        kernel(name, "Recurrent", dtype, count, work, shares=count, **values, **parts)()
         add = function("add_shares", dtype, ctypes.c_int, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
         for key, gradient in gradients.items():
             add(address(parts[key]), count, gradient.size)

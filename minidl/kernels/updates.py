@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from minidl.engine.feeds import Feeds
 
 Array = NDArray[Any]
+VECTOR = 16  # numbers: what a share of the weights is counted in
 PER_WEIGHT = 20  # multiplications that moving a weight is worth: it waits for memory
 
 
@@ -38,8 +39,8 @@ def move(name: str, now: Optimizer, w: Array, g: Array, length: float, clock: Cl
     scale = longest / length if length > longest else 1.0
     clips = length > bound or scale < 1  # no entry is larger than the norm
     block = packed("Update", n=w.size, w=w, g=g, clips=clips, bound=bound, scale=scale, **values)
-    vectors = -(-w.size // function("lanes", w.dtype)(None, 0, 0))
-    threads.in_shares(vectors, PER_WEIGHT * w.size, partial(function(name, w.dtype), block))
+    call = partial(function(name, w.dtype), block)
+    threads.in_shares(-(-w.size // VECTOR), PER_WEIGHT * w.size, call)
 
 
 def adam(optimizer: Adam, w: Array, g: Array, length: float, t: int, clock: Clock, m: Array, v: Array) -> None:
@@ -67,17 +68,25 @@ def sgd(optimizer: SGD, w: Array, g: Array, length: float, t: int, clock: Clock,
 
 def within(feeds: Feeds, ids: Array, lowest: int, highest: int) -> bool:
     """As Feeds.within."""
-    ids = np.ascontiguousarray(ids)
-    call = function("within", "float32", ctypes.c_int, ctypes.c_void_p, *[ctypes.c_int64] * 3)
-    return bool(call(address(ids), ids.size, lowest, highest))
+    ids = ids if ids.flags.c_contiguous else ids.copy()
+    return bool(_within()(address(ids), ids.size, lowest, highest))
+
+
+@cache
+def _within() -> Any:
+    return function("within", "float32", ctypes.c_int, ctypes.c_void_p, *[ctypes.c_int64] * 3)
 
 
 def draw(sampler: Sampler, logits: Array, rng: np.random.Generator) -> int:
     """As Sampler.draw, which looks at the most likely symbols itself where that is asked for."""
     if sampler.temperature == 0 or sampler.top_k is not None or sampler.top_p is not None:
         return sampler.draw(logits, rng)
-    logits = np.ascontiguousarray(logits)
-    kinds = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_double, ctypes.c_double)
-    call = function("draw", logits.dtype, ctypes.c_int64, *kinds)
-    symbol: int = call(address(logits), len(logits), sampler.temperature, rng.random())
+    logits = logits if logits.flags.c_contiguous else logits.copy()
+    symbol: int = _draw(logits.dtype)(address(logits), len(logits), sampler.temperature, rng.random())
     return symbol if symbol >= 0 else sampler.draw(logits, rng)
+
+
+@cache
+def _draw(dtype: Any) -> Any:
+    kinds = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_double, ctypes.c_double)
+    return function("draw", dtype, ctypes.c_int64, *kinds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 
+from minidl.data.vocabulary import Vocabulary
 from minidl.optim import Optimizer
 from minidl.system.errors import UsageError
 
@@ -34,3 +35,15 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """One of these."""
     if value not in choices:
         raise UsageError(f"{name} should be {' or '.join(map(repr, choices))}, got {value!r}")
+
+
+def check_vocabulary(of_model: Vocabulary | None, of_data: Vocabulary | None) -> None:
+    """Refuse data whose symbols have other numbers than those of the model."""
+    if of_model is None or of_data is None or of_model == of_data:
+        return
+    new = [symbol for symbol in of_data.symbols if symbol not in of_model.symbols]
+    differ = f"it has {', '.join(map(repr, new[:5]))}, which the model does not know" if new else "their numbers differ"
+    raise UsageError(
+        f"the data has another vocabulary than the model: {differ}. Build the model on this data, and take its weights "
+        "over by symbol: init_from in an experiment"
+    )

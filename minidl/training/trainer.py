@@ -21,7 +21,7 @@ from minidl.optim.schedules import Clock
 from minidl.storage.archive import Archive
 from minidl.system.errors import NumericsError, UsageError
 from minidl.training import owed
-from minidl.training.arguments import check_averaging, check_choice, check_limits
+from minidl.training.arguments import check_averaging, check_choice, check_limits, check_vocabulary
 from minidl.training.average import WeightAverage, evaluated_weights
 from minidl.training.callback import Abandoned, Callback
 from minidl.training.callback_list import CallbackList
@@ -73,6 +73,7 @@ class Trainer:
     ) -> None:
         if "loss" not in model.graph.results:
             raise UsageError("this model has no loss to train: make it as Model(loss)")
+        check_vocabulary(model.vocabulary, data.vocabulary)
         check_limits(epochs=epochs, steps=steps, minutes=minutes)
         check_choice("state", state, ("carry", "zero"))
         check_choice("non_finite", non_finite, ("stop", "skip"))
@@ -139,10 +140,7 @@ class Trainer:
             owed.note(self, str(broken_off))
 
     def stop(self, reason: str, *, completed: bool = False, hurried: bool = False) -> None:
-        """End the run after the present step; not `completed` where it may be resumed.
-
-        hurried: what takes long is broken off, and done when the run is resumed.
-        """
+        """End the run after the present step, not `completed` where it may be resumed; hurried: and what takes long."""
         self.hurried = self.hurried or hurried
         self.stop_reason = self.stop_reason or reason
         self._ended = self._ended or completed

@@ -4,7 +4,7 @@
 const same = { forward: (node, [x]) => ({ y: x }), backward: (node, inputs, cache, dy) => [dy] };
 
 const LAYERS = {
-  LSTM, GRU, RNN,
+  LSTM, GRU, RNN, Attention, AdditiveAttention,
   Dropout: same,
   OneHot: {
     forward: (node, [x]) => ({ y: { rows: x.rows, cols: x.depth, ids: x.ids } }),
@@ -15,7 +15,7 @@ const LAYERS = {
     backward: (node, [x], { y }, dy) => [Float64Array.from(x.ids, (id, t) => dot(row(dy, t), row(y, t), 0))],
   },
   Dense: {
-    forward: (node, [x]) => ({ y: affine(x, node.weight("W"), node.weight("b")) }),
+    forward: (node, [x]) => ({ y: affine(x, node.weight("W"), node.weight("b") || new Float64Array(node.units)) }),
     backward: (node, [x], cache, dy) => [affineBack(x, dy, node.weight("W"))],
   },
   Activation: {
@@ -51,6 +51,24 @@ const LAYERS = {
   Add: {
     forward: (node, xs) => ({ y: xs.map(written).reduce((a, b) => map(a, (value, k) => value + b.data[k])) }),
     backward: (node, xs, cache, dy) => xs.map(() => dy),
+  },
+  Multiply: {
+    forward: (node, xs) => ({ y: xs.map(written).reduce((a, b) => map(a, (value, k) => value * b.data[k])) }),
+    backward: (node, given, cache, dy) => given.map((_, n) => given.map(written).reduce(
+      (d, x, m) => (m === n ? d : map(d, (value, k) => value * x.data[k])), dy)),
+  },
+  Pool: {
+    forward(node, [given]) {
+      const x = written(given), y = matrix(1, x.cols), steps = (k) => Array.from({ length: x.rows }, (_, t) => x.data[t * x.cols + k]);
+      return { y: map(y, (_, k) => (node.kind === "mean" ? average(steps(k)) : Math.max(...steps(k)))) };
+    },
+    backward(node, [given], { y }, dy) {
+      const x = written(given), first = y.data.map((top, k) => x.data.findIndex((value, at) => at % x.cols === k && value === top));
+      return [map(matrix(x.rows, x.cols), (_, at) => {
+        const k = at % x.cols;
+        return node.kind === "mean" ? dy.data[k] / x.rows : at === first[k] ? dy.data[k] : 0;
+      })];
+    },
   },
   Concat: {
     forward(node, given) {
@@ -90,11 +108,19 @@ const ACTIVATIONS = {
   tanh: [Math.tanh, (x, y) => 1 - y ** 2],
   sigmoid: [sigmoid, (x, y) => y * (1 - y)],
   relu: [(x) => Math.max(x, 0), (x) => Number(x > 0)],
-  gelu: [(x) => x * sigmoid(2 * geluInner(x)), (x) => {
+  gelu: [(x) => x * normal(x), (x) => normal(x) + x * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI)],
+  gelu_tanh: [(x) => x * sigmoid(2 * geluInner(x)), (x) => {
     const s = sigmoid(2 * geluInner(x));
     return s + 2 * x * Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x ** 2) * s * (1 - s);
   }],
 };
+// Abramowitz and Stegun 1964, 7.1.26: to 1.5e-7.
+const ERF = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592];
+function normal(x) {
+  const t = 1 / (1 + 0.3275911 * Math.abs(x) / Math.SQRT2);
+  const tail = ERF.reduce((sum, a) => sum * t + a, 0) * t * Math.exp(-x * x / 2) / 2;
+  return x < 0 ? tail : 1 - tail;
+}
 const geluInner = (x) => Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3);
 const average = (x) => x.reduce((a, b) => a + b, 0) / x.length;
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.explain.states import is_reversed
-from minidl.explain.subject import Subject, is_lengths, sources_of
+from minidl.explain.subject import Subject, sources_of
 from minidl.graph.arrays import Param, Tied
 from minidl.graph.layer import Node
 from minidl.layers.cell import Cell
@@ -22,18 +22,24 @@ Places = dict[str, tuple[int, int]]
 RUNS: dict[str, tuple[str, ...]] = {
     "OneHot": (),
     "Embedding": ("units",),
-    "Dense": ("units", "tied_to"),
+    "Dense": ("units", "tied_to", "bias"),
     "Activation": ("kind",),
     "Dropout": ("rate", "same_at_every_step"),
     "LayerNorm": ("eps",),
-    "RNN": ("units", "activation", "dropout", "recurrent_dropout"),
-    "GRU": ("units", "dropout", "recurrent_dropout"),
-    "LSTM": ("units", "dropout", "recurrent_dropout"),
+    "RNN": ("units", "activation", "dropout", "recurrent_dropout", "bias"),
+    "GRU": ("units", "dropout", "recurrent_dropout", "bias"),
+    "LSTM": ("units", "dropout", "recurrent_dropout", "bias"),
+    "Attention": ("heads", "causal"),
+    "AdditiveAttention": ("causal",),
+    "Pool": ("kind",),
+    "Multiply": (),
     "Add": (),
     "Concat": (),
     "Reverse": (),
     "Last": (),
 }
+LENGTHS = {"lengths", "query_lengths"}
+FED = {"x", "ids", "query", "keys", "values"}  # the inputs of layers that the page can feed
 
 
 def nodes_of(subject: Subject) -> list[dict[str, Any]]:
@@ -89,13 +95,13 @@ def _default(layer: Any, key: str) -> Any:
 
 def _sequences(model: Model, name: str) -> list[str]:
     """What feeds a node, without the lengths, which the page does not need: it reads one sequence at a time."""
-    sources, node = model.graph.sources(name), model.graph.nodes[name]
-    kept = [
-        source for source in sources if source not in model.graph.inputs or not is_lengths(model.graph.inputs[source])
-    ]
-    if not node.layer.variadic and len(kept) > 1:
-        raise UsageError(f"the page cannot run {type(node.layer).__name__} on {len(kept)} inputs (node {name!r})")
-    return kept
+    node = model.graph.nodes[name]
+    fed = dict(zip(node.ports, model.graph.sources(name), strict=True))
+    kept = {port: source for port, source in fed.items() if port not in LENGTHS}
+    strange = set(kept) - FED if not node.layer.variadic else set()
+    if strange:
+        raise UsageError(f"the page cannot run {type(node.layer).__name__} with {', '.join(strange)} (node {name!r})")
+    return list(kept.values())
 
 
 def _tied(model: Model, node: Node) -> dict[str, str]:

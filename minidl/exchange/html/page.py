@@ -20,13 +20,14 @@ from minidl.storage.atomic import FilePath, write_whole
 
 # In the order in which they use one another.
 SCRIPTS = (
-    *("math", "recurrent", "layers", "network"),
+    *("math", "recurrent", "attention", "layers", "network"),
     *("words", "plot", "read", "step", "influence", "cells", "write", "app"),
 )
 POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; "
     "base-uri 'none'; form-action 'none'; connect-src 'none'"
 )
+WHOLE = ("Reverse", "Attention", "AdditiveAttention", "Pool")  # layers that need the whole sequence
 TEXT = "The quick brown fox."  # where there is no data to take a text from
 
 
@@ -73,7 +74,8 @@ def _data(subject: Subject, sample: Sample) -> dict[str, Any]:
     is_text = subject.tokens is not None
     vocabulary = subject.vocabulary if is_text else None
     nodes = nodes_of(subject)
-    causal = not any(node["type"] in ("Reverse",) for node in nodes)
+    # One symbol at a time it goes on only where nothing but the states of cells is needed of what was before.
+    goes_on = not any(node["type"] in WHOLE for node in nodes)
     return {
         "text": sample.text or (TEXT if is_text else _zeros(subject)),
         "tokens": subject.tokens,
@@ -89,7 +91,7 @@ def _data(subject: Subject, sample: Sample) -> dict[str, Any]:
             "node": subject.model.graph.ends[subject.output],
             "kind": subject.kind,
             "what": "next" if subject.predicts_next else "answer",
-            "writes": subject.predicts_next and causal,
+            "writes": subject.predicts_next and goes_on,
             "window": subject.window,
             "horizon": subject.horizon,
         },

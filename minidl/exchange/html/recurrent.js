@@ -9,11 +9,12 @@ function recurrent({ gates, sums, pastSums, names, state, step, back }) {
     gates, state,
 
     forward(node, [x], carried) {
-      const H = node.units, a = affine(x, node.weight("Wx"), node.weight("b")), found = parts(x.rows, H, names);
+      const H = node.units, bias = (name) => node.weight(name) || new Float64Array(sums.length * H);
+      const a = affine(x, node.weight("Wx"), bias("b")), found = parts(x.rows, H, names);
       const start = { h: carried.h || new Float64Array(H), c: carried.c || new Float64Array(H) };
       let prev = start;
       for (let t = 0; t < x.rows; t++) {
-        const a_t = row(a, t), p = rows(found, t), past = Float64Array.from(node.weight("bh") || new Float64Array(a.cols));
+        const a_t = row(a, t), p = rows(found, t), past = Float64Array.from(bias("bh"));
         addProduct(past, prev.h, node.weight("Wh"));
         for (let u = 0; u < H; u++) step(u, H, a_t, past, p, prev, node);
         prev = p;

@@ -82,7 +82,8 @@ const ONE = {
       const product = (values, W) => values.reduce((sum, value, j) => sum + value * W[j * K + column], 0);
       v[`x_${gate}`] = product(input, node.weight("Wx"));
       v[`h_${gate}`] = isPlain ? product(h_prev, node.weight("Wh")) : 0;
-      v[`b_${gate}`] = node.weight("b")[column] + (node.type === "GRU" && isPlain ? node.weight("bh")[column] : 0);
+      const bias = (name) => (node.weight(name) || [])[column] || 0;
+      v[`b_${gate}`] = bias("b") + (isPlain ? bias("bh") : 0);
       v[`a_${gate}`] = v[`x_${gate}`] + v[`h_${gate}`] + v[`b_${gate}`];
     });
   },

@@ -53,6 +53,8 @@ class _Loader:
         parts: Any = self.parts
         model.vocabulary, model.metadata = dataset.vocabulary, _metadata(parts.data, dataset)
         sections = parts.sections
+        if sections["init_from"] is not None:
+            sections["optimizer"] = sections["init_from"].freezing(sections["optimizer"])
         self.mistakes += training_mistakes(sections["optimizer"], sections["train"], dataset, model)
         if self.mistakes:
             self._refuse()

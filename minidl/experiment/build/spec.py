@@ -14,6 +14,7 @@ from minidl.config.findings import Finding, is_misspelt, shown, suggest_key, unk
 from minidl.data import Data
 from minidl.experiment.build.expect import Expect
 from minidl.experiment.build.graph_builder import Plan, plan_layers, plan_node
+from minidl.experiment.build.init_from import InitFrom
 from minidl.experiment.build.model_file import Builder, find_builder, load_builder
 from minidl.experiment.build.sections import NAME, Header, Log, Samples, Train
 from minidl.graph.layer import Layer
@@ -27,6 +28,7 @@ SECTIONS: dict[str, type[Declared]] = {
     "log": Log,
     "sample": Samples,
     "expect": Expect,
+    "init_from": InitFrom,
 }
 DEFAULTS: dict[str, dict[str, Any]] = {
     "optimizer": {"type": "Adam"},
@@ -37,7 +39,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 REQUIRED = ("data", "model", "loss")
 HEADER = tuple(field.name for field in dataclasses.fields(Header))
-KNOWN = ("extends", *HEADER, *REQUIRED, *DEFAULTS)
+KNOWN = ("extends", *HEADER, *REQUIRED, *DEFAULTS, "init_from")
 
 
 class Parts:

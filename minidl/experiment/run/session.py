@@ -17,6 +17,7 @@ from minidl.experiment.run.computing import Computing, set_up
 from minidl.experiment.run.environment import changes_since, surroundings
 from minidl.experiment.run.load_model import check_stored
 from minidl.experiment.run.stop_on_signal import EXIT_CODES, stopping
+from minidl.experiment.run.transfer import take_weights
 from minidl.experiment.yaml.document import dump
 from minidl.storage.archive import Archive
 from minidl.storage.run_folder import RunFolder, list_runs
@@ -50,6 +51,8 @@ def train(
 ) -> Outcome:
     """Train from the start, in a new run folder. computing: of other runs that this one is to be compared with."""
     _check_memory(experiment)
+    if experiment.init_from is not None:
+        take_weights(experiment.model, experiment.init_from, runs)
     set_up(experiment, computing)
     with RunFolder.create(runs, experiment.name) as folder:
         return _begin(experiment, source, folder, watchers)

@@ -17,10 +17,10 @@ INLINE vec clipped(const Update *u, int64_t j, int64_t width) {
     return g;
 }
 
-// Vectors lo to hi of n numbers; whole ones lie within a cache line of w, as large arrays all begin alike
+// Sixteens lo to hi of n numbers; whole vectors lie within a cache line of w, as large arrays all begin alike
 #define EACH_VECTOR(u, ...)                                                                            \
     do {                                                                                               \
-        int64_t j = lo * LANES, end = least(hi * LANES, u->n);                                         \
+        int64_t j = lo * 16, end = least(hi * 16, u->n);                                               \
         int64_t width = least(-(uintptr_t)(u->w + j) % VECTOR_BYTES / sizeof(real), end - j);          \
         if (width) {                                                                                   \
             __VA_ARGS__                                                                                \
@@ -34,8 +34,6 @@ INLINE vec clipped(const Update *u, int64_t j, int64_t width) {
             __VA_ARGS__                                                                                \
         }                                                                                              \
     } while (0)
-
-int EXPORT(lanes)(void) { return LANES; }
 
 // m += (1 - beta1) (g - m)   v += (1 - beta2) (g^2 - v)   w = kept w - lr m / (sqrt(v) root + eps)
 int EXPORT(adam)(const Update *given, int64_t lo, int64_t hi) {
