@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,9 +29,6 @@ from minidl.training.checkpoint import capture, restore
 from minidl.training.gradient import fill_gradient
 from minidl.training.nan_report import not_finite
 from minidl.training.progress import Progress
-
-Array = NDArray[Any]
-logger = logging.getLogger("minidl")
 
 
 class Trainer:
@@ -89,8 +85,7 @@ class Trainer:
         self.loss = math.nan
         self.batch = Batch({}, reset_state=True)
         self.stop_reason: str | None = None
-        self.hurried = False
-        self.previous_seconds, self._ended = 0.0, False
+        self.previous_seconds, self._ended, self.hurried = 0.0, False, False
         self._paced_from: tuple[int, float] | None = None
         self._average: WeightAverage | None = None
         check_schedules(optimizer, self._step_limit(), has_validation=data.validation is not None)
@@ -129,7 +124,7 @@ class Trainer:
         """Forward and backward; the gradient is left in the model, and the loss returned."""
         return fill_gradient(self.model, batches, carry=self.state == "carry")
 
-    def carried(self) -> tuple[dict[str, Array], dict[str, Any]]:
+    def carried(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What the next step depends on besides weights: the state of recurrent layers, and random generators."""
         return self.model.executor.state_dict()
 
