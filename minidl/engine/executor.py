@@ -5,7 +5,6 @@ Several executors may share the same weights (training, validation, sampling), e
 
 from __future__ import annotations
 
-import threading
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +18,7 @@ from minidl.engine.buffers import Arena, DryRunAllocator, zeros
 from minidl.engine.feeds import Feeds, Shapes
 from minidl.engine.forward import ForwardProgram
 from minidl.engine.memory_limit import check_fits
+from minidl.engine.owner import Owner
 from minidl.engine.parameters import Parameters
 from minidl.graph.arrays import State
 from minidl.graph.graph import Graph
@@ -48,23 +48,11 @@ class Executor:
         self._current: ForwardProgram | None = None
         self._computed_at = -1
         self.has_gradient = False
-        self._thread: threading.Thread | None = None
-        self._claims = threading.Lock()
-
-    def _claim(self) -> None:
-        """A model belongs to the thread that computes with it, while that lives: two would mix arrays and state."""
-        with self._claims:
-            if self._thread is not None and self._thread.is_alive():
-                raise UsageError(
-                    f"this model computes in the thread {self._thread.name!r}, and its arrays and state would be mixed "
-                    "up: give each thread a model.replica() of its own, over the same weights"
-                )
-            self._thread = threading.current_thread()
+        self._owner = Owner()
 
     def forward(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """All results that can be computed from these inputs: views of the executor's own buffers."""
-        if self._thread is not threading.current_thread():
-            self._claim()
+        self._owner.claim()
         arrays, shapes = self._feeds.check(feeds)
         self._current = None  # until this pass is through, there is nothing to go back from
         program = self._forward_program(shapes)
@@ -76,8 +64,7 @@ class Executor:
 
     def backward(self, seeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """Gradients of Σ seed · result for every parameter (into `gradients`) and float input (returned)."""
-        if self._thread is not threading.current_thread():
-            self._claim()
+        self._owner.claim()
         program = self._backward_program(tuple(seeds))
         self._set_seeds(program, seeds)
         for grad in program.untouched:
