@@ -8,7 +8,6 @@ from numbers import Integral
 from os import PathLike
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 import minidl.layers  # noqa: F401  a model is read from names of layers
@@ -18,7 +17,7 @@ from minidl.engine.parameters import NamedArrays, Parameters, fitting_weights, m
 from minidl.graph.graph import Graph
 from minidl.graph.layer import Layer, Node
 from minidl.graph.operations import as_dtype
-from minidl.graph.results import input_like, named_results
+from minidl.graph.results import alone, named_results
 from minidl.graph.summary import model_html, model_line, model_table
 from minidl.graph.symbol import Symbol
 from minidl.storage.archive import Stored, read_archive, write_archive
@@ -71,18 +70,12 @@ class Model:
     ) -> Model:
         """A model of one layer, run forward on these arrays; `backward(y=dy)` then gives its gradients.
 
-        named: inputs by name, where an optional one before them is left out.
-
         >>> from minidl.layers import Dense
         >>> sorted(Model.of(Dense(2), np.ones((3, 1, 4))).backward(y=1.0))
         ['x']
         """
-        specs = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
-        given = [*zip(specs, inputs, strict=False), *named.items()]
-        feeds = {name: np.asarray(array) for name, array in given}
-        symbols = {name: input_like(name, array, layer.inputs.get(name)) for name, array in feeds.items()}
-        placed = [symbols.pop(name) for name, _ in given[: len(inputs)]]
-        model = cls(outputs={"y": layer(*placed, **symbols)}, seed=seed, dtype=dtype)
+        node, feeds = alone(layer, inputs, named)
+        model = cls(outputs={"y": node}, seed=seed, dtype=dtype)
         model.forward(**feeds)
         return model
 
@@ -220,7 +213,7 @@ class Model:
         return model_table(self.graph)
 
     def __repr__(self) -> str:
-        return f"<Model {model_line(self.graph)}, {self.weights.flat.dtype}>"
+        return f"<Model {model_line(self.graph)}, {self.weights.dtype}>"
 
     def _repr_html_(self) -> str:
         """The same table where a notebook shows the model."""
