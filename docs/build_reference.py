@@ -15,6 +15,7 @@ from typing import Any
 from minidl.config.declared import Declared
 from minidl.config.rules import field_notes
 from minidl.data import Data, Task
+from minidl.experiment.build.init_from import InitFrom
 from minidl.experiment.build.sections import Log, Patience, Samples, Train
 from minidl.graph.layer import Layer
 from minidl.optim import Optimizer
@@ -32,6 +33,7 @@ FAMILIES: dict[str, type[Declared]] = {
 SECTIONS: dict[str, type[Declared]] = {
     "train": Train,
     "train.early_stop": Patience,
+    "init_from": InitFrom,
     "log": Log,
     "sample": Samples,
     "an interval, such as evaluate_every": Every,

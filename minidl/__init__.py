@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from minidl.system.provided import provide
 from minidl.system.version import __version__
 
 if TYPE_CHECKING:
@@ -18,6 +19,14 @@ with contextlib.suppress(ModuleNotFoundError):  # of the room of kernels, withou
 
     register()
 
+
+def _load_weights(model: Model, source: object, layout: str) -> None:
+    from minidl.exchange.load import load_weights
+
+    load_weights(model, source, layout)  # type: ignore[arg-type]
+
+
+provide("load_weights", _load_weights)
 __all__ = ["Input", "Layer", "Model", "Predictor", "__version__"]
 
 

@@ -23,6 +23,7 @@ from minidl.graph.summary import model_html, model_table
 from minidl.graph.symbol import Symbol
 from minidl.storage.archive import read_archive, write_archive
 from minidl.system.errors import CheckpointError, UsageError
+from minidl.system.provided import provided
 
 Array = NDArray[Any]
 FLOATS = ("float32", "float64")
@@ -197,6 +198,15 @@ class Model:
     def set_parameters(self, arrays: Mapping[str, Array], source: str) -> None:
         """Take over weights named "parameters/node/array"; all of them are checked before any is changed."""
         self.weights.load(fitting_weights(arrays, self.weights.declared, source))
+
+    def load_weights(self, source: str | PathLike[str] | Mapping[str, Any], layout: str = "minidl") -> None:
+        """Take over weights from a file, or from a mapping such as a state_dict of PyTorch.
+
+        source: .safetensors, .npz, .weights.h5, .keras, .onnx, or arrays by name. layout: how it names and shapes them:
+        minidl, torch or keras; ONNX has its own. Raises CheckpointError, with all that is missing, left over or of
+        another shape, and changes nothing, where it does not fit.
+        """
+        provided("load_weights")(self, source, layout)
 
     def __str__(self) -> str:
         return model_table(self.graph)

@@ -244,7 +244,8 @@ CASES: dict[str, dict[str, Wiring]] = {
         "the last": lambda x: Slice(-1, None, axis=0)(x),
     },
     "Activation": {
-        kind: partial(lambda x, kind: Activation(kind)(x), kind=kind) for kind in ("tanh", "sigmoid", "relu", "gelu")
+        kind: partial(lambda x, kind: Activation(kind)(x), kind=kind)
+        for kind in ("tanh", "sigmoid", "relu", "gelu", "gelu_tanh")
     }
     | {"gelu of a step": lambda step: Activation("gelu")(step)},
     "Add": {

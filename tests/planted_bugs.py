@@ -553,7 +553,8 @@ BUGS = [
         "minidl.layers.activation",
         "Activation",
         ("relu's slope from the wrong side", "gradient", "np.greater(y, 0, out=dx", "np.less_equal(y, 0, out=dx"),
-        ("a term of gelu's slope dropped", "gradient", "out *= 6 * GELU_SCALE", "out *= 2 * GELU_SCALE"),
+        ("a term of gelu_tanh's slope dropped", "gradient", "out *= 6 * GELU_SCALE", "out *= 2 * GELU_SCALE"),
+        ("gelu's density too wide", "gradient", "np.exp(-0.5 * x[k]", "np.exp(-x[k]"),
     ),
     *bugs(
         "minidl.layers.merge",

@@ -66,6 +66,11 @@ def dense_backward(x: Array, W: Array, b: Array, dy: Array) -> dict[str, Array]:
 
 
 def gelu(x: float) -> float:
+    """x Phi(x) with the normal distribution Phi."""
+    return 0.5 * x * (1 + math.erf(x / math.sqrt(2)))
+
+
+def gelu_tanh(x: float) -> float:
     """x Phi(x) with the normal distribution Phi approximated by a tanh."""
     return 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
@@ -75,6 +80,7 @@ ACTIVATIONS: dict[str, Callable[[float], float]] = {
     "sigmoid": sigmoid,
     "relu": lambda x: max(x, 0.0),
     "gelu": gelu,
+    "gelu_tanh": gelu_tanh,
 }
 
 

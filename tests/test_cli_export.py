@@ -24,7 +24,7 @@ from minidl.layers import LSTM, Dense, OneHot
 @dataclasses.dataclass(frozen=True)
 class Doubled(Dense):
     def forward(self, x, W, b, y):
-        super().forward(x, W, b, y)
+        super().forward(x, W, y, b)
         y *= 2
 
     def backward(self, x, W, dy, dW, db, dx):

@@ -305,7 +305,12 @@ def test_resolved_has_every_default(folder: Path) -> None:
         "recurrent_dropout": 0.0,
         "bias": True,
     }
-    assert resolved["loss"] == {"type": "SoftmaxCE", "reduction": "mean", "label_smoothing": 0.0}
+    assert resolved["loss"] == {
+        "type": "SoftmaxCE",
+        "reduction": "mean",
+        "label_smoothing": 0.0,
+        "class_weights": None,
+    }
     for section, declared in {"optimizer": "Adam", "train": "Train", "log": "Log", "sample": "Samples"}.items():
         cls = SECTIONS[section].types()[declared]
         assert set(resolved[section]) - {"type"} == {field.name for field in dataclasses.fields(cls)}

@@ -147,3 +147,60 @@ def test_what_cannot_be_explained(
     (name,) = [folder.name for folder in runs.iterdir() if folder.name != "seen"]
     assert main(["explain", name, "--runs", str(runs), *words]) in (2, 3)
     assert message in capsys.readouterr().err
+
+
+CLASSIFIER = """
+name: classes
+data: {type: table, source: t.csv, task: {type: classification, text: text, label: kind}, batch_size: 8}
+model:
+  layers:
+    - {type: Embedding, name: symbols, units: 4, inputs: [ids]}
+    - {type: GRU, name: gru, units: 5, inputs: [symbols, lengths]}
+    - {type: Last, inputs: [gru, lengths]}
+    - {type: Dense, units: 2}
+loss: {type: SoftmaxCE}
+optimizer: {type: Adam, lr: 1e-2}
+train: {steps: 2}
+"""
+FORECASTER = """
+name: series
+data:
+  type: table
+  source: s.csv
+  task: {type: forecasting, columns: [a, b], window: 6, predict: [a]}
+  batch_size: 8
+  split: [0.6, 0.2, 0.2]
+model:
+  layers:
+    - {type: GRU, units: 5}
+    - {type: Last}
+    - {type: Dense, units: 1}
+loss: {type: MSE}
+optimizer: {type: Adam, lr: 1e-2}
+train: {steps: 2}
+"""
+
+
+def test_rows_of_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    texts = [f"{'ab'[i % 2]}{'xy'[i // 2 % 2]}a,{('ex', 'why')[i // 2 % 2]}" for i in range(60)]
+    Path("t.csv").write_text("\n".join(["text,kind", *texts]))
+    Path("s.csv").write_text("\n".join(["a,b", *(f"{i % 7},{i * 3 % 11}" for i in range(80))]))
+    for name, content in (("t.yaml", CLASSIFIER), ("s.yaml", FORECASTER)):
+        Path(name).write_text(content)
+        assert main(["run", name]) == 0
+    capsys.readouterr()
+    assert main(["explain", "classes", "--data", "t.csv", "--row", "2", "--answer", "ex", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["answer"], [step["symbol"] for step in found["steps"]]) == ("ex", ["b", "x", "a"])
+    assert main(["explain", "series", "--data", "s.csv", "--row", "30", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [step["symbol"] for step in found["steps"]] == [f"{i % 7}, {i * 3 % 11}" for i in range(24, 30)]
+    assert main(["explain", "classes", "--data", "t.csv", "--row", "99"]) == 3
+    assert "t.csv has rows 1 to 60, and none of number 99" in capsys.readouterr().err
+    assert main(["cells", "series"]) == 0
+    assert "column a" in capsys.readouterr().out
+    assert main(["view", "series", "--no-open", "--json"]) == 0
+    page = Path(json.loads(capsys.readouterr().out)["file"]).read_text(encoding="utf-8")
+    assert '"names": ["a"]' in page
+    assert '"horizon": 1' in page

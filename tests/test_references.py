@@ -178,8 +178,8 @@ def test_one_hot_and_embedding_match_torch() -> None:
 def test_activation_matches_torch(kind: str) -> None:
     torch = pytest.importorskip("torch", reason=WHY_TORCH)
     x = np.concatenate([3 * normal(2, 20), [np.linspace(-800, 800, 20)]])
-    arguments = {"approximate": "tanh"} if kind == "gelu" else {}
-    function = torch.nn.functional.gelu if kind == "gelu" else getattr(torch, kind)
+    arguments = {"approximate": "tanh"} if kind == "gelu_tanh" else {}
+    function = torch.nn.functional.gelu if kind.startswith("gelu") else getattr(torch, kind)
     theirs = function(torch.tensor(x), **arguments)
     assert_close(reference.activation(kind, x), theirs.numpy())
 

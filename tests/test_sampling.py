@@ -15,7 +15,7 @@ from minidl import Input, Model
 from minidl.data import Vocabulary
 from minidl.engine.dispatch import VARIABLE, implementation, kinds
 from minidl.generate.sampler import Sampler
-from minidl.generate.sampling import generate, sample_text
+from minidl.generate.sampling import generate, sample_text, sample_texts, until
 from minidl.layers import LSTM, Dense, OneHot
 from minidl.system.errors import ConfigError, NumericsError
 
@@ -50,6 +50,9 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
         (Sampler(top_p=0.7), [0, 0.4, 0, 0.25, 0.2]),
         (Sampler(top_p=1.0), [0.1, 0.4, 0.05, 0.25, 0.2]),
         (Sampler(top_k=2, top_p=0.9), [0, 0.4, 0, 0.25, 0]),
+        (Sampler(min_p=0.45), [0, 0.4, 0, 0.25, 0.2]),  # at least so many times as likely as the likeliest
+        (Sampler(min_p=1.0), [0, 1, 0, 0, 0]),
+        (Sampler(0.5, min_p=0.5), [0, 0.16, 0, 0, 0]),
         (Sampler(0.5, top_p=0.7), [0, 0.16, 0, 0.0625, 0]),  # the share is that of the colder distribution
     ],
     ids=repr,
@@ -114,3 +117,52 @@ def test_the_model_that_writes_is_left_alone() -> None:
     before = model.state["lstm/h"].copy()
     assert len("".join(sample_text(model, prime="ab", length=9))) == 9
     np.testing.assert_array_equal(model.state["lstm/h"], before)
+
+
+def writer() -> Model:
+    ids = Input("ids", dtype="int", depth=4)
+    model = Model(outputs={"logits": Dense(4)(LSTM(5)(OneHot()(ids)))})
+    model.vocabulary = Vocabulary(("\n", "a", "b", "c"))
+    return model
+
+
+@given(st.lists(st.text("ab", max_size=3), max_size=8), st.lists(st.text("ab", min_size=1, max_size=3), max_size=3))
+def test_a_text_ends_before_the_first_stop_string(pieces: list[str], stop: list[str]) -> None:
+    whole = "".join(pieces)
+    ends = [whole.find(string) for string in stop if string in whole]
+    assert "".join(until(stop, pieces)) == whole[: min(ends, default=len(whole))]
+
+
+def test_stop_strings_end_what_is_written() -> None:
+    model = writer()
+    whole = "".join(sample_text(model, length=60))
+    assert "cb" in whole
+    assert (
+        "".join(sample_text(model, length=60, stop=["cb", "cc"]))
+        == whole[: min(place for place in (whole.find("cb"), whole.find("cc")) if place >= 0)]
+    )
+
+
+def test_what_was_written_becomes_less_likely() -> None:
+    sampler, written = Sampler(repetition_penalty=2.0), np.array([True, False, True, False])
+    logits = np.array([2.0, 2.0, -1.0, -1.0])
+    assert sampler.penalised(logits, written).tolist() == [1.0, 2.0, -2.0, -1.0]
+    assert Sampler().penalised(logits, written) is logits
+    texts = ["".join(sample_text(writer(), length=4, sampler=Sampler(0, repetition_penalty=x))) for x in (1.0, 1e9)]
+    assert len(set(texts[1])) > len(set(texts[0]))
+
+
+def test_several_texts_are_drawn_side_by_side_and_each_is_another() -> None:
+    model = writer()
+    texts = sample_texts(model, 5, length=30, seed=1)
+    assert len(set(texts)) == 5
+    assert texts == sample_texts(model, 5, length=30, seed=1)
+    greedy = sample_texts(model, 3, length=10, sampler=Sampler(0))
+    assert greedy == ["".join(sample_text(model, length=10, sampler=Sampler(0)))] * 3
+    assert all("b" not in text for text in sample_texts(model, 5, length=30, stop=["b"]))
+
+
+def test_limits_of_the_new_options() -> None:
+    for options in ({"min_p": 0.0}, {"min_p": 1.5}, {"repetition_penalty": 0.5}):
+        with pytest.raises(ConfigError):
+            Sampler(**options)  # type: ignore[arg-type]

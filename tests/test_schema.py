@@ -77,6 +77,8 @@ KEYWORDS: dict[str, Any] = {
     "pattern": lambda value, pattern, schema: not isinstance(value, str) or re.search(pattern, value) is not None,
     "minItems": lambda value, least, schema: not isinstance(value, list) or len(value) >= least,
     "maxItems": lambda value, most, schema: not isinstance(value, list) or len(value) <= most,
+    "minProperties": lambda value, least, schema: not isinstance(value, dict) or len(value) >= least,
+    "maxProperties": lambda value, most, schema: not isinstance(value, dict) or len(value) <= most,
     "prefixItems": lambda value, items, schema: not isinstance(value, list) or all(map(fits, value, items)),
     "items": items_fit,
     "properties": names_fit,

@@ -188,11 +188,20 @@ def test_200_symbols_of_128_units_are_read_in_100_milliseconds(browser: Any, tmp
     size = write_page(tmp_path / "page.html", Subject.of(model), "large", sample=Sample("Hello world. " * 15 + "Hello"))
     assert size < 1_000_000
     shown, _ = opened(browser, tmp_path / "page.html")
-    times = shown.evaluate(
-        "() => Array.from({length: 12}, () => { const t = performance.now(); read(); return performance.now() - t; })"
-    )
+    session = browser.new_cdp_session(shown)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})  # of the processor: others may be at work too
+
+    def busy() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
+
+    seconds = []
+    for _ in range(8):
+        before = busy()
+        shown.evaluate("read()")
+        seconds.append(busy() - before)
+    assert min(seconds) < 0.1
     assert shown.evaluate("app.symbols.length") == 200
-    assert min(times) < 100
     shown.close()
 
 

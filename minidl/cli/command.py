@@ -10,6 +10,7 @@ from minidl.cli import colours, streams
 from minidl.cli.arguments import Parser
 from minidl.system.errors import MinidlError, StorageError, UsageError
 from minidl.system.persistent_signals import until_heard
+from minidl.system.processes import end_together
 from minidl.system.termination import INTERRUPTED, TERMINATED, Terminated, heeding_termination
 
 
@@ -60,5 +61,9 @@ def ended(prog: str, work: Callable[[], int]) -> int:
         message, code = f"{place}{error.strerror or error}", StorageError.exit_code
     else:
         return code
-    colours.show(message if "\n" in message else f"{prog}: {message}", colours.MESSAGE, streams.Lasting(sys.stderr))
+    end_together(code, lambda who: _show_error(message, f"{prog}{who}"))
     return code
+
+
+def _show_error(message: str, prog: str) -> None:
+    colours.show(message if "\n" in message else f"{prog}: {message}", colours.MESSAGE, streams.Lasting(sys.stderr))

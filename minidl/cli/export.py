@@ -13,7 +13,9 @@ from minidl.system.errors import UsageError, suggest
 if TYPE_CHECKING:
     from minidl.model import Model
 
-FORMATS = ("onnx", "safetensors", "html")  # each is also how names of its files end
+FORMATS = ("onnx", "safetensors", "html", "c", "keras")
+ENDINGS = {"c": "h", "keras": "weights.h5"}  # of names of files, where that is not the format
+NAMES = {"onnx": "ONNX", "html": "a page", "c": "C", "keras": "a file of Keras"}
 LAYOUTS = ("keras", "torch")
 EXAMPLES = """examples:
   minidl export char_lstm                             the graph, as char_lstm-001.onnx
@@ -21,6 +23,8 @@ EXAMPLES = """examples:
   minidl export char_lstm --format safetensors        the weights, as lstm/Wx
   minidl export char_lstm --format safetensors --layout torch
                                                       the weights, as lstm.weight_ih_l0 of a state_dict
+  minidl export char_lstm --format keras              the weights, as Keras's load_weights reads them
+  minidl export char_lstm --format c                  a header in C: weights and a function that computes a step
   minidl export char_lstm --format html               a page that runs it in a browser, see minidl view
   minidl export runs/char_lstm/001/checkpoints/last --json
 
@@ -31,7 +35,7 @@ onnx and safetensors need more than the rest of minidl: pip install 'minidl[expo
 def add_arguments(parser: Parser) -> None:
     """What `minidl export` takes."""
     add_run(parser)
-    format_help = "onnx, safetensors or html (default: as the name of --out ends, or onnx)"
+    format_help = "onnx, safetensors, keras, c or html (default: as the name of --out ends, or onnx)"
     parser.add_argument("--format", metavar="FORMAT", help=format_help)
     layout_help = "names and shapes in safetensors: minidl, keras or torch (default: minidl)"
     parser.add_argument("--layout", metavar="LAYOUT", help=layout_help)
@@ -50,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     if kind == "html":
         return _write_page(path, arguments)
     trained = load_trained(path)
-    out = arguments.out or Path(f"{_title(trained.path)}.{kind}")
+    out = arguments.out or Path(f"{_title(trained.path)}.{ENDINGS.get(kind, kind)}")
     found = _write(trained.model, out, kind, arguments.layout)
     if arguments.json:
         print(json.dumps({"file": str(out), "format": kind, **found}))
@@ -64,6 +68,7 @@ def _format(arguments: argparse.Namespace) -> str:
     kind = arguments.format
     if kind is None and arguments.out is not None:
         kind = arguments.out.suffix.removeprefix(".")
+        kind = {"h": "c", "h5": "keras"}.get(kind, kind)
         if kind not in FORMATS:
             raise UsageError(f"{arguments.out}: say in which format, with --format {' or '.join(FORMATS)}")
     elif kind is None:
@@ -72,9 +77,7 @@ def _format(arguments: argparse.Namespace) -> str:
         near = f"; did you mean --layout {kind}?" if kind in LAYOUTS else suggest(kind, FORMATS)
         raise UsageError(f"there is no format {kind!r}{near} (known: {', '.join(FORMATS)})")
     if kind != "safetensors" and arguments.layout is not None:
-        raise UsageError(
-            f"--layout is of safetensors; {'ONNX' if kind == 'onnx' else 'a page'} has a layout of its own"
-        )
+        raise UsageError(f"--layout is of safetensors; {NAMES.get(kind, kind)} has a layout of its own")
     return str(kind)
 
 
@@ -96,9 +99,15 @@ def _title(path: Path) -> str:
 
 
 def _write(model: Model, out: Path, kind: str, layout: str | None) -> dict[str, dict[str, Any]]:
-    from minidl.exchange import write_onnx, write_safetensors
+    from minidl.exchange import write_c, write_keras, write_onnx, write_safetensors
 
-    return write_onnx(model, out) if kind == "onnx" else {"arrays": write_safetensors(model, out, layout or "minidl")}
+    if kind == "onnx":
+        return write_onnx(model, out)
+    if kind == "c":
+        return {"arguments": write_c(model, out, out.stem)}
+    if kind == "keras":
+        return {"arrays": write_keras(model, out)}
+    return {"arrays": write_safetensors(model, out, layout or "minidl")}
 
 
 def _show(out: Path, found: dict[str, dict[str, Any]]) -> None:

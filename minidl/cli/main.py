@@ -23,6 +23,7 @@ VERBS = {
     "cells": "rank units by how well they tell a feature of the data apart",
     "lesson": "learn by mending: ten layers with a wrong gradient, graded by the check",
     "export": "write a trained model for other programs: ONNX, safetensors, a page",
+    "import": "take weights of PyTorch, Keras or ONNX into an experiment's model",
     "runs": "list runs, or compare some of them",
     "verify": "train a run once more, and say whether it reproduces",
     "schema": "write the JSON Schema by which editors complete experiment files",
@@ -129,8 +130,25 @@ def _module_of_models(verb: str) -> ModuleType:
             from minidl.cli import explain as module
         case "cells":
             from minidl.cli import cells as module
+        case _:
+            module = _other_module(verb)
+    return module
+
+
+def _other_module(verb: str) -> ModuleType:
+    """As `_module`, for the verbs about runs and files."""
+    module: ModuleType
+    match verb:
         case "export":
             from minidl.cli import export as module
+        case "import":
+            from minidl.cli import import_weights as module
+        case "runs":
+            from minidl.cli import runs as module
+        case "verify":
+            from minidl.cli import verify as module
+        case "reproduce":
+            from minidl.cli import reproduce as module
         case "compress":
             from minidl.cli import compress as module
         case _:

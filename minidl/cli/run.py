@@ -47,14 +47,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Train; the exit code."""
     from minidl.experiment import read_experiment, resume, train
     from minidl.experiment.run.callbacks_of_run import showing
+    from minidl.experiment.run.environment import essence
+    from minidl.system.processes import processes
 
     if arguments.accept_changes and arguments.resume is None:
         raise UsageError("--accept-changes goes with --resume")
     experiment = read_experiment(arguments.experiment, arguments.changes)
+    together = processes()
+    together.agree(essence(experiment))
     if arguments.dry_run:
         from minidl.experiment.run.preview import preview
 
-        print(preview(experiment, as_json=arguments.json))
+        if together.is_first:
+            print(preview(experiment, as_json=arguments.json))
         return 0
     watchers = showing(as_json=arguments.json)
     with lasting() as stdout:
@@ -70,7 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
                 watchers=watchers,
                 accept_changes=arguments.accept_changes,
             )
-        _show(outcome, arguments)
+        if together.is_first:
+            _show(outcome, arguments)
     if stdout.error is not None and not isinstance(stdout.error, BrokenPipeError):
         raise stdout.error
     return outcome.exit_code

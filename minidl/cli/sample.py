@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minidl.cli.arguments import Parser, add_run
 from minidl.system.persistent_signals import until_heard
@@ -22,6 +22,7 @@ logger = logging.getLogger("minidl")
 EXAMPLES = """examples:
   minidl sample char_lstm --prime "The " --length 500
   minidl sample char_lstm/002 --temperature 0.7 --top-p 0.9 --seed 1
+  minidl sample char_lstm --samples 5 --min-p 0.1 --stop "\\n\\n"
   minidl sample char_lstm --prime-file opening.txt
   echo "To be" | minidl sample char_lstm --prime -
   minidl sample char_lstm --chat                      goes on from each line that you type
@@ -42,6 +43,10 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--temperature", metavar="X", type=float, default=1.0, help="1 as trained, 0 most likely")
     parser.add_argument("--top-k", metavar="N", type=int, help="draw from the N most likely symbols only")
     parser.add_argument("--top-p", metavar="P", type=float, help="draw from the fewest symbols that hold this share")
+    parser.add_argument("--min-p", metavar="P", type=float, help="draw from those P times as likely as the likeliest")
+    parser.add_argument("--repetition-penalty", metavar="X", type=float, default=1.0, help="above 1: repeats get rarer")
+    parser.add_argument("--stop", metavar="TEXT", action="append", default=[], help="end before this; may be repeated")
+    parser.add_argument("--samples", metavar="N", type=int, default=1, help="so many texts, drawn side by side")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the draws (default: 0)")
     adapt_help = "learn from the prime, and from what is typed in a chat; the run itself is left alone"
     parser.add_argument("--adapt", action="store_true", help=adapt_help)
@@ -52,35 +57,57 @@ def run(arguments: argparse.Namespace) -> int:
     """Write symbols as they are drawn."""
     from minidl.experiment.run.load_model import load_trained
     from minidl.generate.sampler import Sampler
+    from minidl.generate.sampling import sample_text
     from minidl.storage.run_folder import model_file
     from minidl.system.errors import UsageError
 
-    for name, least in (("length", 1), ("seed", 0)):
+    for name, least in (("length", 1), ("seed", 0), ("samples", 1)):
         if getattr(arguments, name) < least:
             raise UsageError(f"--{name} should be {least} or more, got {getattr(arguments, name)}")
     if sum((arguments.prime is not None, arguments.prime_file is not None, arguments.chat)) > 1:
         raise UsageError("the prime comes from one of --prime, --prime-file and --chat")
-    sampler = Sampler(arguments.temperature, arguments.top_k, arguments.top_p)
+    if arguments.samples > 1 and arguments.chat:
+        raise UsageError("a chat has one answer at a time: leave --samples out")
+    if "" in arguments.stop:
+        raise UsageError("--stop should be a text of one character or more")
+    limits = (arguments.top_k, arguments.top_p, arguments.min_p)
+    sampler = Sampler(arguments.temperature, *limits, arguments.repetition_penalty)
     model = load_trained(model_file(arguments.run, arguments.runs)).model
     reader = _reader(model) if arguments.adapt else None
     model = model if reader is None else reader.model
     if arguments.chat:
-        _chat(model, arguments.length, sampler, arguments.seed, reader)
+        _chat(model, arguments.length, sampler, arguments.seed, reader, arguments.stop)
         return 0
     prime = _prime(arguments)
     if prime is not None:
         _warn(model, prime)
-        _write(prime)
+        _write(prime if arguments.samples == 1 else "")
         if reader is not None:
             reader.read_text(prime)
-    for piece in _pieces(model, "\n" if prime is None else prime, arguments.length, sampler, arguments.seed):
+    given = {"length": arguments.length, "sampler": sampler, "seed": arguments.seed, "stop": arguments.stop}
+    if arguments.samples > 1:
+        _write_several(model, arguments.samples, prime, given)
+        return 0
+    for piece in sample_text(model, prime="\n" if prime is None else prime, **given):
         _write(piece)
     print()
     return 0
 
 
-def _chat(model: Model, length: int, sampler: Sampler, seed: int, reader: AdaptingModel | None) -> None:
+def _write_several(model: Model, count: int, prime: str | None, given: dict[str, Any]) -> None:
+    """Texts below one another, each with its prime and below a line of its own."""
+    from minidl.generate.sampling import sample_texts
+
+    for i, text in enumerate(sample_texts(model, count, prime="\n" if prime is None else prime, **given)):
+        _write(f"--- {i + 1}\n{prime or ''}{text}\n")
+
+
+def _chat(
+    model: Model, length: int, sampler: Sampler, seed: int, reader: AdaptingModel | None, stop: list[str]
+) -> None:
     """Answer each line; the model has read what was said before, and a reader learns from what is typed."""
+    from minidl.generate.sampling import sample_text
+
     said = ""
     for turn, line in enumerate(_lines()):
         _warn(model, line)
@@ -88,7 +115,8 @@ def _chat(model: Model, length: int, sampler: Sampler, seed: int, reader: Adapti
         if reader is not None:
             reader.read_text(line)
         with contextlib.suppress(*_ends_an_answer()), until_heard():
-            for piece in _pieces(model, said[-CONTEXT:], length, sampler, seed + turn):
+            given: dict[str, Any] = {"length": length, "sampler": sampler, "seed": seed + turn, "stop": stop}
+            for piece in sample_text(model, prime=said[-CONTEXT:], **given):
                 _write(piece)
                 said += piece
         print()
@@ -119,12 +147,6 @@ def _lines() -> Iterator[str]:
         except EOFError:
             print()
             return
-
-
-def _pieces(model: Model, prime: str, length: int, sampler: Sampler, seed: int) -> Iterator[str]:
-    from minidl.generate.sampling import sample_text
-
-    return sample_text(model, prime=prime, length=length, sampler=sampler, seed=seed)
 
 
 def _write(text: str) -> None:

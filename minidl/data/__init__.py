@@ -15,6 +15,7 @@ from minidl.data.tasks.regression import Regression
 from minidl.data.tasks.split import Split
 from minidl.data.tasks.tagging import Tagging
 from minidl.data.tasks.task import Task
+from minidl.data.tasks.translation import Translation
 from minidl.data.text import Text
 from minidl.data.vocabulary import Vocabulary
 from minidl.data.words import UNKNOWN, join_words, split_words
@@ -39,6 +40,7 @@ __all__ = [
     "Tagging",
     "Task",
     "Text",
+    "Translation",
     "Vocabulary",
     "baselines",
     "evaluation_streams",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -69,7 +70,8 @@ class Dataset:
     run notices that the data changed. `unit`: what one target is. `baselines`: what guessing without a network achieves
     on the validation part, by "measure/guess", such as "accuracy/majority"; for texts see `baselines()`. `metadata`:
     plain data by which numbers are read, such as the names of classes; it is saved with the model. `reader`: how rows
-    of a table are read and answers told, see `minidl.data.tasks.reader`; None for texts and arrays.
+    of a table are read and answers told, see `minidl.data.tasks.reader`; None for texts and arrays. `places`: the name
+    of the table, and the line of each of its rows.
     """
 
     train: Batches
@@ -83,6 +85,7 @@ class Dataset:
     baselines: dict[str, float] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     reader: Any = None
+    places: tuple[str, Sequence[int]] | None = None
 
 
 def split_slices(count: int, split: tuple[float, float, float], least: int, what: str) -> tuple[slice, slice, slice]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from minidl.config.declared import Declared, snake_case
 from minidl.data.batches import Dataset
+from minidl.system.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,15 @@ class Data(Declared, family="data"):
     """Base of the kinds of data. `facts` names the numbers that `load` finds out, for `${data.NAME}` in files."""
 
     facts: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        source = getattr(self, "source", None)
+        if isinstance(source, dict) and set(source) != {"url", "sha256"}:
+            raise ConfigError(
+                f"source: a download is given by url and sha256, not {', '.join(source) or 'nothing'}: the hash, "
+                f"as sha256sum prints it, makes sure that every run sees the same data"
+            )
 
     @classmethod
     def type_name(cls) -> str:

@@ -1,7 +1,8 @@
 """Text as words, and words as text again: the one rule by which word-level models read and write.
 
 A token is one of
-    a word                letters, digits and underscores, apostrophes inside it included: don't
+    a word                letters, digits and underscores, with the marks that combine with them (vowel signs, accents,
+                          points) and joiners between them; apostrophes inside it included: don't
     a punctuation mark    repetitions of it, and one space before and after it, included: ", "  " ("  "``"
     a line break          with the indentation of the next line
     other white space     a run of it, where it is more than the one space between two words
@@ -12,21 +13,43 @@ One space between two words is understood, so "the cat, then" is the, cat, ", ",
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import pairwise
 
 UNKNOWN = "<unk>"
 
 # Published word corpora spell rare words "<unk>", set off by white space: it is one token, our own.
 _UNKNOWN = r"(?<!\S)<unk>(?!\S)"
-_TOKEN = re.compile(
-    rf"""  {_UNKNOWN}
-        |  \w+ (?: ['’] \w+ )*
-        |  \n [ \t]*
-        |  [ ]? (?!{_UNKNOWN}) ([^\w\s]) \1* [ ]?
-        |  [^\S\n]+
-    """,
-    re.VERBOSE,
-)
+_JOINERS = "\u200c\u200d"  # between letters of Indic and Arabic scripts, and parts of an emoji
+_SCRIPTS, _SELECTORS = range(0x300, 0x20000), range(0xE0100, 0xE01F0)  # where combining marks lie
+
+
+@cache
+def _token() -> re.Pattern[str]:
+    """The pattern of a token. Python's \\w has no combining marks, without which most scripts fall to pieces."""
+    marks = "".join(f"{chr(a)}-{chr(b)}" for a, b in _mark_ranges()) + _JOINERS
+    word = rf"\w[\w{marks}]*"
+    return re.compile(
+        rf"""  {_UNKNOWN}
+            |  {word} (?: ['’] {word} )*
+            |  \n [ \t]*
+            |  [ ]? (?!{_UNKNOWN}) ([^\w\s]) \1* [{marks}]* [ ]?
+            |  [^\S\n]+
+        """,
+        re.VERBOSE,
+    )
+
+
+def _mark_ranges() -> Iterator[tuple[int, int]]:
+    """Where combining marks lie, as first and last code points."""
+    points = [p for p in (*_SCRIPTS, *_SELECTORS) if unicodedata.category(chr(p))[0] == "M"]
+    first = points[0]
+    for point, following in pairwise([*points, -1]):
+        if following != point + 1:
+            yield first, point
+            first = following
 
 
 def split_words(text: str) -> list[str]:
@@ -35,7 +58,7 @@ def split_words(text: str) -> list[str]:
     >>> split_words("Don't go (yet), he said.\n  Stay")
     ["Don't", 'go', ' (', 'yet', ')', ', ', 'he', 'said', '.', '\n  ', 'Stay']
     """
-    tokens = [match.group() for match in _TOKEN.finditer(text)]
+    tokens = [match.group() for match in _token().finditer(text)]
     neighbours = zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False)
     return [token for before, token, after in neighbours if not (token == " " and _is_word(before) and _is_word(after))]
 

@@ -33,7 +33,7 @@ class Context:
     @property
     def dtype(self) -> DTypeLike:
         """Of weights and everything computed with them."""
-        return self.weights.flat.dtype
+        return self.weights.dtype
 
 
 def asked_for(node: Node, function: str, dtype: DTypeLike, also: Collection[str] = ()) -> list[str]:

@@ -16,6 +16,8 @@ from minidl.graph.arrays import Shape
 Array = NDArray[Any]
 ALIGNMENT = 64  # bytes: a cache line, and the width of the widest vector registers
 
+LARGE = 1 << 28  # bytes that are not written before somebody asked whether they are there
+
 
 def aligned(size: int) -> NDArray[np.uint8]:
     """So many bytes that begin with a cache line, so that no vector of a row lies across two."""
@@ -25,8 +27,14 @@ def aligned(size: int) -> NDArray[np.uint8]:
 
 
 def zeros(size: int, dtype: DTypeLike) -> Array:
-    """An aligned vector of zeros."""
-    vector: Array = aligned(size * np.dtype(dtype).itemsize).view(dtype)
+    """An aligned vector of zeros; a large one takes memory only where it is written, so that it can be measured."""
+    count = size * np.dtype(dtype).itemsize
+    if count > LARGE:
+        raw = np.zeros(count + ALIGNMENT, np.uint8)
+        skip = -raw.ctypes.data % ALIGNMENT
+        untouched: Array = raw[skip : skip + count].view(dtype)
+        return untouched
+    vector: Array = aligned(count).view(dtype)
     vector[...] = 0
     return vector
 

@@ -34,13 +34,13 @@ class Executor:
         self, graph: Graph, weights: Parameters, *, training: bool, seed: int, input_gradients: bool = True
     ) -> None:
         self.graph, self.weights = graph, weights
-        self.gradient: Array = zeros(weights.flat.size, weights.flat.dtype)
+        self.gradient: Array = zeros(weights.size, weights.dtype)
         self.gradients = weights.views(self.gradient)
         self.rngs = {name: np.random.default_rng([seed, zlib.crc32(name.encode())]) for name in graph.nodes}
         self.context = Context(graph, weights, self.gradients, training, self.rngs, input_gradients)
         self.state: dict[str, Array] = {}
         self.left_out: frozenset[str] = frozenset()  # nodes that are not run; their arrays hold zeros
-        self._feeds = Feeds(graph, weights.flat.dtype)
+        self._feeds = Feeds(graph, weights.dtype)
         self._arenas = Arena(), Arena()
         self._forwards: dict[Any, ForwardProgram] = {}
         self._backwards: dict[Any, BackwardProgram] = {}
@@ -106,12 +106,20 @@ class Executor:
 
     def estimate(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
         """Bytes that weights, gradients and a training step on inputs of these shapes take; nothing is allocated."""
-        return self._measure(shapes).total + 2 * self.weights.flat.nbytes
+        return self._measure(shapes).total + 2 * self.weights.nbytes
+
+    def estimate_forward(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
+        """Bytes that a forward pass on inputs of these shapes takes."""
+        ruler = DryRunAllocator()
+        ForwardProgram(self.context, shapes, ruler)
+        return ruler.total
 
     def check_fits(self, shapes: Mapping[str, tuple[int, ...]], more: int = 0) -> None:
         """Raise OutOfMemory where a training step on inputs of these shapes, and `more` bytes, do not fit."""
         ruler = self._measure(shapes)
-        check_fits(ruler.total + more, ruler.arrays)
+        each = self.weights.dtype.itemsize
+        weights = [(part.name, part.shape, each * (part.stop - part.start)) for part in self.weights.parts]
+        check_fits(ruler.total + more, [*ruler.arrays, *weights])
 
     def _measure(self, shapes: Mapping[str, tuple[int, ...]]) -> DryRunAllocator:
         ruler = DryRunAllocator()
@@ -141,7 +149,7 @@ class Executor:
 
     def load_state_dict(self, state: Mapping[str, Array], generators: Mapping[str, Any]) -> None:
         """Go back to what `state_dict` gave."""
-        self.state = {name: np.array(array, self.weights.flat.dtype) for name, array in state.items()}
+        self.state = {name: np.array(array, self.weights.dtype) for name, array in state.items()}
         for name, generator in generators.items():
             self.rngs[name].bit_generator.state = generator
 
@@ -150,6 +158,7 @@ class Executor:
         if program is None:
             if len(self._forwards) >= PROGRAMS_KEPT:
                 self._forget()
+            self.weights.draw()
             program = ForwardProgram(self.context, dict(shapes), self._arenas[0])
             self._leave_out(program, self._arenas[0])
             self._forwards[self._arenas[0].generation, shapes] = program

@@ -69,9 +69,9 @@ class ForwardProgram:
         arrays: dict[str, Any] = self._inputs(name)
         for array, item in self.declared[name].items():
             if isinstance(item, Param):
-                arrays[array] = context.weights.arrays[f"{context.graph.owners[name]}/{array}"]
+                arrays[array] = context.weights.undrawn[f"{context.graph.owners[name]}/{array}"]
             elif isinstance(item, Tied):
-                arrays[array] = context.weights.arrays[f"{context.graph.owners[item.node]}/{item.array}"].T
+                arrays[array] = context.weights.undrawn[f"{context.graph.owners[item.node]}/{item.array}"].T
             elif (name, array) in buffers:
                 arrays[array] = buffers[name, array]
         out = self.declared[name]["y"]

@@ -13,13 +13,13 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from minidl.engine.buffers import zeros
 from minidl.engine.memory_limit import fitting
 from minidl.graph.arrays import Param
 from minidl.graph.initializers import initialize
-from minidl.system.errors import CheckpointError, UnknownName, suggest
+from minidl.system.errors import CheckpointError, UnknownName, UsageError, suggest
 
 Array = NDArray[Any]
 
@@ -45,6 +45,19 @@ class NamedArrays(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._arrays)
 
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
+        """Copy into the array; `parameters["lstm/Wx"] += 1` ends here too, having changed it already."""
+        array = self[name]
+        given = np.asarray(value)
+        if given.shape != array.shape and given.ndim:
+            raise UsageError(f"{self._kind} {name!r} has shape {array.shape}, and keeps it; got {given.shape}")
+        if given.dtype.kind not in "fiub":
+            raise UsageError(f"{self._kind} {name!r} takes real numbers, got {given.dtype}")
+        array[...] = given
+
+    def __delitem__(self, name: str) -> None:
+        raise UsageError(f"a {self._kind} is part of the model and cannot be deleted: build a model without it")
+
     def __repr__(self) -> str:
         return f"{{{', '.join(f'{name}: {array.shape}' for name, array in self._arrays.items())}}}"
 
@@ -61,34 +74,69 @@ class Part(NamedTuple):
 class Parameters:
     """The weights: a flat vector, and views into it by "node/array".
 
-    version counts the updates, so that gradients of older weights can be told from current ones.
+    First weights are drawn when they are asked for the first time, so that a model can be described and measured that
+    is never trained. version counts the updates, so that gradients of older weights can be told from current ones.
     """
 
     def __init__(self, declared: Mapping[str, Param], dtype: DTypeLike) -> None:
         self.declared = dict(declared)
         self.version = 0
+        self._seed: int | None = None
         sizes = {name: math.prod(param.shape) for name, param in declared.items()}
         each = np.dtype(dtype).itemsize
         with_gradients = 2 * each * sum(sizes.values())
         with fitting(with_gradients, ((name, declared[name].shape, each * size) for name, size in sizes.items())):
-            self.flat: Array = zeros(sum(sizes.values()), dtype)
-        self.arrays = self.views(self.flat)
+            self._flat: Array = zeros(sum(sizes.values()), dtype)
+        self.undrawn = self.views(self._flat)
 
     @classmethod
     def over(cls, declared: Mapping[str, Param], flat: Array) -> Parameters:
         """Parameters whose numbers lie in a vector that somebody else owns."""
         other = cls.__new__(cls)
-        other.declared, other.version, other.flat = dict(declared), 0, flat
-        other.arrays = other.views(flat)
+        other.declared, other.version, other._seed, other._flat = dict(declared), 0, None, flat
+        other.undrawn = other.views(flat)
         return other
 
+    @property
+    def flat(self) -> Array:
+        """All weights in one vector."""
+        self.draw()
+        return self._flat
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """The weights by "node/array"."""
+        self.draw()
+        return self.undrawn
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the weights, and everything computed with them."""
+        return self._flat.dtype
+
+    @property
+    def size(self) -> int:
+        """How many numbers are trained."""
+        return self._flat.size
+
+    @property
+    def nbytes(self) -> int:
+        """What the weights take."""
+        return self._flat.nbytes
+
     def initialize(self, seed: int) -> None:
-        """First weights, the same numbers for every dtype."""
-        rng = np.random.default_rng(seed)
+        """First weights, the same numbers for every dtype; they are drawn when they are asked for."""
+        self._seed = seed
+
+    def draw(self) -> None:
+        """Draw first weights, if that has not been done."""
+        if self._seed is None:
+            return
+        rng, self._seed = np.random.default_rng(self._seed), None
         for name, param in self.declared.items():
             values = np.empty(param.shape)
             initialize(param.init, values, rng)
-            self.arrays[name][...] = values
+            self.undrawn[name][...] = values
 
     def views(self, vector: Array) -> dict[str, Array]:
         """The parts of a vector that is laid out as the weights are: gradients, moments of an optimizer."""
@@ -105,7 +153,8 @@ class Parameters:
 
     def load(self, given: Mapping[str, Array]) -> None:
         """Copy weights that `fitting_weights` has found to fit."""
-        for name, array in self.arrays.items():
+        self._seed = None
+        for name, array in self.undrawn.items():
             array[...] = given[name]
         self.version += 1
 

@@ -19,7 +19,7 @@ from minidl.system.errors import UsageError
 T = TypeVar("T")
 MOST = 256  # threads that may be asked for
 WORTH_A_THREAD = 2_000_000  # multiplications: below that, waking a thread takes longer than the work
-ROWS_OF_A_SHARE, MOST_SHARES = 16, 8  # sequences at the least, and shares at the most, in a sum
+ROWS_OF_A_SHARE, MOST_SHARES = 8, 8  # sequences at the least, and shares at the most, in a sum
 
 
 class Team:
@@ -146,13 +146,13 @@ def in_shares(count: int, work: float, call: Callable[[int, int], T], *, least: 
 
 
 def shares(batch: int) -> int:
-    """How many shares the sequences of a batch are summed in: a power of two, of at least 16 sequences each, at most 8.
+    """How many shares the sequences of a batch are summed in: a power of two, of at least 8 sequences each, at most 8.
 
     Share s of S of a batch of B sequences begins at sequence B s // S. The shares depend on the batch alone: not on the
     threads, nor on the steps, units or symbols.
 
-    >>> shares(64), shares(33), shares(31), shares(1000)
-    (4, 2, 1, 8)
+    >>> shares(64), shares(17), shares(15), shares(1000)
+    (8, 2, 1, 8)
     """
     count = 1
     while count < MOST_SHARES and batch >= 2 * count * ROWS_OF_A_SHARE:

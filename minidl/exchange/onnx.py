@@ -1,4 +1,4 @@
-"""A model as ONNX: its whole graph but the loss, with open T and B, and states that may be given and are given back."""
+"""A model as ONNX: its whole graph but the loss, with open T and B, and states that are given and are given back."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from minidl import layers
-from minidl.exchange import operators, recurrent_operators
+from minidl.exchange import operators, recurrent_operators, sequence_operators
 from minidl.exchange.sheet import Desk, Sheet
 from minidl.graph.arrays import Shape
 from minidl.graph.layer import Layer
@@ -35,9 +33,18 @@ WRITERS: dict[type[Layer], Callable[[Desk], Any]] = {
     layers.GRU: recurrent_operators.gru,
     layers.LSTM: recurrent_operators.lstm,
     layers.Last: operators.last,
+    layers.LastState: operators.last_state,
     layers.LayerNorm: operators.layer_norm,
+    layers.Mean: operators.mean,
     layers.OneHot: operators.one_hot,
+    layers.AdditiveAttention: sequence_operators.additive_attention,
+    layers.Attention: sequence_operators.attention,
+    layers.Conv1D: sequence_operators.conv1d,
+    layers.Multiply: sequence_operators.multiply,
+    layers.Pool: sequence_operators.pool,
     layers.RNN: recurrent_operators.rnn,
+    layers.Repeat: sequence_operators.repeat,
+    layers.Slice: sequence_operators.slice_,
     layers.Reverse: operators.reverse,
 }
 
@@ -46,8 +53,8 @@ def to_onnx(model: Model) -> ModelProto:
     """The model in float32, as the checker of ONNX accepts it; UsageError where ONNX has nothing for a layer.
 
     Inputs are those that the outputs depend on. A recurrent layer named lstm adds the inputs lstm/h and lstm/c (B, H),
-    which are zero where they are not given, and the outputs lstm/h_last and lstm/c_last. The metadata hold the
-    vocabulary and, as `states`, the output that belongs to each of those inputs, in JSON.
+    zeros at first, and the outputs lstm/h_last and lstm/c_last. The metadata hold, in JSON, the vocabulary, what else
+    the model knows of its data, such as names of classes and scales, and as `states` the output for each such input.
     """
     try:
         import onnx
@@ -57,6 +64,7 @@ def to_onnx(model: Model) -> ModelProto:
     metadata = {"states": json.dumps({name: f"{name}_last" for name in sheet.states})}
     if model.vocabulary is not None:
         metadata["vocabulary"] = model.vocabulary.to_json()
+    metadata |= {name: json.dumps(value) for name, value in model.metadata.items()}
     proto = onnx.helper.make_model(
         _graph(sheet),
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
@@ -84,7 +92,7 @@ def _shape(value: ValueInfoProto) -> list[int | str]:
 def _written(model: Model) -> Sheet:
     """The nodes that the outputs depend on, as operators."""
     sheet = Sheet(model)
-    needed, outputs = _needed(model), _outputs(model)
+    needed, outputs = needed_nodes(model), _outputs(model)
     for name in model.graph.nodes:
         if name in needed:
             _write(sheet, name)
@@ -115,11 +123,11 @@ def _outputs(model: Model) -> dict[str, Symbol]:
 
 
 def _inputs(model: Model) -> dict[str, Symbol]:
-    needed = _needed(model)
+    needed = needed_nodes(model)
     return {name: symbol for name, symbol in model.graph.inputs.items() if name in needed}
 
 
-def _needed(model: Model) -> set[str]:
+def needed_nodes(model: Model) -> set[str]:
     """The nodes and inputs that the outputs depend on."""
     graph = model.graph
     needed = {graph.names[symbol] for symbol in _outputs(model).values()}
@@ -134,8 +142,6 @@ def _graph(sheet: Sheet) -> GraphProto:
 
     if sum(array.nbytes for array in sheet.constants.values()) >= LIMIT:
         raise UsageError("the weights are more than the 2 GB that a file of ONNX may hold; export them as safetensors")
-    zeros = {name: np.zeros((1, state.size), np.float32) for name, state in sheet.states.items()}
-    constants = {**sheet.constants, **zeros}
     inputs = [_described(name, symbol.dtype, symbol.shape) for name, symbol in _inputs(sheet.model).items()]
     outputs = [_described(name, symbol.dtype, symbol.shape) for name, symbol in _outputs(sheet.model).items()]
     for name, state in sheet.states.items():
@@ -143,11 +149,14 @@ def _graph(sheet: Sheet) -> GraphProto:
         inputs.append(_described(name, "float", shape))
         outputs.append(_described(f"{name}_last", "float", shape))
     return helper.make_graph(
-        [helper.make_node(item.kind, item.inputs, item.outputs, **item.attributes) for item in sheet.operators],
+        [
+            helper.make_node(item.kind, item.inputs, item.outputs, name=item.outputs[0], **item.attributes)
+            for item in sheet.operators
+        ],
         "minidl",
         inputs,
         outputs,
-        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+        [numpy_helper.from_array(array, name) for name, array in sheet.constants.items()],
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from minidl.exchange.sheet import Desk
 from minidl.layers.activation import GELU_CUBIC, GELU_SCALE
 
@@ -10,10 +12,15 @@ BEFORE_THE_START = -(2**63)  # where a slice that goes backwards ends
 
 
 def activation(at: Desk) -> None:
-    """One operator; gelu is written out, for there is none in opset 17."""
+    """One operator; both kinds of gelu are written out, for there is none in opset 17."""
     (x,) = at.inputs
-    if at.layer.kind != "gelu":
+    if at.layer.kind in KINDS:
         at.give(KINDS[at.layer.kind], x)
+        return
+    if at.layer.kind == "gelu":
+        erf = at.put("Erf", at.put("Mul", x, at.constant("root_half", math.sqrt(0.5))))
+        half = at.constant("half", 0.5)
+        at.give("Mul", x, at.put("Add", at.put("Mul", erf, half), half))
         return
     factor = at.put("Mul", at.put("Mul", x, x), at.constant("cubic", 2 * GELU_SCALE * GELU_CUBIC))
     factor = at.put("Add", factor, at.constant("linear", 2 * GELU_SCALE))
@@ -50,8 +57,9 @@ def embedding(at: Desk) -> None:
 
 
 def layer_norm(at: Desk) -> None:
-    """Over the features."""
-    at.give("LayerNormalization", *at.inputs, at.weight("gain"), at.weight("bias"), axis=-1, epsilon=at.layer.eps)
+    """Over the last axes."""
+    weights = at.weight("gain"), at.weight("bias")
+    at.give("LayerNormalization", *at.inputs, *weights, axis=-at.layer.axes, epsilon=at.layer.eps)
 
 
 def one_hot(at: Desk) -> None:
@@ -67,6 +75,17 @@ def reverse(at: Desk) -> None:
         return
     end, start, time = at.constant("end", [-1]), at.constant("start", [BEFORE_THE_START]), at.constant("time", [0])
     at.give("Slice", x, end, start, time, end)
+
+
+def mean(at: Desk) -> None:
+    """The mean of any number of inputs."""
+    at.give("Mean", *at.inputs)
+
+
+def last_state(at: Desk) -> None:
+    """What a recurrent layer ends with."""
+    (source, *_) = at.sheet.model.graph.sources(at.name)
+    at.give("Identity", at.sheet.ends[f"{source}/{at.layer.state}"])
 
 
 def last(at: Desk) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.exchange.operators import KINDS, last_step
+from minidl.exchange.operators import KINDS
 from minidl.exchange.sheet import ABSENT, Array, Desk, StateOutput
 from minidl.graph.operations import split
 
@@ -32,21 +32,15 @@ def lstm(at: Desk) -> None:
 def _recurrent(at: Desk, kind: str, order: Sequence[int], **attributes: Any) -> None:
     """order: for each gate of ONNX its place among ours."""
     names = [name for name in ("h", "c") if name in at.node.declarations]
+    lengths = ABSENT if at.lengths is None else at.put("Cast", at.lengths, to=INT32)
+    given, first = [at.inputs[0], *_weights(at, order), lengths], [_first(at, name) for name in names]
     attributes |= {"hidden_size": at.layer.units}
-    given, first = [at.inputs[0], *_weights(at, order)], _first(at, names)
-    steps, *final = at.put_many(kind, [*given, ABSENT, *first], 1 + len(names), **attributes)
-    y = at.give("Squeeze", steps, at.constant("direction", [1]))
-    ends = [at.put("Squeeze", value, at.constant("front", [0])) for value in final]
-    if at.lengths is not None:
-        # An operator that knows the lengths gives zeros for the steps after them, where our layers go on. So that all
-        # who read those steps find the same, it is asked for the last c alone, which no step shows.
-        ends[0] = last_step(at, y)
-        if "c" in names:
-            lengths = at.put("Cast", at.lengths, to=INT32)
-            *_, c = at.put_many(kind, [*given, lengths, *first], 3, **attributes)
-            ends[1] = at.put("Squeeze", c, at.constant("front", [0]))
-    for name, end in zip(names, ends, strict=True):
-        at.sheet.states[f"{at.name}/{name}"] = StateOutput(at.layer.units, end)
+    steps, *final = at.put_many(kind, [*given, *first], 1 + len(names), **attributes)
+    at.give("Squeeze", steps, at.constant("direction", [1]))
+    for name, value in zip(names, final, strict=True):
+        end = at.sheet.ends[f"{at.name}/{name}"] = at.put("Squeeze", value, at.constant("front", [0]))
+        if at.fed(f"{name}0") is None:
+            at.sheet.states[f"{at.name}/{name}"] = StateOutput(at.layer.units, end)
 
 
 def _weights(at: Desk, order: Sequence[int]) -> list[str]:
@@ -56,7 +50,7 @@ def _weights(at: Desk, order: Sequence[int]) -> list[str]:
         gates = split(array, len(order))
         return np.concatenate([gates[place] for place in order], axis=-1)
 
-    b = at.array("b")
+    b = at.array("b") if at.layer.bias else np.zeros(len(order) * at.layer.units)
     bh = at.array("bh") if "bh" in at.node.declarations else np.zeros_like(b)
     return [
         at.constant("W", ordered(at.array("Wx")).T[None]),
@@ -65,8 +59,6 @@ def _weights(at: Desk, order: Sequence[int]) -> list[str]:
     ]
 
 
-def _first(at: Desk, names: Sequence[str]) -> list[str]:
-    """The states before the first step, (1, B, H): those given (B, H), or one row of zeros that stands for each."""
-    batch = at.put("Shape", at.inputs[0], start=1, end=2)
-    shape = at.put("Concat", at.constant("one_row", [1]), batch, at.constant("units", [at.layer.units]), axis=0)
-    return [at.put("Expand", f"{at.name}/{name}", shape) for name in names]
+def _first(at: Desk, name: str) -> str:
+    """A state before the first step, (1, B, H): that of a node, or an input of the graph."""
+    return at.put("Unsqueeze", at.fed(f"{name}0") or f"{at.name}/{name}", at.constant("front", [0]))

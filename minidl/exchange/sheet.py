@@ -43,6 +43,7 @@ class Sheet:
     operators: list[Operator] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
     states: dict[str, StateOutput] = field(default_factory=dict)
+    ends: dict[str, str] = field(default_factory=dict)  # what the last value of each "node/state" is called
 
     def put(self, kind: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> None:
         """An operator after the others."""
@@ -72,7 +73,11 @@ class Desk:
     @property
     def lengths(self) -> str | None:
         """Where sequences end, if the layer is told."""
-        source = self.node.fed("lengths")
+        return self.fed("lengths")
+
+    def fed(self, port: str) -> str | None:
+        """What feeds an input of the layer; None where it is left out."""
+        source = self.node.fed(port)
         return None if source is None else self.sheet.value(self.sheet.model.graph.names[source])
 
     def put(self, kind: str, *inputs: str, **attributes: Any) -> str:

@@ -20,20 +20,25 @@ Array = NDArray[Any]
 class Sampler(Declared, family="sampler", abstract=False):
     """How the next symbol is drawn from the logits.
 
-        p = softmax(logits / temperature), over the top_k most likely, or the fewest that hold top_p of it
+        p = softmax(logits / temperature), over the top_k most likely, or the fewest that hold top_p of it, or those
+        that are at least min_p times as likely as the most likely one
 
-    temperature: 1 as trained, below 1 safer, 0 always the most likely.
+    temperature: 1 as trained, below 1 safer, 0 always the most likely. repetition_penalty: θ, above 1 symbols that
+    were written before become less likely: their logits v are v / θ above 0, and v θ below.
 
     >>> rng = np.random.default_rng(0)
     >>> Sampler(temperature=0).draw(np.array([0.1, 2.0, 0.3]), rng)
     1
 
-    top_p: Holtzman et al. 2020, section 3.1.
+    top_p: Holtzman et al. 2020, section 3.1; min_p: Nguyen et al. 2024, section 3; repetition: Keskar et al. 2019,
+    section 4.1.
     """
 
     temperature: Annotated[float, Ge(0)] = 1.0
     top_k: Annotated[int, Gt(0)] | None = None
     top_p: Annotated[float, Gt(0), Le(1)] | None = None
+    min_p: Annotated[float, Gt(0), Le(1)] | None = None
+    repetition_penalty: Annotated[float, Ge(1)] = 1.0
 
     def draw(self, logits: Array, rng: np.random.Generator) -> int:
         """The id of a symbol; NumericsError where the model has diverged."""
@@ -45,8 +50,17 @@ class Sampler(Declared, family="sampler", abstract=False):
         p = np.exp((logits - largest).astype(np.float64) / self.temperature)
         if self.top_k is not None or self.top_p is not None:
             p[~self._likely(p / p.sum())] = 0
+        if self.min_p is not None:
+            p[p < self.min_p] = 0  # the most likely one has 1
         cumulative = np.cumsum(p)
         return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+
+    def penalised(self, logits: Array, written: Array) -> Array:
+        """The logits after symbols that were written before, (V,) of bool, have become less likely."""
+        if self.repetition_penalty == 1:
+            return logits
+        less = np.where(logits > 0, logits / self.repetition_penalty, logits * self.repetition_penalty)
+        return np.where(written, less, logits)
 
     def _likely(self, p: Array) -> Array:
         order = np.argsort(-p, kind="stable")

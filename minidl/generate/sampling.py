@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minidl.data.vocabulary import Vocabulary
 from minidl.engine.dispatch import implementation
 from minidl.generate.sampler import Sampler
 from minidl.model import Model
@@ -32,12 +33,20 @@ def generate(
         raise UsageError("sampling starts from at least one symbol: give a prime text")
     model.reset_state()
     draw = partial(implementation(type(sampler), "draw", model.weights.flat.dtype), sampler)
-    symbol = draw(model.forward(**{ids: np.asarray(prime, dtype=np.int64)[:, None]})[logits][-1, 0], rng)
+    written = np.zeros(len(model.forward(**{ids: np.array([[prime[0]]])})[logits][0, 0]), bool)
+    model.reset_state()
+
+    def chosen(scores: NDArray[Any]) -> int:
+        symbol: int = draw(sampler.penalised(scores, written), rng)
+        written[symbol] = True
+        return symbol
+
+    symbol = chosen(model.forward(**{ids: np.asarray(prime, dtype=np.int64)[:, None]})[logits][-1, 0])
     yield symbol
     scores = model.forward(**{ids: np.array([[symbol]])})[logits][0, 0]
     window = model.executor.input(ids)
     while True:
-        symbol = draw(scores, rng)
+        symbol = chosen(scores)
         yield symbol
         window[0, 0] = symbol
         model.executor.rerun()
@@ -55,21 +64,85 @@ def _ends(model: Model, output: str | None) -> tuple[str, str]:
 
 
 def sample_text(
-    model: Model, *, prime: str = "\n", length: int = 200, sampler: Sampler | None = None, seed: int = 0
+    model: Model,
+    *,
+    prime: str = "\n",
+    length: int = 200,
+    sampler: Sampler | None = None,
+    seed: int = 0,
+    stop: Sequence[str] = (),
 ) -> Iterator[str]:
     """Pieces of text as they are drawn, `length` symbols in all; the prime is not repeated.
 
     The model itself is left alone. A symbol of the prime that the vocabulary does not know is left out, or read as
-    the unknown word.
+    the unknown word. stop: strings before which the text ends; what may be the beginning of one is held back.
     """
+    vocabulary, start = _start(model, prime)
+    symbols = generate(model.replica(), start, sampler or Sampler(), np.random.default_rng(seed))
+    drawn = (symbol for _, symbol in zip(range(length), symbols, strict=False))
+    yield from until(stop, _pieces(vocabulary, int(start[-1]), drawn))
+
+
+def sample_texts(
+    model: Model,
+    count: int,
+    *,
+    prime: str = "\n",
+    length: int = 200,
+    sampler: Sampler | None = None,
+    seed: int = 0,
+    stop: Sequence[str] = (),
+) -> list[str]:
+    """`count` texts that are drawn side by side, in one batch; otherwise as `sample_text`."""
+    vocabulary, start = _start(model, prime)
+    replica, sampler, rngs = model.replica(), sampler or Sampler(), np.random.default_rng(seed).spawn(count)
+    ids, logits = _ends(replica, None)
+    replica.reset_state()
+    given = np.repeat(np.asarray(start, np.int64)[:, None], count, axis=1)
+    columns: list[NDArray[Any]] = []
+    written: NDArray[np.bool_] | None = None
+    for _ in range(length):
+        scores = replica.forward(**{ids: given})[logits][-1]
+        written = np.zeros(scores.shape, bool) if written is None else written
+        drawn = [sampler.draw(sampler.penalised(*row), rng) for *row, rng in zip(scores, written, rngs, strict=True)]
+        given = np.array([drawn])
+        written[np.arange(count), drawn] = True
+        columns.append(given[0])
+    texts = np.array(columns).T
+    return ["".join(until(stop, _pieces(vocabulary, int(start[-1]), text.tolist()))) for text in texts]
+
+
+def _start(model: Model, prime: str) -> tuple[Vocabulary, NDArray[Any]]:
+    """The vocabulary, and the ids that a text goes on from."""
     if model.vocabulary is None:
         raise UsageError("this model has no vocabulary, so that it cannot write text")
-    vocabulary = model.vocabulary
-    ids = vocabulary.encode(prime, unknown="skip")
-    start = ids if len(ids) else np.zeros(1, np.int64)
-    symbols = generate(model.replica(), start, sampler or Sampler(), np.random.default_rng(seed))
-    before = int(start[-1])
-    for _, symbol in zip(range(length), symbols, strict=False):
-        # What joins two symbols (a space between words) belongs to the second.
+    ids = model.vocabulary.encode(prime, unknown="skip")
+    return model.vocabulary, ids if len(ids) else np.zeros(1, np.int64)
+
+
+def _pieces(vocabulary: Vocabulary, before: int, symbols: Iterable[int]) -> Iterator[str]:
+    """The text of each symbol; what joins two of them, a space between words, belongs to the second."""
+    for symbol in symbols:
         yield vocabulary.decode([before, symbol])[len(vocabulary.decode([before])) :]
         before = symbol
+
+
+def until(stop: Sequence[str], pieces: Iterable[str]) -> Iterator[str]:
+    """The pieces up to the first of some strings, which is left out.
+
+    >>> list(until(["END"], ["a", "E", "b", "EN", "D", "c"]))
+    ['a', 'Eb']
+    """
+    held = ""
+    for piece in pieces:
+        held += piece
+        places = [place for place in map(held.find, stop) if place >= 0]
+        if places:
+            held = held[: min(places)]
+            break
+        kept = max((n for string in stop for n in range(1, len(string)) if held.endswith(string[:n])), default=0)
+        if len(held) > kept:
+            yield held[: len(held) - kept]
+            held = held[len(held) - kept :]
+    if held:
+        yield held

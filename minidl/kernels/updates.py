@@ -79,7 +79,7 @@ def _within() -> Any:
 
 def draw(sampler: Sampler, logits: Array, rng: np.random.Generator) -> int:
     """As Sampler.draw, which looks at the most likely symbols itself where that is asked for."""
-    if sampler.temperature == 0 or sampler.top_k is not None or sampler.top_p is not None:
+    if sampler.temperature == 0 or {sampler.top_k, sampler.top_p, sampler.min_p} != {None}:
         return sampler.draw(logits, rng)
     logits = logits if logits.flags.c_contiguous else logits.copy()
     symbol: int = _draw(logits.dtype)(address(logits), len(logits), sampler.temperature, rng.random())

@@ -10,7 +10,7 @@ import numpy as np
 
 from minidl.graph.arrays import Array, Cache, Declaration, InputSpec, Out, Shape
 from minidl.graph.layer import Layer
-from minidl.graph.operations import sigmoid, sigmoid_slope, tanh_slope
+from minidl.graph.operations import erf, sigmoid, sigmoid_slope, tanh_slope
 
 GELU_SCALE = math.sqrt(2 / math.pi)
 GELU_CUBIC = 0.044715
@@ -23,7 +23,8 @@ class Activation(Layer):
         tanh       y = tanh x                                       dx = dy (1 - y²)
         sigmoid    y = σ(x) = 1 / (1 + e⁻ˣ)                         dx = dy y (1 - y)
         relu       y = max(x, 0)                                    dx = dy [x > 0]
-        gelu       y = x s,  s = σ(2u),  u = √(2/π) (x + 0.044715 x³)
+        gelu       y = x Φ(x),  Φ(x) = ½ (1 + erf(x / √2))          dx = dy (Φ(x) + x φ(x)),  φ(x) = e^(-x²/2) / √(2π)
+        gelu_tanh  y = x s,  s = σ(2u),  u = √(2/π) (x + 0.044715 x³)
                                                                     dx = dy (s + 2 x u' s (1 - s))
 
     kind: which of them. x (...), y (...).
@@ -32,15 +33,16 @@ class Activation(Layer):
     >>> Model.of(Activation("relu"), np.array([[[-1.0, 2.0]]])).arrays["activation/y"].tolist()
     [[[0.0, 2.0]]]
 
-    gelu is the approximation by tanh, ½ (1 + tanh u) = σ(2u): Hendrycks and Gimpel 2016, section 2.
+    gelu_tanh approximates gelu, ½ (1 + tanh u) = σ(2u): Hendrycks and Gimpel 2016, section 2. PyTorch, Keras and ONNX
+    mean by gelu what is gelu here.
     """
 
-    kind: Literal["tanh", "sigmoid", "relu", "gelu"]
+    kind: Literal["tanh", "sigmoid", "relu", "gelu", "gelu_tanh"]
 
     inputs = {"x": InputSpec("...")}
 
     def arrays(self, x: Shape) -> dict[str, Declaration]:
-        gate = x if self.kind == "gelu" else (0,)
+        gate = x if self.kind.startswith("gelu") else (0,)
         return {"gate": Cache(gate), "y": Out(x)}
 
     def forward(self, x: Array, gate: Array, y: Array) -> None:
@@ -50,6 +52,10 @@ class Activation(Layer):
             sigmoid(x, out=y)
         elif self.kind == "relu":
             np.maximum(x, 0, out=y)
+        elif self.kind == "gelu":
+            for k in range(len(x)):  # step by step, here and below: all steps at once would need more arrays
+                gate[k] = 0.5 * (1 + erf(x[k] * math.sqrt(0.5)))
+            np.multiply(x, gate, out=y)
         else:
             np.multiply(x, x, out=gate)
             gate *= 2 * GELU_SCALE * GELU_CUBIC
@@ -67,16 +73,19 @@ class Activation(Layer):
             sigmoid_slope(y, out=dx)
         elif self.kind == "relu":
             np.greater(y, 0, out=dx, casting="unsafe")
+        elif self.kind == "gelu":
+            for k in range(len(x)):
+                dx[k] = gate[k] + x[k] * np.exp(-0.5 * x[k] * x[k]) / math.sqrt(2 * math.pi)
         else:
-            self._gelu_slope(x, gate, y, out=dx)
+            self._gelu_tanh_slope(x, gate, y, out=dx)
         dx *= dy
 
-    def _gelu_slope(self, x: Array, gate: Array, y: Array, out: Array) -> None:
+    def _gelu_tanh_slope(self, x: Array, gate: Array, y: Array, out: Array) -> None:
         """s + 2 x u' s (1 - s), where x s = y and 2u' = 2 √(2/π) (1 + 3 · 0.044715 x²)."""
         np.multiply(x, x, out=out)
         out *= 6 * GELU_SCALE * GELU_CUBIC
         out += 2 * GELU_SCALE
         out *= y
-        for k in range(len(out)):  # step by step: 1 - s of all steps at once would need another array
+        for k in range(len(out)):
             out[k] *= 1 - gate[k]
         out += gate

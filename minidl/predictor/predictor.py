@@ -16,6 +16,7 @@ from minidl.data.sources.rows import Rows
 from minidl.data.tasks.forecast_reader import ForecastReader
 from minidl.data.tasks.reader import softmax
 from minidl.data.tasks.tagging import TagReader
+from minidl.data.tasks.translation import TranslationReader
 from minidl.experiment.run.load_model import load_trained
 from minidl.generate.apply import apply
 from minidl.model import Model
@@ -68,13 +69,15 @@ class Predictor:
         """The answer for each row.
 
         data: a list of texts; a list of mappings, or a mapping, by column; a data frame; rows of numbers (N, F).
-        Gives classes (N,), a list of tags for each row, or numbers (N,) or (N, K), which are NaN where a row of a
-        series has no full window before it. Raises DataError for what could not be read in training either.
+        Gives classes (N,), a list of tags for each row, translated texts, or numbers (N,) or (N, K), which are NaN
+        where a row of a series has no full window before it. Raises DataError for what could not be read in training.
         """
         columns = self._answers(self._rows(data)).columns
         found = [column for name, column in columns.items() if name.partition(":")[0] == PREDICTION]
         if isinstance(self.reader, TagReader):
             return [[] if cell is None else list(self.reader.split(cell)) for cell in found[0]]
+        if isinstance(self.reader, TranslationReader):
+            return ["" if text is None else text for text in found[0]]
         if self.classes:
             return np.array(["" if name is None else name for name in found[0]])
         table = np.array(found, dtype=np.float64).T

@@ -59,7 +59,7 @@ def new_file(path: FilePath, *, force: bool = False) -> Iterator[BinaryIO]:
     UsageError where there is a file of this name already, unless `force` is given: then it is replaced.
     """
     target = Path(os.path.realpath(path))
-    _refuse_existing(target, force)
+    refuse_existing(target, force=force)
     with _temporary(target) as temporary:
         with refusing(target):
             refuse_special(target)
@@ -68,13 +68,14 @@ def new_file(path: FilePath, *, force: bool = False) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _refuse_existing(target, force)
+        refuse_existing(target, force=force)
         with refusing(target):
             os.replace(temporary, target)
             sync_folder(target.parent)
 
 
-def _refuse_existing(target: Path, force: bool) -> None:
+def refuse_existing(target: Path, *, force: bool = False) -> None:
+    """UsageError where there is a file of this name already, and nobody wants it replaced."""
     if not force and target.exists():
         raise UsageError(f"{target} exists: name another file, or replace it with --force")
 

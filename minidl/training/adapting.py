@@ -107,18 +107,18 @@ class AdaptingModel:
     def learn(self) -> None:
         """One step of learning from the window that was counted last."""
         self.model.backward()
-        gradient, weights = self.model.executor.gradient, self.model.weights
+        gradient, flat = self.model.executor.gradient, self.model.weights.flat
         length = norm(gradient)
         if not np.isfinite(length):
             return  # what cannot be learnt from is only counted
         gradient *= self.adaptation.lr * min(1.0, self.adaptation.clip_norm / length) if length else 0.0
         if self.adaptation.rule == "rms":
             gradient /= self._scale + 1e-8
-            weights.flat += self._pull * (self._trained - weights.flat)
+            flat += self._pull * (self._trained - flat)
         else:
-            weights.flat += self.adaptation.decay * (self._trained - weights.flat)
-        weights.flat -= gradient
-        weights.version += 1
+            flat += self.adaptation.decay * (self._trained - flat)
+        flat -= gradient
+        self.model.weights.version += 1
 
 
 def gradient_scale(model: Model, batches: Batches) -> Array:

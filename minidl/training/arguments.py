@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 
+from minidl.data.vocabulary import Vocabulary
+from minidl.model import Model
 from minidl.optim import Optimizer
 from minidl.system.errors import UsageError
+
+
+def check_model(model: Model, vocabulary: Vocabulary | None) -> None:
+    """A model is trained by its loss, on data of its own vocabulary."""
+    if "loss" not in model.graph.results:
+        raise UsageError("this model has no loss to train: make it as Model(loss)")
+    check_vocabulary(model.vocabulary, vocabulary)
 
 
 def check_limits(**limits: float | None) -> None:
@@ -34,3 +43,15 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """One of these."""
     if value not in choices:
         raise UsageError(f"{name} should be {' or '.join(map(repr, choices))}, got {value!r}")
+
+
+def check_vocabulary(of_model: Vocabulary | None, of_data: Vocabulary | None) -> None:
+    """Refuse data whose symbols have other numbers than those of the model."""
+    if of_model is None or of_data is None or of_model == of_data:
+        return
+    new = [symbol for symbol in of_data.symbols if symbol not in of_model.symbols]
+    differ = f"it has {', '.join(map(repr, new[:5]))}, which the model does not know" if new else "their numbers differ"
+    raise UsageError(
+        f"the data has another vocabulary than the model: {differ}. Build the model on this data, and take its weights "
+        "over by symbol: init_from in an experiment"
+    )

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Protocol
 
+import numpy as np
 from annotated_types import Gt
+from numpy.typing import NDArray
 
 from minidl.config.declared import Declared
 from minidl.data.batches import Batch, Dataset
@@ -16,6 +18,8 @@ from minidl.model import Model
 from minidl.optim import Clock, Optimizer
 from minidl.system.errors import ConfigError
 from minidl.training.progress import Progress
+
+Array = NDArray[np.generic]
 
 
 class Run(Protocol):
@@ -77,6 +81,9 @@ class Run(Protocol):
     @property
     def clock(self) -> Clock:
         """How far the run is, as schedules see it."""
+
+    def carried(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """What the next step depends on besides weights: the state of recurrent layers, and random generators."""
 
     def stop(self, reason: str, *, completed: bool = False) -> None:
         """End the run after the present step; not `completed` where it may be resumed."""

@@ -24,7 +24,7 @@ TRAINED = "training/weights"  # the vector that is trained, where an average of 
 
 def capture(trainer: Run) -> tuple[dict[str, Array], dict[str, Any]]:
     """Everything that a resumed run has to know: arrays, and plain data."""
-    state, generators = trainer.model.executor.state_dict()
+    state, generators = trainer.carried()
     kept = trainer.optimizer.state_dict()
     arrays = {f"parameters/{name}": array for name, array in trainer.evaluated.arrays.items()}
     if trainer.evaluated is not trainer.model.weights:  # whoever loads the file gets the average

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.generate.answers import answering_node
+from minidl.generate.answers import answering_node, best_classes, point
+from minidl.generate.translate import is_translator
 from minidl.graph.layer import Layer
 from minidl.graph.symbol import Axis
-from minidl.layers import MSE, SigmoidCE, SoftmaxCE
+from minidl.layers import CRF, MAE, MSE, GaussianNLL, Huber, PoissonNLL, Quantile, SigmoidCE, SoftmaxCE
 from minidl.model import Model
 from minidl.training.class_measures import (
     LARGEST_MATRIX,
@@ -41,6 +42,7 @@ class MetricAccumulator:
     def __init__(self, classes: Sequence[str] | None = None) -> None:
         self.sums: dict[str, float] = {}
         self.count = 0.0
+        self.sequences = 0
         self.classes: Array = np.zeros((3, 0), np.int64)  # hits, predictions and targets of each
         self.errors = ErrorSums()
         self._names = classes
@@ -60,9 +62,14 @@ class MetricAccumulator:
     def _measure(self, model: Model, prediction: Array, targets: Array, inside: Any) -> None:
         """Add what suits the kind of loss."""
         layer = _loss_layer(model)
-        if isinstance(layer, SoftmaxCE):
-            best = prediction.argmax(axis=-1)
+        if isinstance(layer, (SoftmaxCE, CRF)):
+            if targets.dtype.kind == "f":  # probabilities
+                targets = targets.argmax(axis=-1)
+            best = best_classes(model, prediction, (targets >= 0).sum(axis=0))
             self._count_classes(best[inside], targets[inside], prediction.shape[-1])
+            if is_translator(model):
+                self.sequences += targets.shape[1]
+                self._add("exact", float(((best == targets) | (targets < 0)).all(axis=0).sum()))
             if self._entities is not None and targets.ndim == 2:
                 self._count_entities(best, np.where(inside, targets, -1) if inside is not ... else targets)
         elif isinstance(layer, SigmoidCE):
@@ -70,9 +77,9 @@ class MetricAccumulator:
             self._add("accuracy", float(np.count_nonzero(yes == wanted)))
             kinds = (kind.reshape(-1, kind.shape[-1]).sum(axis=0) for kind in (yes & wanted, yes, wanted))
             self._keep_counts(np.stack(list(kinds)))
-        elif isinstance(layer, MSE):
+        elif isinstance(layer, (MSE, MAE, Huber, GaussianNLL, PoissonNLL, Quantile)):
             of_example = _shape_of_target(model)
-            pair = (array[inside].reshape(-1, *of_example) for array in (prediction, targets))
+            pair = (array[inside].reshape(-1, *of_example) for array in (point(layer, prediction), targets))
             self.errors.add(*pair)
 
     def _count_classes(self, predicted: Array, targets: Array, classes: int) -> None:
@@ -103,6 +110,8 @@ class MetricAccumulator:
         if not self.count:
             return {}
         averages = {name: value / self.count for name, value in self.sums.items()}
+        if self.sequences:  # of a translator: translations that are right to the last symbol, written greedily
+            averages["exact"] = self.sums["exact"] / self.sequences
         if "loss" in averages:
             averages |= in_units(averages["loss"], unit)
         if unit == "step":

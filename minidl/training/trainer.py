@@ -6,11 +6,12 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from minidl.data.batches import Batch, Dataset
 from minidl.engine.parameters import Parameters
@@ -19,8 +20,8 @@ from minidl.optim import Optimizer
 from minidl.optim.check import check_schedules
 from minidl.optim.schedules import Clock
 from minidl.storage.archive import Archive
-from minidl.system.errors import NumericsError, UsageError
-from minidl.training.arguments import check_averaging, check_choice, check_limits
+from minidl.system.errors import NumericsError
+from minidl.training.arguments import check_averaging, check_choice, check_limits, check_model
 from minidl.training.average import WeightAverage, evaluated_weights
 from minidl.training.callback import Callback
 from minidl.training.callback_list import CallbackList
@@ -29,7 +30,9 @@ from minidl.training.gradient import fill_gradient
 from minidl.training.nan_report import first_bad_array
 from minidl.training.progress import Progress
 
+Array = NDArray[Any]
 logger = logging.getLogger("minidl")
+REMEDY = "Lower the learning rate, or set clip_norm; the weights are those of the step before."
 
 
 class Trainer:
@@ -70,8 +73,7 @@ class Trainer:
         non_finite: Literal["stop", "skip"] = "stop",
         callbacks: Iterable[Callback] = (),
     ) -> None:
-        if "loss" not in model.graph.results:
-            raise UsageError("this model has no loss to train: make it as Model(loss)")
+        check_model(model, data.vocabulary)
         check_limits(epochs=epochs, steps=steps, minutes=minutes)
         check_choice("state", state, ("carry", "zero"))
         check_choice("non_finite", non_finite, ("stop", "skip"))
@@ -83,14 +85,12 @@ class Trainer:
         self.callbacks = CallbackList(callbacks)
         self.progress = Progress()
         self.record: dict[str, float] = {}  # what this step has measured, for those who write it down
-        self.texts: dict[str, str] = {}
-        self.reports: dict[str, Any] = {}
+        self.texts, self.reports = dict[str, str](), dict[str, Any]()
         self.loss = math.nan
         self.batch = Batch({}, reset_state=True)
         self.stop_reason: str | None = None
-        self.previous_seconds = 0.0
+        self.previous_seconds, self._ended = 0.0, False
         self._paced_from: tuple[int, float] | None = None
-        self._ended = False
         self._average: WeightAverage | None = None
         check_schedules(optimizer, self._step_limit(), has_validation=data.validation is not None)
 
@@ -114,13 +114,21 @@ class Trainer:
         """One step: forward, backward, and a change of the weights."""
         self.batch, self.loss = batches[-1], math.nan
         try:
-            self.loss = fill_gradient(self.model, batches, carry=self.state == "carry")
+            self.loss = self.fill_gradient(batches)
             self.optimizer.step(self.model, self.clock)
         except NumericsError as error:
             self._not_finite(error)
         self.progress.step += 1
         if self._average is not None:
             self._average.update(self.progress.step)
+
+    def fill_gradient(self, batches: Sequence[Batch]) -> float:
+        """Forward and backward; the gradient is left in the model, and the loss returned."""
+        return fill_gradient(self.model, batches, carry=self.state == "carry")
+
+    def carried(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """What the next step depends on besides weights: the state of recurrent layers, and random generators."""
+        return self.model.executor.state_dict()
 
     def notify(self) -> None:
         """Let every callback do what is due after this step."""
@@ -235,9 +243,7 @@ class Trainer:
         where = first_bad_array(self.model, self.batch.inputs)
         found = f"step {self.progress.step + 1}: {error}; first bad array: {where}"
         if self.non_finite == "stop":
-            raise NumericsError(
-                f"{found}. Lower the learning rate, or set clip_norm; the weights are those of the step before."
-            ) from None
+            raise NumericsError(f"{found}. {REMEDY}") from None
         if not self.progress.skipped:
             logger.warning("%s. It is left out, as others will be; train/skipped counts them", found)
         self.progress.skipped += 1

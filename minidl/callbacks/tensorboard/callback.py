@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minidl.callbacks.tensorboard.attention_pictures import AttentionPictures
 from minidl.callbacks.tensorboard.confusion import ConfusionPictures
 from minidl.callbacks.tensorboard.descriptions import description
 from minidl.callbacks.tensorboard.embeddings import write_embeddings
@@ -48,6 +49,7 @@ class TensorBoard(Callback):
         super().__post_init__()
         self._writer: EventWriter | None = None
         self._pictures, self._confusion = Pictures(), ConfusionPictures()
+        self._attention = AttentionPictures()
         self._laid_out = self._completed = False
 
     def start(self, trainer: Run) -> None:
@@ -76,8 +78,9 @@ class TensorBoard(Callback):
         step = trainer.progress.step
         for tag, values in histograms(trainer.model):
             self._writer.histogram(tag, values, step)
-        for tag, pixels in self._pictures.draw(trainer.model, trainer.data):
-            self._writer.image(tag, pixels, step)
+        for pictures in (self._pictures, self._attention):
+            for tag, pixels in pictures.draw(trainer.model, trainer.data):
+                self._writer.image(tag, pixels, step)
 
     def finish(self, trainer: Run, *, completed: bool) -> None:
         """Write what was measured at the end, and the embeddings."""

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from minidl.data.sources.dates import written_dates
 from minidl.system.errors import DataError
 
 RAREST = 50  # rows of a category in unicode_names
@@ -83,6 +84,15 @@ def _tag(token: tokenize.TokenInfo) -> str:
     if "STRING" in kind:  # since Python 3.12 an f-string is several tokens
         return "s"
     return {"NUMBER": "d", "COMMENT": "c", "OP": "o"}.get(kind, "")
+
+
+def dates() -> str:
+    """`written,iso`: dates in words and in the form of ISO 8601; see `written_dates`.
+
+    >>> dates().splitlines()[0]
+    'written,iso'
+    """
+    return _csv(("written", "iso"), written_dates())
 
 
 def lorenz() -> str:

@@ -121,6 +121,7 @@ _BUILT_IN: dict[str, Callable[[], str]] = {
     "unicode_names": examples.unicode_names,
     "python_tokens": examples.python_tokens,
     "lorenz": examples.lorenz,
+    "written_dates": examples.dates,
 }
 
 

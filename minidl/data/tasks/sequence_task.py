@@ -154,6 +154,7 @@ class SequenceTask(Task, abstract=True):
             baselines=described["baselines"],
             metadata={"reader": reader.config(), **described["metadata"]},
             reader=reader,
+            places=(rows.name, rows.lines),
         )
 
     def _without_gaps(self, rows: Rows, settings: Settings) -> Rows:

@@ -108,11 +108,19 @@ const ACTIVATIONS = {
   tanh: [Math.tanh, (x, y) => 1 - y ** 2],
   sigmoid: [sigmoid, (x, y) => y * (1 - y)],
   relu: [(x) => Math.max(x, 0), (x) => Number(x > 0)],
-  gelu: [(x) => x * sigmoid(2 * geluInner(x)), (x) => {
+  gelu: [(x) => x * normal(x), (x) => normal(x) + x * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI)],
+  gelu_tanh: [(x) => x * sigmoid(2 * geluInner(x)), (x) => {
     const s = sigmoid(2 * geluInner(x));
     return s + 2 * x * Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x ** 2) * s * (1 - s);
   }],
 };
+// Abramowitz and Stegun 1964, 7.1.26: to 1.5e-7.
+const ERF = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592];
+function normal(x) {
+  const t = 1 / (1 + 0.3275911 * Math.abs(x) / Math.SQRT2);
+  const tail = ERF.reduce((sum, a) => sum * t + a, 0) * t * Math.exp(-x * x / 2) / 2;
+  return x < 0 ? tail : 1 - tail;
+}
 const geluInner = (x) => Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3);
 const average = (x) => x.reduce((a, b) => a + b, 0) / x.length;
 

@@ -31,6 +31,6 @@ def training_mistakes(optimizer: Optimizer, train: Train, dataset: Dataset, mode
 
 def _groups(optimizer: Any, model: Model) -> Iterator[Finding]:
     try:
-        check_patterns(optimizer.groups or {}, list(model.parameters))
+        check_patterns(optimizer.groups or {}, list(model.weights.undrawn))
     except ConfigError as error:
         yield from (Finding(("optimizer", *item.path), item.message) for item in error.mistakes)

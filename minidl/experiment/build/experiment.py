@@ -12,6 +12,7 @@ from minidl.config.declared import Declared
 from minidl.data import Data, Dataset
 from minidl.experiment.build.expect import Expect
 from minidl.experiment.build.graph_builder import Plan
+from minidl.experiment.build.init_from import InitFrom
 from minidl.experiment.build.sections import Header, Log, Samples, Train
 from minidl.experiment.yaml.references import escape
 from minidl.model import Model
@@ -36,6 +37,7 @@ class Experiment:
     log: Log
     sample: Samples
     expect: Expect
+    init_from: InitFrom | None
     dataset: Dataset
     model: Model
     folder: Path
@@ -69,6 +71,7 @@ class Experiment:
             "log": complete(self.log),
             "sample": complete(self.sample),
             "expect": complete(self.expect),
+            **({} if self.init_from is None else {"init_from": complete(self.init_from)}),
         }
         resolved: dict[str, Any] = escape(tree)
         return resolved

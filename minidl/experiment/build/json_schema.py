@@ -7,15 +7,16 @@ from typing import Any
 
 from minidl.config.declared import Declared
 from minidl.config.rules import first_line, nested_families, rules
-from minidl.experiment.build.sections import Header
+from minidl.experiment.build.sections import NAME, Header
 from minidl.experiment.build.spec import REQUIRED, SECTIONS
 from minidl.graph.layer import Layer
+from minidl.training.callback import Every
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = {"type": "string", "pattern": r"^\$\{[^{}]+\}$"}  # to another value of the file, or a fact of the data
 TEXT = {"type": "string"}
 NODE_INPUTS = {
-    "anyOf": [TEXT, {"type": "array", "items": TEXT}, {"type": "object", "additionalProperties": TEXT}],
+    "anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}, {"type": "object", "additionalProperties": TEXT}],
     "description": "what feeds it: names of nodes, or names by input of the layer; the node above if not given",
 }
 
@@ -51,7 +52,8 @@ def _definitions(families: Iterable[type[Declared]]) -> Iterator[tuple[str, Any]
     for family in _with_nested(families):
         name = family.__name__
         if not family.abstract:
-            yield name, _definition(family, [], _properties(family))
+            one_only = {"minProperties": 1, "maxProperties": 1} if family is Every else {}
+            yield name, {**_definition(family, [], _properties(family)), **one_only}
             continue
         yield name, _choice(name, list(family.types()))
         inputs = {"inputs": NODE_INPUTS} if family is Layer else {}
@@ -103,8 +105,23 @@ def _properties(cls: Any) -> dict[str, Any]:
     for name, value in schema.items():
         about = {key: value.pop(key) for key in ("default", "description") if key in value}
         value.pop("title", None)
+        if "description" in about:
+            about["description"] = about["description"].replace("None", "null")
+        if name == "source":
+            value = _with_downloads(value)
+        if name == "name" and issubclass(cls, Layer):
+            value = {"anyOf": [{"type": "string", "pattern": NAME}, {"type": "null"}]}
         properties[name] = {"anyOf": [value, REFERENCE], **about}
     return properties
+
+
+def _with_downloads(schema: Any) -> Any:
+    """A mapping as a source is a download, which has an address and a hash."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "object":
+            return {**schema, "required": ["url", "sha256"], "minProperties": 2, "maxProperties": 2}
+        return {key: _with_downloads(value) for key, value in schema.items()}
+    return [_with_downloads(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def _with_references(schema: Any) -> Any:

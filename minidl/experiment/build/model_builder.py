@@ -9,6 +9,7 @@ from typing import Any
 
 from minidl.config.findings import Finding
 from minidl.data import Dataset
+from minidl.experiment.build.class_weights import with_class_weights
 from minidl.experiment.build.graph_builder import Chain, Plan, data_inputs
 from minidl.experiment.build.spec import Parts, losses
 from minidl.graph.graph import Graph
@@ -18,10 +19,11 @@ from minidl.graph.symbol import Input, Symbol, show
 
 @dataclass(frozen=True)
 class Network:
-    """A wired network: its loss, and with which settings a model file has built it."""
+    """A wired network: its loss, with which settings a model file has built it, and the loss as a file would say it."""
 
     loss: Node
     settings: dict[str, Any] | None
+    plan: Plan
 
     @property
     def prediction(self) -> Symbol:
@@ -38,18 +40,25 @@ def assemble(parts: Parts, dataset: Dataset, mistakes: list[Finding]) -> Network
         chain.add(plan)
     if parts.builder is None and not parts.layers:
         chain.put(None, ("model",))
-    loss = None if parts.loss is None else chain.add(_with_targets(parts.loss, chain))
+    weighed = None if parts.loss is None else with_class_weights(parts.loss, parts.class_weights, dataset, mistakes)
+    loss = None if weighed is None else chain.add(_with_targets(weighed, chain, inputs))
     if loss is None or mistakes:
         return None
     chain.report_unused()
     _check_loss(loss, mistakes)
     _check_all_read(loss, dataset, mistakes)
-    return None if mistakes else Network(loss, settings)
+    return None if mistakes or weighed is None else Network(loss, settings, weighed)
 
 
-def _with_targets(loss: Plan, chain: Chain) -> Plan:
-    """A loss that names no inputs compares the last node with the targets."""
-    return loss if loss.sources is not None else dataclasses.replace(loss, sources=(chain.last, "targets"))
+def _with_targets(loss: Plan, chain: Chain, inputs: Mapping[str, Symbol]) -> Plan:
+    """A loss that names no inputs compares the last node with the targets, weighed by the weights of the data."""
+    if loss.sources is not None:
+        return loss
+    fed = dict(zip(loss.layer.inputs if loss.layer is not None else (), (chain.last, "targets"), strict=False))
+    if loss.layer is not None and "weights" in inputs and "weights" in loss.layer.inputs:
+        fed["weights"] = "weights"
+        return dataclasses.replace(loss, sources=tuple(fed.values()), ports=tuple(fed))
+    return dataclasses.replace(loss, sources=(chain.last, "targets"))
 
 
 def _build(parts: Parts, offered: Mapping[str, Any], chain: Chain, mistakes: list[Finding]) -> dict[str, Any] | None:

@@ -53,6 +53,8 @@ class _Loader:
         parts: Any = self.parts
         model.vocabulary, model.metadata = dataset.vocabulary, _metadata(parts.data, dataset)
         sections = parts.sections
+        if sections["init_from"] is not None:
+            sections["optimizer"] = sections["init_from"].freezing(sections["optimizer"])
         self.mistakes += training_mistakes(sections["optimizer"], sections["train"], dataset, model)
         if self.mistakes:
             self._refuse()
@@ -60,7 +62,7 @@ class _Loader:
             header=parts.header,
             **parts.sections,
             network=tuple(parts.layers) if network.settings is None else network.settings,
-            loss=parts.loss,
+            loss=network.plan,
             dataset=dataset,
             model=model,
             folder=self._data_folder(),

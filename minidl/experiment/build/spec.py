@@ -12,8 +12,10 @@ from minidl.config.build import revive
 from minidl.config.declared import Declared
 from minidl.config.findings import Finding, is_misspelt, shown, suggest_key, unknown_name
 from minidl.data import Data
+from minidl.experiment.build.class_weights import split_class_weights
 from minidl.experiment.build.expect import Expect
 from minidl.experiment.build.graph_builder import Plan, plan_layers, plan_node
+from minidl.experiment.build.init_from import InitFrom
 from minidl.experiment.build.model_file import Builder, find_builder, load_builder
 from minidl.experiment.build.sections import NAME, Header, Log, Samples, Train
 from minidl.graph.layer import Layer
@@ -27,6 +29,7 @@ SECTIONS: dict[str, type[Declared]] = {
     "log": Log,
     "sample": Samples,
     "expect": Expect,
+    "init_from": InitFrom,
 }
 DEFAULTS: dict[str, dict[str, Any]] = {
     "optimizer": {"type": "Adam"},
@@ -37,7 +40,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 REQUIRED = ("data", "model", "loss")
 HEADER = tuple(field.name for field in dataclasses.fields(Header))
-KNOWN = ("extends", *HEADER, *REQUIRED, *DEFAULTS)
+KNOWN = ("extends", *HEADER, *REQUIRED, *DEFAULTS, "init_from")
 
 
 class Parts:
@@ -63,6 +66,7 @@ class Parts:
         self.layers: list[Plan] = []
         self.builder = builder
         self._model()
+        self.class_weights: Any = None
         self.loss = self._loss()
 
     @property
@@ -115,6 +119,8 @@ class Parts:
         item = self.tree.get("loss")
         if item is None:
             return None
+        if isinstance(item, Mapping):
+            item, self.class_weights = split_class_weights(item, self._mistakes)
         plan = plan_node(item, ("loss",), self._mistakes)
         layer = plan.layer
         if layer is not None and not layer.variadic and len(layer.inputs) < 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from minidl.callbacks import (
     Baselines,
@@ -25,6 +26,8 @@ from minidl.experiment.run.overview import title
 from minidl.experiment.run.user_code import hashes
 from minidl.storage.checkpoint_folder import CheckpointFolder
 from minidl.storage.run_folder import RunFolder
+from minidl.system.processes import processes
+from minidl.training.parallel_trainer import ParallelTrainer
 from minidl.training.trainer import Trainer
 
 Watchers = Callable[[RunFolder], Iterable[Callback]]  # of the run in a folder: they show it, or may end it
@@ -33,7 +36,8 @@ Watchers = Callable[[RunFolder], Iterable[Callback]]  # of the run in a folder: 
 def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Trainer:
     """What trains the model of an experiment."""
     train = experiment.train
-    return Trainer(
+    kind = Trainer if processes().size == 1 else partial(ParallelTrainer, processes())
+    return kind(
         experiment.model,
         experiment.dataset,
         experiment.optimizer,

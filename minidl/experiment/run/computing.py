@@ -9,6 +9,7 @@ from typing import Any
 
 from minidl.engine import dispatch, threads
 from minidl.experiment.build.experiment import Experiment
+from minidl.system.processes import processes
 from minidl.training.autotune import use_fastest, use_threads
 
 logger = logging.getLogger("minidl")
@@ -52,7 +53,9 @@ def set_up(experiment: Experiment, before: Computing | None = None) -> Computing
     if count == "auto" and before is not None and before.kernels == dispatch.in_use():
         count = before.threads
         _warn(count)
-    if count == "auto":
+    if count == "auto" and processes().size > 1:
+        use_threads(max(1, threads.available() // processes().size))
+    elif count == "auto":
         use_fastest(experiment.model, experiment.dataset.train.batch(0).inputs)
     else:
         use_threads(count)

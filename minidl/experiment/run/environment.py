@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 import sys
@@ -14,6 +16,7 @@ from typing import Any
 from minidl.config.diff import differences
 from minidl.engine.dispatch import NUMPY, simd
 from minidl.engine.threads import blas_architecture
+from minidl.experiment.build.experiment import Experiment
 from minidl.experiment.run.computing import in_use
 
 COMPUTING = ("minidl", "python", "numpy")  # packages on which numbers depend
@@ -44,6 +47,21 @@ def surroundings() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": processor(),
         "cores": os.cpu_count(),
+    }
+
+
+def essence(experiment: Experiment) -> dict[str, str]:
+    """What all processes of a run have to see alike."""
+    from minidl.system.version import __version__
+
+    resolved = experiment.resolved()
+    resolved["data"] = {name: value for name, value in resolved["data"].items() if name != "source"}
+    described = json.dumps(resolved, sort_keys=True, default=str).encode()
+    return {
+        "minidl": __version__,
+        "numpy": _version("numpy"),
+        "data": experiment.dataset.digest,
+        "experiment": hashlib.sha256(described).hexdigest(),
     }
 
 

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from minidl.experiment.build.experiment import Experiment
+from minidl.experiment.run.memory import check_memory, memory_of
 from minidl.graph.summary import parameter_count
 from minidl.layers.steps import one_sided
 
@@ -44,14 +45,13 @@ def _title(name: str) -> str:
 
 def _numbers(experiment: Experiment) -> dict[str, Any]:
     model, data = experiment.model, experiment.dataset
-    shapes = {name: array.shape for name, array in data.train.batch(0).inputs.items()}
-    slots = len(experiment.optimizer.slot_names) * model.weights.flat.nbytes
+    check_memory(experiment)
     return {
         "name": experiment.name,
         "parameters": sum(parameter_count(model.graph, name) for name in model.graph.nodes),
         "steps_per_epoch": math.ceil(data.train.steps_per_epoch / experiment.train.accumulate),
         "total_steps": experiment.total_steps,
         "tokens_per_step": experiment.train.accumulate * data.train.tokens_per_step,
-        "memory_bytes": model.executor.estimate(shapes) + slots,
+        "memory_bytes": memory_of(experiment),
         **{f"data.{name}": value for name, value in data.facts.items()},
     }

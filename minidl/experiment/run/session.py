@@ -15,17 +15,21 @@ from minidl.experiment.run import user_code
 from minidl.experiment.run.callbacks_of_run import Watchers, make_trainer, measuring, recording, showing
 from minidl.experiment.run.computing import Computing, set_up
 from minidl.experiment.run.environment import changes_since, surroundings
+from minidl.experiment.run.memory import check_memory
 from minidl.experiment.run.stop_on_signal import EXIT_CODES, stopping
+from minidl.experiment.run.transfer import take_weights
 from minidl.experiment.yaml.document import dump
 from minidl.storage.archive import Archive
 from minidl.storage.run_folder import RunFolder, list_runs
 from minidl.system.errors import CheckpointError
+from minidl.system.processes import processes
 from minidl.training.checkpoint import check_data, reading, restore, saved_progress
 from minidl.training.trainer import Trainer
 
 logger = logging.getLogger("minidl")
 # What a resumed run may have otherwise: sections, and what does not change its mathematics.
 MATHEMATICS = ("train.state", "train.accumulate", "train.average_weights")
+NOTHING_LEFT = "nothing left"  # what the processes of a finished run are told
 FREE_TO_CHANGE = ("train", "log", "sample", "expect", "name", "kernels", "threads")
 
 
@@ -48,8 +52,12 @@ def train(
     computing: Computing | None = None,
 ) -> Outcome:
     """Train from the start, in a new run folder. computing: of other runs that this one is to be compared with."""
-    _check_memory(experiment)
+    check_memory(experiment)
+    if experiment.init_from is not None:
+        take_weights(experiment.model, experiment.init_from, runs)
     set_up(experiment, computing)
+    if not processes().is_first:
+        return _follow(experiment)
     with RunFolder.create(runs, experiment.name) as folder:
         return _begin(experiment, source, folder, watchers)
 
@@ -64,7 +72,9 @@ def _begin(experiment: Experiment, source: Path, folder: RunFolder, watchers: Wa
         user_code.keep(experiment, folder)
         watching = (watchers or showing())(folder)
         callbacks = [*measuring(experiment, folder.checkpoints), *recording(experiment, folder), *watching]
-        return _run(folder, make_trainer(experiment, callbacks))
+        trainer = make_trainer(experiment, callbacks)
+        processes().tell((None, None))
+        return _run(folder, trainer)
 
 
 def resume(
@@ -80,10 +90,13 @@ def resume(
 
     accept_changes: of the code of the model, with which the run then goes on.
     """
+    if not processes().is_first:
+        set_up(experiment)
+        return _follow(experiment)
     if number is None and not list_runs(runs / experiment.name):
         logger.info("%s holds no run yet: there is nothing to resume, and the run begins", runs / experiment.name)
         return train(experiment, source, runs, watchers=watchers)
-    _check_memory(experiment)
+    check_memory(experiment)
     with RunFolder.find(runs, experiment.name, number).lock() as folder:
         if not folder.checkpoints.files():
             logger.info("%s ended before its first checkpoint: it begins again", folder.path)
@@ -102,6 +115,7 @@ def resume(
         if trainer.at_end or (progress.done and not any(name.startswith("train.") for name in changes)):
             return _nothing_left(folder, trainer)
         restore(trainer, archive, str(path))
+        processes().tell((archive.arrays, archive.meta))
         folder.checkpoints.go_back(progress.step, progress.best_step)
         folder.write("resolved.yaml", dump(experiment.resolved()))
         if code:
@@ -118,6 +132,19 @@ def resume(
 def computing_of(archive: Archive, folder: RunFolder) -> Computing | None:
     """What has computed a run so far: its checkpoint says so, or else its run.json."""
     return Computing.from_json(archive.meta.get("computing")) or Computing.from_json(folder.facts)
+
+
+def _follow(experiment: Experiment) -> Outcome:
+    """Take part in a run that process 0 keeps, from where it says."""
+    processes().leave_signals_to_the_first()
+    told = processes().tell()
+    if told == NOTHING_LEFT:
+        return Outcome(Path(), "done", 0, None)
+    trainer, (arrays, meta) = make_trainer(experiment, ()), told
+    if arrays is not None:
+        restore(trainer, Archive(arrays, meta, version=0), "the checkpoint of process 0")
+    trainer.run()
+    return Outcome(Path(), "done", 0, None)
 
 
 @contextlib.contextmanager
@@ -153,6 +180,7 @@ def _facts(state: str, trainer: Trainer) -> dict[str, Any]:
 
 def _nothing_left(folder: RunFolder, trainer: Trainer) -> Outcome:
     progress = trainer.progress
+    processes().tell(NOTHING_LEFT)
     state, what = ("done", "is finished") if progress.done else ("interrupted", "has nothing left to do")
     # The process may have died before it could do this.
     folder.checkpoints.go_back(progress.step, progress.best_step)
@@ -160,16 +188,6 @@ def _nothing_left(folder: RunFolder, trainer: Trainer) -> Outcome:
     ends = [f"train.{name}" for name in ("epochs", "steps", "minutes") if getattr(trainer, name) is not None]
     logger.warning("%s %s (step %d): raise %s to go on", folder.path, what, progress.step, " or ".join(ends))
     return Outcome(folder.path, state, 0, progress.best)
-
-
-def _check_memory(experiment: Experiment) -> None:
-    """Refuse a run that would be killed for want of memory before it has a folder."""
-    shapes = {name: array.shape for name, array in experiment.dataset.train.batch(0).inputs.items()}
-    weights = experiment.model.weights.flat.nbytes
-    averages = experiment.train.average_weights is not None
-    slots = (len(experiment.optimizer.slot_names) + 2 * averages) * weights
-    checkpoint = weights + slots
-    experiment.model.executor.check_fits(shapes, more=slots + checkpoint)
 
 
 def _changes(experiment: Experiment, archive: Archive, path: Path) -> dict[str, str]:

@@ -137,7 +137,9 @@ class _Builder:
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = self._key(key_node)
-            if key in mapping:
+            if key == "<<":
+                self._refuse(key_node, "'<<' is not YAML 1.2: use extends or ${...}")
+            elif key in mapping:
                 first = self.reading.marks[(*path, key)]
                 self._refuse(key_node, f"the key {key!r} is given twice: first on line {first.line}")
             elif key is not None:

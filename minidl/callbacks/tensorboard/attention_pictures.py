@@ -1,0 +1,84 @@
+"""Pictures of attention: which steps of one sequence each step of another looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
+from minidl.data.batches import Dataset
+from minidl.layers import AdditiveAttention, Attention
+from minidl.model import Model
+
+Array = NDArray[Any]
+HEADS_DRAWN, MOST_STEPS = 4, 64
+
+
+class AttentionPictures:
+    """Draws the probabilities of every attention layer for one example of the validation part."""
+
+    def __init__(self) -> None:
+        self._maps: dict[str, HeatMap] = {}
+        self._reader: Model | None = None
+
+    def draw(self, model: Model, data: Dataset) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """Pictures (H, W, 3) by tag, values/NODE/picture: queries from top to bottom, keys from left to right.
+
+        A panel for each of the first heads; nothing where matplotlib is missing.
+        """
+        kinds = (Attention, AdditiveAttention)
+        names = [name for name, node in model.graph.nodes.items() if isinstance(node.layer, kinds)]
+        if not names or not _possible():
+            return
+        example = _example(data)
+        self._reader = self._reader or model.replica()
+        self._reader.reset_state()
+        self._reader.forward(**example)
+        for name in names:
+            p = self._reader.arrays[f"{name}/p"][0, :HEADS_DRAWN, :MOST_STEPS, :MOST_STEPS]
+            yield f"values/{name}/picture", self._picture(name, p, example, model)
+
+    def _picture(self, name: str, p: Array, example: dict[str, Array], model: Model) -> Array:
+        heads, queries, keys = p.shape
+        if name not in self._maps:
+            rows = _symbols(model, example.get("ids"), queries)
+            columns = _symbols(model, example.get("source", example.get("ids")), keys)
+            title = ["p"] if heads == 1 else [f"head {i + 1}" for i in range(heads)]
+            panels = [Panel(each, queries, 0, 1, rows, max(1.4, 0.14 * queries)) for each in title]
+            self._maps[name] = HeatMap(panels, keys, {float(s): label for s, label in enumerate(columns)})
+        return self._maps[name].pixels(list(p))
+
+
+def _possible() -> bool:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        return False  # the pictures of recurrent layers have said so
+    return True
+
+
+def _example(data: Dataset) -> dict[str, Array]:
+    """The first example of the validation part, or of the training part, cut off where it ends."""
+    batch = (data.validation or data.train).batch(0).inputs
+    axes = {name: spec.shape for name, spec in data.inputs.items()}
+    one = {
+        name: array[tuple(slice(1) if axis == "B" else slice(None) for axis in axes[name])]
+        for name, array in batch.items()
+    }
+    if "lengths" in one:
+        over = "S" if "source" in one else "T"
+        end = int(one["lengths"][0])
+        one = {name: array[:end] if axes[name][0] == over else array for name, array in one.items()}
+    return one
+
+
+def _symbols(model: Model, ids: Array | None, steps: int) -> Sequence[str]:
+    """What stands at each step, where it is a text."""
+    from minidl.callbacks.tensorboard.events.projector import visible
+
+    if model.vocabulary is None or ids is None or len(ids) < steps:
+        return ()
+    return [visible(model.vocabulary.symbols[i]) for i in ids[:steps, 0].tolist()]

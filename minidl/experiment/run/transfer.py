@@ -1,0 +1,97 @@
+"""Weights of another run in a model that begins: parameters by name, rows and columns of symbols by symbol."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from minidl.experiment.build.init_from import InitFrom
+from minidl.experiment.run.load_model import load_trained
+from minidl.graph.arrays import Array
+from minidl.graph.symbol import Input
+from minidl.layers import OneHot
+from minidl.model import Model
+from minidl.storage.run_folder import model_file
+from minidl.system.errors import CheckpointError
+
+logger = logging.getLogger("minidl")
+
+
+def take_weights(model: Model, wanted: InitFrom, runs: Path) -> None:
+    """Begin with the weights of another run; CheckpointError, and no change, where they do not fit.
+
+    A symbol that both vocabularies have keeps what the other run has learned of it; a new one keeps its first weights.
+    """
+    path = model_file(wanted.run, runs)
+    theirs = load_trained(path).model
+    names = [name for name in model.parameters if wanted.takes(name)]
+    same, kept = _symbols(model, theirs)
+    axes = {} if same is None else symbol_axes(model)
+    found: dict[str, Array] = {}
+    problems = [f"no parameter is named {pattern!r}" for pattern in wanted.take if not _matches(pattern, names)]
+    for name in names:
+        if name not in theirs.parameters:
+            problems.append(f"missing {name} {model.parameters[name].shape}")
+            continue
+        array = _mapped(theirs.parameters[name], model.parameters[name], axes.get(name), same)
+        if array.shape == model.parameters[name].shape:
+            found[name] = array
+        else:
+            problems.append(f"{name}: shape {array.shape}, this model has {model.parameters[name].shape}")
+    if problems:
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        raise CheckpointError(
+            f"init_from: {path} does not fit this model:{lines}\nName what to take in init_from.take."
+        )
+    for name, array in found.items():
+        model.parameters[name] = array
+    model.weights.version += 1
+    logger.info("begins with %d of %d arrays of %s%s", len(found), len(model.parameters), path, kept)
+
+
+def _symbols(model: Model, theirs: Model) -> tuple[Mapping[int, int] | None, str]:
+    """For each symbol of ours that they have, its number there, and a sentence; None where vocabularies are equal."""
+    ours, others = model.vocabulary, theirs.vocabulary
+    if ours is None or others is None or ours.symbols == others.symbols:
+        return None, ""
+    numbers = {symbol: number for number, symbol in enumerate(others.symbols)}
+    same = {i: numbers[symbol] for i, symbol in enumerate(ours.symbols) if symbol in numbers}
+    return same, f", and {len(same)} of {len(ours.symbols)} symbols"
+
+
+def symbol_axes(model: Model) -> dict[str, int]:
+    """Which axis of which parameters stands for the symbols: rows that are read, columns of logits."""
+    graph, found = model.graph, {}
+    for name, node in graph.nodes.items():
+        for source in node.inputs[:1]:
+            reads_ids = isinstance(source, Input) and source.dtype == "int"
+            one_hot = isinstance(getattr(source, "layer", None), OneHot)
+            for array in ("table", "Wx", "W"):
+                if (reads_ids or one_hot) and f"{graph.owners[name]}/{array}" in model.weights.arrays:
+                    found[f"{graph.owners[name]}/{array}"] = 0
+    if "loss" in graph.ends:
+        logits = graph.owners.get(graph.sources(graph.ends["loss"])[0], "")
+        for array, axis in (("W", 1), ("b", 0)):
+            if f"{logits}/{array}" in model.weights.arrays:
+                found[f"{logits}/{array}"] = axis
+    return found
+
+
+def _mapped(theirs: Array, ours: Array, axis: int | None, same: Mapping[int, int] | None) -> Array:
+    """Their array with the rows or columns of our symbols."""
+    if axis is None or same is None or theirs.ndim != ours.ndim:
+        return theirs
+    shape = list(theirs.shape)
+    shape[axis] = ours.shape[axis]
+    if tuple(shape) != ours.shape:
+        return theirs
+    found = ours.copy()
+    np.moveaxis(found, axis, 0)[list(same)] = np.moveaxis(theirs, axis, 0)[list(same.values())]
+    return found
+
+
+def _matches(pattern: str, names: list[str]) -> bool:
+    return any(InitFrom("-", (pattern,)).takes(name) for name in names)

@@ -1,0 +1,100 @@
+"""The processes of one run, started together by `mpiexec`: who they are, and what they tell each other.
+
+MPI does the work (mpi4py, the extra `[cluster]`). A process that was started alone needs none of it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from minidl.system.errors import UsageError
+
+SILENCE = 1.0  # seconds
+SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")  # how launchers say how many there are
+
+
+class Processes:
+    """As many processes as mpiexec has started; `rank` counts from 0, which alone writes and shows."""
+
+    def __init__(self, communicator: Any = None) -> None:
+        self._communicator = communicator
+        self.rank: int = 0 if communicator is None else communicator.Get_rank()
+        self.size: int = 1 if communicator is None else communicator.Get_size()
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that writes, shows and decides."""
+        return self.rank == 0
+
+    def tell(self, message: Any = None) -> Any:
+        """What process 0 says, heard by all."""
+        return message if self.size == 1 else self._communicator.bcast(message, root=0)
+
+    def collect(self, message: Any) -> list[Any]:
+        """What each process says, heard by all, in their order."""
+        return [message] if self.size == 1 else list(self._communicator.allgather(message))
+
+    def gather(self, vector: Any, room: Any) -> None:
+        """The vector of each process, in the rows of an array (size, n)."""
+        self._communicator.Allgather(vector, room)
+
+    def abort(self, code: int) -> None:
+        """End all processes at once; the launcher ends with this code."""
+        sys.stderr.flush()
+        self._communicator.Abort(code)
+
+    def agree(self, facts: Mapping[str, Any]) -> None:
+        """UsageError where the processes do not see the same: other versions, other data, another experiment."""
+        for rank, others in enumerate(self.collect(dict(facts))):
+            differing = [name for name in facts if others.get(name) != facts[name]]
+            if differing:
+                name = differing[0]
+                raise UsageError(
+                    f"processes {self.rank} and {rank} of {self.size} differ in {', '.join(differing)} "
+                    f"({name}: {facts[name]} and {others.get(name)}): give all machines the same"
+                )
+
+    def leave_signals_to_the_first(self) -> None:
+        """All other processes end when process 0 says so, after it has saved the run."""
+        if not self.is_first:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+
+
+def end_together(code: int, show: Callable[[str], None]) -> None:
+    """Show an error, and end all processes with this code where there are several.
+
+    show: is given what to add to the name of the program. What goes wrong everywhere is told by process 0 alone, which
+    ends the others before they speak.
+    """
+    try:
+        together = processes()
+    except UsageError:  # which is what there is to show
+        together = Processes()
+    if together.size == 1:
+        return show("")
+    if not together.is_first:
+        time.sleep(SILENCE)
+    show(f" (process {together.rank} of {together.size})")
+    return together.abort(code)
+
+
+@cache
+def processes() -> Processes:
+    """The processes of this run; UsageError where several were started and the extra is missing."""
+    if not any(os.environ.get(name, "1") not in ("", "1") for name in SIZES):
+        return Processes()
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError):
+        raise UsageError(
+            "mpiexec has started several processes, and mpi4py with an MPI library is missing: "
+            "pip install 'minidl[cluster]' in the environment of each"
+        ) from None
+    return Processes(MPI.COMM_WORLD)

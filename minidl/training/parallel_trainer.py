@@ -1,0 +1,204 @@
+"""One run on several processes: each trains its own sequences of every batch, and the gradients are added up.
+
+A batch is cut into shares of whole sequences that depend on the batch alone (`minidl.engine.threads.shares`). Kernels
+sum gradients over these shares in pairs. A process computes a whole branch of that tree, and the branches are added in
+the same order: the numbers do not depend on how many processes there are.
+
+Process 0 alone has callbacks: it evaluates, writes and decides. The others do what it says after every step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl.data.batches import Batch, Dataset
+from minidl.engine.threads import shares
+from minidl.graph.symbol import Axis
+from minidl.model import Model
+from minidl.optim import Optimizer
+from minidl.system.errors import NumericsError, UsageError
+from minidl.system.processes import Processes
+from minidl.training.callback import Callback
+from minidl.training.gradient import fill_gradient
+from minidl.training.metrics import MetricAccumulator, is_mean
+from minidl.training.trainer import Trainer
+from minidl.training.whole_batch import WholeBatch
+
+Array = NDArray[Any]
+
+
+def branches(processes: int, count: int) -> list[tuple[int, int]]:
+    """Which shares each process computes: (first, end) of a branch of the tree in which shares are added in pairs.
+
+    >>> branches(1, 4), branches(3, 4)
+    ([(0, 4)], [(0, 1), (1, 2), (2, 4)])
+    """
+    if processes == 1:
+        return [(0, count)]
+    left, half = (processes + 1) // 2, count // 2
+    return branches(left, half) + [(half + a, half + b) for a, b in branches(processes - left, half)]
+
+
+def add_in_pairs(parts: Sequence[Array]) -> Array:
+    """The sum of what the processes have, in the order of the tree.
+
+    >>> float(add_in_pairs([np.array(1.0), np.array(2.0), np.array(4.0)]))
+    7.0
+    """
+    if len(parts) == 1:
+        return parts[0]
+    left = (len(parts) + 1) // 2
+    total: Array = add_in_pairs(parts[:left]) + add_in_pairs(parts[left:])
+    return total
+
+
+class ParallelTrainer(Trainer):
+    """A Trainer that is one of several processes. All are made alike, but only process 0 is given callbacks.
+
+    Raises UsageError where a batch has too few sequences for so many processes.
+    """
+
+    def __init__(
+        self,
+        processes: Processes,
+        model: Model,
+        data: Dataset,
+        optimizer: Optimizer,
+        *,
+        callbacks: Iterable[Callback] = (),
+        **settings: Any,
+    ) -> None:
+        super().__init__(model, data, optimizer, callbacks=callbacks if processes.is_first else (), **settings)
+        self.processes = processes
+        self._told: dict[str, Any] = {}
+        self._batch = _sequences(model, data)
+        count = shares(self._batch)
+        if processes.size > count:
+            raise UsageError(
+                f"a batch of {self._batch} sequences is cut into {count} shares, too few for {processes.size} "
+                f"processes: start {count} or fewer, or raise batch_size"
+            )
+        first, end = branches(processes.size, count)[processes.rank]
+        self._columns = slice(self._batch * first // count, self._batch * end // count)
+        rngs: dict[str, Any] = model.executor.rngs
+        for name, node in model.graph.nodes.items():
+            rngs[name] = WholeBatch(rngs[name], node, self._columns, self._batch)
+        self._rooms = np.empty((processes.size, model.weights.flat.size), model.weights.flat.dtype)
+
+    def fill_gradient(self, batches: Sequence[Batch]) -> float:
+        """The gradient of the whole batch: of the own sequences, added to those of all other processes."""
+        own = [self._own(batch) for batch in batches]
+        self.batch = own[-1]
+        gradient, dtype = self.model.executor.gradient, self.model.weights.flat.dtype
+        try:
+            loss, count = fill_gradient(self.model, own, carry=self.state == "carry"), self._count(own)
+        except NumericsError:  # the other processes wait for an answer
+            loss, count = math.nan, 1.0
+            gradient[...] = math.nan
+        counts = self.processes.collect((loss, count))
+        total = math.fsum(count for _, count in counts)
+        gradient *= dtype.type(count / total)
+        self.processes.gather(gradient, self._room(gradient))
+        gradient[...] = add_in_pairs(list(self._room(gradient)))
+        mean = float(add_in_pairs([np.array(loss * (count / total)) for loss, count in counts]))
+        if not math.isfinite(mean):
+            raise NumericsError(f"the loss is {mean}")
+        return mean
+
+    def _room(self, gradient: Array) -> Array:
+        if self._rooms.shape[1] != gradient.size:
+            self._rooms = np.empty((self.processes.size, gradient.size), gradient.dtype)
+        return self._rooms
+
+    def _count(self, batches: Sequence[Batch]) -> float:
+        """Targets that count; 1 for each process where a loss is a sum."""
+        if not is_mean(self.model):
+            return 1.0
+        tally = MetricAccumulator()
+        for batch in batches:
+            tally.add(self.model, 0.0, batch.inputs, measures=False)
+        return max(tally.count, 1e-30)
+
+    def _own(self, batch: Batch) -> Batch:
+        inputs = {name: array[self._places(name)] for name, array in batch.inputs.items()}
+        return Batch(inputs, batch.reset_state)
+
+    def _places(self, name: str) -> tuple[slice, ...]:
+        shape = self.model.graph.inputs[name].shape
+        return tuple(self._columns if _is_batch(axis) else slice(None) for axis in shape)
+
+    def carried(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """What recurrent layers carry, of all sequences: process 0 asks the others for theirs."""
+        self.processes.tell("carried")
+        return self._collect_carried()
+
+    def _collect_carried(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        state, generators = self.model.executor.state_dict()
+        parts = self.processes.collect(state)
+        return {name: np.concatenate([part[name] for part in parts]) for name in state}, generators
+
+    def _follow(self) -> None:
+        """Process 0 says how it goes on; the others do what it asks for until it does."""
+        if self.processes.is_first:
+            self.processes.tell(self._situation())
+            return
+        while (told := self.processes.tell()) == "carried":
+            self._collect_carried()
+        self._told = told
+        self.progress.seconds, self.progress.validation = told["seconds"], list(told["validation"])
+        if told["failed"]:
+            raise SystemExit(told["failed"])
+
+    def _situation(self) -> dict[str, Any]:
+        return {
+            "seconds": self.progress.seconds,
+            "validation": list(self.progress.validation),
+            "finished": super().finished,
+            "total_steps": super().total_steps,
+            "failed": 0,
+        }
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no further step to do now, as process 0 sees it."""
+        return super().finished if self.processes.is_first else bool(self._told.get("finished"))
+
+    @property
+    def total_steps(self) -> int | None:
+        """Updates in the whole run, as process 0 sees it."""
+        return self._told["total_steps"] if "total_steps" in self._told else super().total_steps
+
+    def _start(self) -> None:
+        for name, state in self.model.executor.state.items():
+            if len(state) == self._batch:  # of a checkpoint, which holds all sequences
+                self.model.executor.state[name] = state[self._columns].copy()
+        super()._start()
+        self._follow()
+
+    def notify(self) -> None:
+        """Let every callback of process 0 do what is due, then go on together."""
+        super().notify()
+        self._follow()
+
+    def _finish(self) -> None:
+        super()._finish()
+        self._follow()
+
+
+def _sequences(model: Model, data: Dataset) -> int:
+    """The sequences of a batch (B); UsageError where an input has none."""
+    inputs = data.train.batch(0).inputs
+    for name, array in inputs.items():
+        for axis, size in zip(model.graph.inputs[name].shape, array.shape, strict=True):
+            if _is_batch(axis):
+                return int(size)
+    raise UsageError("no input of this model has an axis of sequences, B: it cannot be trained by several processes")
+
+
+def _is_batch(axis: int) -> bool:
+    return isinstance(axis, Axis) and axis.symbol == "B"

@@ -1,0 +1,52 @@
+"""Random numbers for some sequences of a batch that are those which the whole batch would have had."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from minidl.graph.arrays import Cache
+from minidl.graph.layer import Node
+from minidl.graph.symbol import Axis
+
+
+class WholeBatch:
+    """A generator of one node: what is drawn by sequence is drawn for all of them, and cut to those of this process.
+
+    columns: the own sequences. batch: how many there are in all. What has no axis of sequences, such as a mask of
+    weights, is the same for every process.
+    """
+
+    def __init__(self, rng: np.random.Generator, node: Node, columns: slice, batch: int) -> None:
+        self._rng, self._columns, self._batch = rng, columns, batch
+        self._shapes = [item.shape for item in node.declarations.values() if isinstance(item, Cache)]
+
+    @property
+    def bit_generator(self) -> Any:
+        """Of the generator, whose state checkpoints hold."""
+        return self._rng.bit_generator
+
+    def random(
+        self, size: tuple[int, ...] | None = None, dtype: DTypeLike = np.float64, out: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        """As `random` of the generator."""
+        shape: tuple[int, ...] = out.shape if size is None and out is not None else size or ()
+        axis = next((axis for declared in self._shapes if (axis := self._axis(declared, shape)) is not None), None)
+        whole = shape if axis is None else (*shape[:axis], self._batch, *shape[axis + 1 :])
+        drawn: NDArray[Any] = self._rng.random(whole, dtype)  # type: ignore[arg-type]
+        own = drawn if axis is None else drawn[(slice(None),) * axis + (self._columns,)]
+        if out is None:
+            return own
+        out[...] = own
+        return out
+
+    def _axis(self, shape: tuple[int, ...], size: tuple[int, ...]) -> int | None:
+        """Where the sequences are in an array of this declared shape, if one of this size can be that array."""
+        fits = len(shape) == len(size) and all(isinstance(a, Axis) or a == b for a, b in zip(shape, size, strict=True))
+        axes = [i for i, axis in enumerate(shape) if isinstance(axis, Axis) and axis.symbol == "B"]
+        return axes[0] if fits and axes else None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rng, name)

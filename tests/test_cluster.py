@@ -1,0 +1,141 @@
+"""One run on several processes, by a real mpiexec: the same bits, resumed by any number, ended together."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs import write_experiment
+
+from minidl.storage.archive import read_archive
+from minidl.training.parallel_trainer import branches
+
+ROOT = Path(__file__).parent.parent
+MPIEXEC = shutil.which("mpiexec")
+with_mpi = pytest.mark.skipif(MPIEXEC is None, reason="several processes are the extra [cluster]")
+EXPERIMENT: dict[str, Any] = {
+    "data": {"type": "text", "source": "pydoc_topics", "batch_size": 32, "seq_len": 8},
+    "train": {"steps": 12, "evaluate_every": {"steps": 40}, "checkpoint_every": {"steps": 4}, "sample_every": None},
+    "log": {"every": {"steps": 4}, "tensorboard": False},
+    "threads": 1,
+    "model": {
+        "layers": [
+            {"type": "Embedding", "units": 6},
+            {"type": "LSTM", "units": 8, "dropout": 0.2},
+            {"type": "Dense", "units": "${data.vocab_size}"},
+        ]
+    },
+}
+
+
+def start(folder: Path, count: int, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "minidl.run", "tiny.yaml", *words]
+    if count:
+        command = [str(MPIEXEC), "-n", str(count), *command]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "MINIDL_KERNELS": ""}
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def run(folder: Path, count: int, *words: str) -> tuple[int, str]:
+    process = start(folder, count, *words)
+    out, error = process.communicate(timeout=120)
+    return process.returncode, out + error
+
+
+def weights(folder: Path, runs: str) -> dict[str, bytes]:
+    archive = read_archive(folder / runs / "tiny/001/checkpoints/last")
+    return {name: array.tobytes() for name, array in archive.arrays.items()}
+
+
+def test_every_process_has_a_branch_of_the_tree_and_together_they_have_all() -> None:
+    for count in (1, 2, 4, 8):
+        for processes in range(1, count + 1):
+            found = branches(processes, count)
+            assert [b for _, b in found[:-1]] == [a for a, _ in found[1:]]
+            assert (found[0][0], found[-1][1]) == (0, count)
+            for first, end in found:
+                assert (end - first) & (end - first - 1) == 0, "a branch has 1, 2, 4, … shares"
+                assert first % (end - first) == 0, "and begins where one does"
+
+
+@with_mpi
+def test_the_same_bits_for_any_number_of_processes_and_resumed_by_another(tmp_path: Path) -> None:
+    write_experiment(tmp_path, **EXPERIMENT)
+    assert run(tmp_path, 0, "--runs", "one")[0] == 0
+    code, said = run(tmp_path, 3, "--runs", "three")
+    assert code == 0, said
+    assert weights(tmp_path, "three") == weights(tmp_path, "one")
+    assert run(tmp_path, 2, "--runs", "mixed", "train.steps=4", "optimizer.lr=1e-3")[0] == 0
+    assert run(tmp_path, 0, "--runs", "plain", "train.steps=4", "optimizer.lr=1e-3")[0] == 0
+    assert run(tmp_path, 0, "--runs", "mixed", "train.steps=8", "optimizer.lr=1e-3", "--resume")[0] == 0
+    code, said = run(tmp_path, 4, "--runs", "mixed", "train.steps=12", "optimizer.lr=1e-3", "--resume")
+    assert code == 0, said
+    assert run(tmp_path, 0, "--runs", "plain", "train.steps=12", "optimizer.lr=1e-3", "--resume")[0] == 0
+    assert weights(tmp_path, "mixed") == weights(tmp_path, "plain")
+
+
+@with_mpi
+def test_what_is_wrong_is_told_once(tmp_path: Path) -> None:
+    write_experiment(tmp_path, **EXPERIMENT)
+    code, said = run(tmp_path, 2, "data.batch_size=8")
+    assert code == 2
+    assert said.count("a batch of 8 sequences is cut into 1 shares") == 1
+    code, said = run(tmp_path, 2, "optimizer.rate=1")
+    assert code == 2
+    assert said.count("unknown name 'rate'") == 1
+
+
+@with_mpi
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_ends_all(tmp_path: Path, number: signal.Signals) -> None:
+    """SIGTERM to process 0 saves the run; a process that is killed takes the others with it, and no file is lost."""
+    write_experiment(tmp_path, **{**EXPERIMENT, "train": {**EXPERIMENT["train"], "steps": 100_000}})
+    process = start(tmp_path, 2)
+    log = tmp_path / "runs/tiny/001/metrics.jsonl"
+    while not (log.exists() and len(log.read_text().splitlines()) > 2):
+        time.sleep(0.05)
+        assert process.poll() is None
+    children = subprocess.run(["pgrep", "-f", "minidl.run tiny.yaml"], capture_output=True, text=True, check=True)
+    mine = [int(pid) for pid in children.stdout.split() if Path(f"/proc/{pid}/cwd").resolve() == tmp_path]
+    ranks = {pid: rank for pid in mine if (rank := rank_of(pid)) is not None}
+    victim = next(pid for pid, rank in ranks.items() if rank == ("0" if number == signal.SIGTERM else "1"))
+    begun = time.monotonic()
+    os.kill(victim, number)
+    process.communicate(timeout=30)
+    assert time.monotonic() - begun < 10
+    assert process.returncode != 0
+    state = json.loads((tmp_path / "runs/tiny/001/run.json").read_text())["state"]
+    assert state == ("interrupted" if number == signal.SIGTERM else "running")
+    assert weights(tmp_path, "runs")
+
+
+def rank_of(pid: int) -> str | None:
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    found = [value.partition(b"=")[2].decode() for value in variables if value.startswith(b"PMI_RANK=")]
+    return found[0] if found else None
+
+
+def test_example_jobs_are_well_formed() -> None:
+    """As far as a shell and a YAML reader can tell; a cluster is not at hand."""
+    import yaml
+
+    for script in sorted((ROOT / "examples/slurm").glob("*.sbatch")):
+        assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0, script
+        assert "#SBATCH --signal=TERM@60" in script.read_text()
+    (job,) = yaml.safe_load_all((ROOT / "examples/kubernetes/sweep.yaml").read_text())
+    assert (job["kind"], job["spec"]["completionMode"]) == ("Job", "Indexed")
+    command = job["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert command[:2] == ["minidl", "sweep"]
