@@ -1,6 +1,6 @@
 """For notebooks: the page of a model in a cell, figures of its gates, influence and weights, and a table of runs.
 
-    from minidl.notebook import plot_gates, plot_influence, plot_weights, runs, view
+    from minidl.notebook import plot_gates, plot_influence, plot_weights, run, runs, view
 
 A model is given as a `Model`, or as the name of a run, a run folder or a model file, as on the command line.
 """
@@ -21,11 +21,14 @@ from minidl.explain import Subject, figures
 from minidl.graph.summary import html_table
 from minidl.model import Model
 from minidl.storage.atomic import write_whole
+from minidl.system.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Page", "Runs", "plot_gates", "plot_influence", "plot_weights", "runs", "view"]
+    from minidl.experiment.run.history import Run
+
+__all__ = ["Page", "Runs", "plot_gates", "plot_influence", "plot_weights", "run", "runs", "view"]
 
 Given = Model | str | Path
 HEIGHT = 760  # pixels of a page in a cell
@@ -100,6 +103,14 @@ class Runs:
         head = list(self.rows[0]) if self.rows else ["no runs"]
         return html_table([head, *([_cell(row[name]) for name in head] for row in self.rows)])
 
+    def to_pandas(self) -> Any:
+        """The same as a data frame."""
+        try:
+            import pandas
+        except ModuleNotFoundError:
+            raise UsageError("a data frame needs pandas: pip install pandas") from None
+        return pandas.DataFrame(list(self.rows))
+
     def __repr__(self) -> str:
         return "\n".join(", ".join(f"{name} {_cell(value)}" for name, value in row.items()) for row in self.rows)
 
@@ -109,6 +120,13 @@ def runs(folder: str | Path = "runs", names: Sequence[str] = ()) -> Runs:
     from minidl.experiment.run.overview import find, summary  # reads experiments: slower to import than the rest
 
     return Runs([summary(found) for found in find(Path(folder), list(names))])
+
+
+def run(name: str | Path, folder: str | Path = "runs") -> Run:
+    """A run by NAME, NAME/NUMBER or its path: `run("char_lstm").plot()` draws its curves."""
+    from minidl.experiment.run.history import Run  # reads experiments: slower to import than the rest
+
+    return Run(name, folder)
 
 
 def _cell(value: Any) -> str:

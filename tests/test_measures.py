@@ -19,6 +19,7 @@ from minidl.data import from_arrays
 from minidl.layers import MSE, Dense, SoftmaxCE
 from minidl.optim import SGD
 from minidl.storage.archive import read_archive
+from minidl.system.errors import UsageError
 from minidl.training.class_measures import class_report, confusion, count_classes, weighted_f1
 from minidl.training.entities import EntityCounts, is_of_entities, spans
 from minidl.training.error_measures import ErrorSums
@@ -281,3 +282,98 @@ def test_confusion_is_a_picture(trained: Path) -> None:
     assert len(events.Images("val/confusion")) == 2
     assert len(events.Images("test/confusion")) == 1
     assert events.Images("test/confusion")[0].encoded_image_string.startswith(b"\x89PNG")
+
+
+def test_quantiles_cover_what_they_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Shares of targets below and between quantiles are those of the predictions, in the units of the file."""
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.default_rng(0).normal(50, 10, size=400)
+    (tmp_path / "noise.csv").write_text("t\n" + "".join(f"{value:.4f}\n" for value in noise))
+    (tmp_path / "noise.yaml").write_text(
+        "data:\n  type: table\n  source: noise.csv\n"
+        "  task: {type: forecasting, columns: [t], window: 3, quantiles: [0.1, 0.5, 0.9]}\n"
+        'model: {layers: [{type: RNN, units: 4}, {type: Last}, {type: Dense, units: "${data.outputs}"}]}\n'
+        "loss: {type: Quantile, quantiles: [0.1, 0.5, 0.9]}\noptimizer: {type: Adam, lr: 0.03}\n"
+        "train: {epochs: 12}\nlog: {tensorboard: false}\n"
+    )
+    assert main(["run", "noise.yaml", "--json"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "noise", "--data", "noise.csv", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert main(["predict", "noise", "--data", "noise.csv", "--ahead", "2"]) == 0
+    answers = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    headings = ["prediction:t:0.1", "prediction:t:0.5", "prediction:t:0.9"]
+    assert list(answers[0]) == ["t", *headings]
+    assert all(answers[-1][name] for name in headings)
+    rows = np.array([[float(row[name]) for name in ("t", *headings)] for row in answers[3:-2]])
+    low, median, high = (np.mean(rows[:, 0] <= rows[:, k]) for k in (1, 2, 3))
+    assert found["data/coverage"]["0.1"]["below"] == pytest.approx(low)
+    assert found["data/coverage"]["0.1 to 0.9"]["between"] == pytest.approx(high - low)
+    assert (low, median, high) == pytest.approx((0.1, 0.5, 0.9), abs=0.1)
+    assert found["data/numbers"]["t"]["mae"] == pytest.approx(np.abs(rows[:, 2] - rows[:, 0]).mean(), rel=1e-4)
+
+
+def test_a_crf_answers_with_whole_sequences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tags of the highest score, by Viterbi: evaluate and predict agree, and entities are counted."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    lines = []
+    for _ in range(80):
+        words = [str(rng.choice(["ann", "lee", "saw", "him"])) for _ in range(int(rng.integers(2, 6)))]
+        tags = ["B-PER" if w == "ann" else "O" for w in words]
+        tags = [
+            "I-PER" if w == "lee" and i and tags[i - 1] == "B-PER" else t
+            for i, (w, t) in enumerate(zip(words, tags, strict=True))
+        ]
+        lines.append(f"{' '.join(words)},{' '.join(tags)}")
+    (tmp_path / "names.csv").write_text("words,tags\n" + "\n".join(lines) + "\n")
+    (tmp_path / "names.yaml").write_text(
+        "data:\n  type: table\n  source: names.csv\n  split: [0.5, 0.25, 0.25]\n"
+        "  task: {type: tagging, text: words, tags: tags, tokens: word}\n"
+        "model:\n  layers:\n    - {type: Embedding, units: 6}\n"
+        "    - {type: GRU, units: 6, inputs: [embedding, lengths]}\n"
+        '    - {type: Dense, units: "${data.classes}"}\n'
+        "loss: {type: CRF}\noptimizer: {type: Adam, lr: 0.05}\ntrain: {epochs: 12}\nlog: {tensorboard: false}\n"
+    )
+    assert main(["run", "names.yaml", "--json"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "names", "--data", "names.csv", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert main(["predict", "names", "--data", "names.csv"]) == 0
+    answers = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    pairs = [(row["prediction"].split(), row["tags"].split()) for row in answers]
+    steps = [a == b for said, asked in pairs for a, b in zip(said, asked, strict=True)]
+    assert found["data/accuracy"] == pytest.approx(np.mean(steps))
+    assert found["data/accuracy"] > 0.95
+    hits = sum(len(set(spans(said)) & set(spans(asked))) for said, asked in pairs)
+    total = sum(len(spans(said)) + len(spans(asked)) for said, asked in pairs)
+    assert found["data/entity_f1"] == pytest.approx(2 * hits / total)
+    assert list(found["data/entities"]) == ["PER"]
+
+
+def test_a_run_as_a_table_and_as_curves(trained: Path) -> None:
+    from minidl.experiment.run.history import Run
+    from minidl.notebook import run, runs
+
+    found = run("spam")
+    assert isinstance(found, Run)
+    assert found.summary == runs().rows[0]
+    steps = [record["step"] for record in found.records() if "val/loss" in record]
+    assert len(steps) == 12
+    with pytest.raises(UsageError, match="has no val/los"):
+        found.plot(["val/los"])
+    matplotlib = pytest.importorskip("matplotlib")
+    assert matplotlib is not None
+    figure = found.plot()
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy", "macro_f1", "weighted_f1"]
+    (val,) = (line for line in figure.axes[0].lines if line.get_label() == "val/loss")
+    assert val.get_xdata().tolist() == steps
+    pandas = pytest.importorskip("pandas")
+    frame = found.to_pandas()
+    assert isinstance(frame, pandas.DataFrame)
+    assert frame["val/loss"].count() == 12
+    assert runs().to_pandas()["test_loss"][0] == found.summary["test_loss"]

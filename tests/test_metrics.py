@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidl import Input, Model
-from minidl.data.baselines import last_value, majority
+from minidl.data.baselines import error_of, majority
 from minidl.layers import MSE, Add, Dense, SigmoidCE, SoftmaxCE
 from minidl.training.class_measures import count_classes, macro_f1
 from minidl.training.metrics import MetricAccumulator, unit_of_loss
@@ -60,7 +60,7 @@ def test_the_majority_is_measured_as_a_model_is(learnt: list[int], asked: list[i
 
 def test_no_validation_no_baselines() -> None:
     assert majority([np.arange(3)], []) == {}
-    assert last_value(np.zeros((0, 2)), window=3, horizon=1) == {}
+    assert error_of(np.zeros((0, 2)), np.zeros((0, 2)), "last_value") == {}
 
 
 def softmax_model(shape: tuple[str, ...], reduction: str = "mean") -> Model:

@@ -191,6 +191,14 @@ def test_what_training_has_not_seen_is_told(home: Path, capsys: pytest.CaptureFi
     assert (answers[1]["prediction"], answers[1]["probability"]) == ("", "")
 
 
+def test_a_character_that_was_never_seen_has_a_tag(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "lines2.csv").write_text("line,tags\nx = \u0436\u2603,n.o.nn\n")
+    answers, said = predict(capsys, "tag_python", "--data", "lines2.csv")
+    assert len(answers[0]["prediction"]) == 6
+    assert "characters not seen in training, read as others of their kind: 2" in said
+    assert main(["evaluate", "tag_python", "--data", "lines2.csv", "--json"]) == 0
+
+
 def test_a_file_is_written_whole_and_replaces_none(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, out = write_rows(home / "some.csv", table("unicode_names"), range(9)), home / "out.csv"
     words = ["predict", "classify_names", "--data", str(file), "--out", str(out)]
@@ -250,3 +258,75 @@ def test_every_sequence_with_a_step_is_in_one_batch(lengths: list[int]) -> None:
     found = [batch.tolist() for batch in batches(np.array(lengths, dtype=np.int64))]
     assert sorted(i for batch in found for i in batch) == [i for i, length in enumerate(lengths) if length]
     assert all(len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= STEPS for batch in found)
+
+
+def shops(path: Path) -> None:
+    """Two series in one table, day by day, in turn; the sales of a shop follow one another."""
+    rows = []
+    for i in range(80):
+        day = np.datetime64("2024-01-01") + i
+        rows += [f"{day},north,{10 + i % 7}", f"{day},south,{100 - 3 * (i % 5)}"]
+    path.write_text("day,shop,sales\n" + "\n".join(rows) + "\n")
+
+
+def test_each_series_has_its_own_path_beyond_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A path of three steps: beside a row the nearest prediction, after the end of each series all steps, then more."""
+    monkeypatch.chdir(tmp_path)
+    shops(tmp_path / "shops.csv")
+    (tmp_path / "shops.yaml").write_text(
+        "data:\n  type: table\n  source: shops.csv\n  group: shop\n  time: day\n"
+        "  task: {type: forecasting, columns: [sales], window: 4, path: 3}\n"
+        'model: {layers: [{type: RNN, units: 4}, {type: Last}, {type: Dense, units: "${data.outputs}"}]}\n'
+        "loss: {type: MSE}\ntrain: {steps: 3}\nlog: {tensorboard: false}\n"
+    )
+    assert main(["run", "shops.yaml", "--json"]) == 0
+    answers, _ = predict(capsys, "shops", "--data", "shops.csv", "--ahead", "5")
+    assert list(answers[0]) == ["day", "shop", "sales", "prediction"]
+    assert [row["prediction"] == "" for row in answers[:10]] == [True] * 8 + [False] * 2  # four of each shop
+    ahead = answers[160:]
+    assert [(row["day"], row["shop"], row["sales"]) for row in ahead] == [
+        (f"2024-03-{day}", shop, "") for shop in ("north", "south") for day in range(21, 26)
+    ]
+    predictor = Predictor.load("shops")
+    for shop, rows in (("north", ahead[:5]), ("south", ahead[5:])):
+        alone = [row for row in answers[:160] if row["shop"] == shop]
+        frame = {name: [row[name] for row in alone] for name in ("day", "shop", "sales")}
+        found = predictor.forecast(frame, 5)
+        np.testing.assert_allclose([float(row["prediction"]) for row in rows], found, rtol=1e-6)
+        shorter = {name: cells[:-2] for name, cells in frame.items()}
+        last = [float(row["prediction"]) for row in alone[-2:]]  # of which one step ahead is the nearest
+        np.testing.assert_allclose(predictor.forecast(shorter, 1), last[:1], rtol=1e-6)
+        again = {
+            name: [*cells, cell] for (name, cells), cell in zip(frame.items(), ("2024-03-21", shop, "1"), strict=True)
+        }
+        assert predictor.forecast(again, 1)[0] != pytest.approx(found[1])
+
+
+def test_all_rows_of_a_group_have_its_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    lines = []
+    for g in range(40):
+        kind = "walk" if g % 2 else "sit"
+        lines += [f"g{g},{x:.3f},{kind}" for x in rng.normal(5 * (g % 2), 1, size=int(rng.integers(2, 6)))]
+    (tmp_path / "moves.csv").write_text("who,x,kind\n" + "\n".join(lines) + "\n")
+    (tmp_path / "moves.yaml").write_text(
+        "data:\n  type: table\n  source: moves.csv\n  group: who\n  split: [0.5, 0.25, 0.25]\n"
+        "  task: {type: classification, columns: [x], label: kind}\n"
+        "model:\n  layers:\n    - {type: GRU, units: 4, inputs: [x, lengths]}\n"
+        '    - {type: Last, inputs: [gru, lengths]}\n    - {type: Dense, units: "${data.classes}"}\n'
+        "loss: {type: SoftmaxCE}\noptimizer: {type: Adam, lr: 0.1}\ntrain: {epochs: 9}\nlog: {tensorboard: false}\n"
+    )
+    assert main(["run", "moves.yaml", "--json"]) == 0
+    answers, _ = predict(capsys, "moves", "--data", "moves.csv")
+    said = {(row["who"], row["prediction"]) for row in answers}
+    assert len(said) == 40
+    truth = {row["who"]: row["kind"] for row in answers}
+    right = np.mean([truth[who] == kind for who, kind in said])
+    assert main(["evaluate", "moves", "--data", "moves.csv", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["data/accuracy"] == pytest.approx(right)
+    assert right > 0.9

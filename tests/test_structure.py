@@ -126,7 +126,7 @@ def test_harmless_things_are_not_dangers() -> None:
     assert dangers(ast.parse("re.compile('a'); np.load(path, allow_pickle=False); model.evaluate()")) == []
 
 
-OPTIONAL = ("matplotlib", "torch", "keras", "jax", "optax", "onnx", "safetensors", "optuna", "mpi4py")
+OPTIONAL = ("matplotlib", "torch", "keras", "jax", "optax", "onnx", "safetensors", "optuna", "mpi4py", "sklearn")
 
 
 def test_tests_are_found_without_what_is_optional() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from minidl.callbacks.entry import entry
@@ -42,7 +43,7 @@ class ShowProgress(Callback):
         if self.as_json:
             self._say_json(trainer)
             return
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() or _in_notebook():
             self._open(trainer)
         if text := baselines(trainer.record):
             self._note(text)
@@ -109,3 +110,9 @@ class ShowProgress(Callback):
     def _say_json(self, trainer: Run) -> None:
         if trainer.record or trainer.texts:
             print(json.dumps({**entry(trainer), **trainer.texts}), flush=True)
+
+
+def _in_notebook() -> bool:
+    """Whether a cell of a notebook can show a bar that moves, which rich draws with ipywidgets."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return type(shell).__name__ == "ZMQInteractiveShell" and find_spec("ipywidgets") is not None

@@ -75,8 +75,9 @@ def _show(tag: str, report: Any, details: dict[str, Any]) -> None:
         return
     print(f"\n{tag}")
     rows = {name: _flat(row) for name, row in report.items()}
-    headings = next(iter(rows.values()), {})
-    show_table([["", *headings], *([name, *map(cell, row.values())] for name, row in rows.items())])
+    headings = list(dict.fromkeys(heading for row in rows.values() for heading in row))
+    lines = [[name, *(cell(row.get(heading)) for heading in headings)] for name, row in rows.items()]
+    show_table([["", *headings], *lines])
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

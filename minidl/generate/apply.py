@@ -20,10 +20,16 @@ STEPS, SEQUENCES = 8192, 256  # of a batch at most, all sequences together; one 
 def apply(model: Model, examples: Independent) -> Iterator[tuple[Order, Array]]:
     """The numbers of some examples, and what the model computes for them: (T, B, K) or (B, K), until the next batch.
 
-    model: a replica. Every example that has a step comes once.
+    model: a replica. Every example with a step comes once, but for those with NaN, as a window of rows to come has.
     """
     for chosen in batches(examples.lengths):
         inputs = examples.take(chosen)
+        there = np.all([np.isfinite(array).all(axis=(0, 2)) for array in inputs.values() if array.ndim == 3], axis=0)
+        if not np.all(there):
+            chosen = chosen[there]
+            if not len(chosen):
+                continue
+            inputs = examples.take(chosen)
         outputs = answer(model, **inputs)
         if not np.isfinite(outputs).all():
             raise NumericsError("the model answers with NaN or infinity: it has diverged; take an older checkpoint")

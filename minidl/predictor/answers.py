@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from minidl.data.independent import Independent
 from minidl.data.sources.rows import Rows
+from minidl.data.tasks.number_input import NumberInput
 from minidl.data.tasks.reader import Reader
+from minidl.data.tasks.time_order import groups
 from minidl.generate.apply import apply
 from minidl.model import Model
 
@@ -29,21 +30,27 @@ class Answers:
 def answers(model: Model, reader: Reader, rows: Rows, *, each_class: bool = False) -> Answers:
     """An answer for each row that says enough for one; each_class: with the probability of each class.
 
-    model: a replica.
+    model: a replica. Where the rows of a group are one example, all of them have its answer.
     """
-    return Answers(collect(model, reader, reader.read(rows), len(rows), each_class=each_class))
-
-
-def collect(
-    model: Model, reader: Reader, examples: Independent, size: int, *, shift: int = 0, each_class: bool = False
-) -> Columns:
-    """The answers of all examples in columns of `size` rows, `shift` rows below the row that each speaks of."""
-    columns: Columns = {PREDICTION: [None] * size} if not examples.lengths.any() else {}
+    examples = reader.read(rows)
+    columns: Columns = {} if examples.lengths.any() else {PREDICTION: [None] * len(rows)}
     for chosen, outputs in apply(model, examples):
-        places = (examples.rows[chosen] + shift).tolist()
+        places = examples.rows[chosen].tolist()
         for name, values in reader.decode(outputs, examples, chosen).items():
             if each_class or not name.startswith(OF_CLASS):
-                column = columns.setdefault(name, [None] * size)
+                column = columns.setdefault(name, [None] * len(rows))
                 for place, value in zip(places, values, strict=True):
                     column[place] = value
-    return columns
+    if (group := group_of(reader)) is not None:
+        for members in groups(rows, group):
+            for column in columns.values():
+                said = next((column[i] for i in members.tolist() if column[i] is not None), None)
+                for i in members.tolist():
+                    column[i] = said
+    return Answers(columns)
+
+
+def group_of(reader: Reader) -> str | None:
+    """The column that says which rows are one example; None where each row is one."""
+    read = getattr(reader, "input", None)
+    return read.group if isinstance(read, NumberInput) else None

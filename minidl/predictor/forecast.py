@@ -4,50 +4,125 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from minidl.data.independent import Order
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.forecast_reader import ForecastReader
+from minidl.data.tasks.time_order import series
+from minidl.generate.apply import apply
 from minidl.model import Model
-from minidl.predictor.answers import PREDICTION, Answers, Columns, collect
+from minidl.predictor.answers import PREDICTION, Answers
+from minidl.predictor.times import times_after
 from minidl.system.errors import DataError, UsageError
+
+Array = NDArray[Any]
 
 
 def forecasts(model: Model, reader: ForecastReader, rows: Rows, ahead: int = 0) -> Answers:
-    """A prediction for each row that has a full window `horizon` rows before it, and for `ahead` rows after the last.
+    """A prediction for each row that a window goes before, the nearest where several do, and for rows after the last.
 
-    model: a replica.
+    model: a replica. ahead: rows beyond the end of each series.
     """
-    examples, first = reader.read(rows), reader.window + reader.horizon - 1  # rows before the first that is predicted
-    if len(rows) + min(ahead, 1) <= first:
-        raise DataError(f"{rows.name}: {len(rows)} rows are too few: a row is predicted from {first} before it")
-    known, size = len(rows), len(rows) + reader.horizon
-    columns = collect(model, reader, examples, size, shift=reader.horizon)
-    beyond = _rows(columns, known)
-    while len(beyond) < ahead:
-        read = _fed_back(reader, beyond)
-        tail = _tail(rows, read, reader.window + reader.horizon - 1)
-        found = collect(model, reader, reader.read(tail), len(tail) + reader.horizon, shift=reader.horizon)
-        beyond += _rows(found, len(tail))
-    return Answers({name: column[:known] for name, column in columns.items()}, beyond[:ahead])
+    ordered = series(rows, reader.group, reader.time)
+    predicted = _predicted(model, reader, rows, ordered)
+    headings = headings_of(reader)
+    table = np.full((len(rows), len(headings)), np.nan)
+    beyond = []
+    for order, found in zip(ordered, predicted, strict=True):
+        table[order] = found[: len(order)]
+        if ahead:
+            beyond += _beyond(model, reader, rows.take(order), found[len(order) :], ahead)
+    if not np.isfinite(table).any() and not beyond:
+        least = reader.window + reader.steps[0] - 1
+        raise DataError(f"{rows.name}: {len(rows)} rows are too few: a row is predicted from {least} before it")
+    columns = {name: [None if np.isnan(x) else x for x in table[:, k].tolist()] for k, name in enumerate(headings)}
+    return Answers(columns, beyond)
 
 
-def _rows(columns: Columns, start: int) -> list[dict[str, Any]]:
-    """The rows of columns from one on."""
-    return [dict(zip(columns, row, strict=True)) for row in zip(*(c[start:] for c in columns.values()), strict=True)]
+def headings_of(reader: ForecastReader) -> list[str]:
+    """The columns of answers for one row: of each target its quantiles.
+
+    Those of the reader are of all rows that are predicted from one window.
+    """
+    plain = len(reader.targets) == 1 and reader.quantiles is None
+    return [
+        PREDICTION + ("" if plain else f":{name}") + ("" if quantile is None else f":{quantile:g}")
+        for name in reader.targets
+        for quantile in reader.quantiles or (None,)
+    ]
 
 
-def _fed_back(reader: ForecastReader, predicted: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Predicted rows as cells of the columns that the model reads."""
-    targets, missing = reader.targets, [name for name in reader.columns if name not in reader.targets]
+def _predicted(model: Model, reader: ForecastReader, rows: Rows, ordered: list[Order]) -> list[Array]:
+    """What is predicted for each row of each series, and for as many after it as a window reaches (n + horizon, K)."""
+    tables = [np.full((len(order) + reader.horizon, len(headings_of(reader))), np.nan) for order in ordered]
+    which, place = np.zeros(len(rows), np.intp), np.zeros(len(rows), np.intp)
+    for k, order in enumerate(ordered):
+        which[order], place[order] = k, np.arange(len(order))
+    examples = reader.read(rows)
+    nearest = [np.full(len(table), reader.horizon + 1) for table in tables]
+    for chosen, outputs in apply(model, examples):
+        found = np.array(list(reader.decode(outputs, examples, chosen).values())).T
+        found = found.reshape(len(chosen), len(reader.steps), -1)
+        for row, values in zip(examples.rows[chosen].tolist(), found, strict=True):
+            k = which[row]
+            for step, value in zip(reader.steps, values, strict=True):
+                if step < nearest[k][place[row] + step]:
+                    nearest[k][place[row] + step] = step
+                    tables[k][place[row] + step] = value
+    return tables
+
+
+def _beyond(model: Model, reader: ForecastReader, known: Rows, direct: Array, ahead: int) -> list[dict[str, Any]]:
+    """Rows beyond the end of one series. direct: those that its windows reach."""
+    direct = direct[np.isfinite(direct).all(axis=1)]
+    found = direct
+    while len(found) < ahead:
+        if not len(found):
+            least = reader.window + reader.steps[0] - 1
+            raise DataError(f"{known.name}: {len(known)} rows are too few: a row is predicted from {least} before it")
+        longer = _longer(reader, known, found)
+        (table,) = _predicted(model, reader, longer, [np.arange(len(longer))])
+        more = table[len(longer) :]
+        found = np.concatenate([found, more[np.isfinite(more).all(axis=1)]])
+    place: dict[str, Any] = {} if reader.group is None else {reader.group: known.column(reader.group)[0]}
+    times = [] if reader.time is None else times_after(known, reader.time, ahead)
+    headings = headings_of(reader)
+    rows = [place | dict(zip(headings, row, strict=True)) for row in found[:ahead].tolist()]
+    return [row | {str(reader.time): time} for row, time in zip(rows, times, strict=True)] if times else rows
+
+
+def _longer(reader: ForecastReader, known: Rows, predicted: Array) -> Rows:
+    """The last rows of a series and the predicted ones after it, as far as new windows read them."""
+    count = reader.window + reader.horizon - 1
+    cells = {
+        name: list(map(repr, column)) for name, column in zip(reader.targets, _points(reader, predicted), strict=True)
+    }
+    missing = [
+        name for name in (*reader.inputs.columns, *(reader.known.columns if reader.known else ())) if name not in cells
+    ]
     if missing:
         raise UsageError(
             f"the model reads {', '.join(missing)}, which it does not predict: it can look {reader.horizon} "
             f"row{'s' if reader.horizon > 1 else ''} ahead, and no further"
         )
-    headings = {name: PREDICTION if len(targets) == 1 else f"{PREDICTION}:{name}" for name in targets}
-    return {name: [repr(row[headings[name]]) for row in predicted] for name in reader.columns}
+    columns: dict[str, Any] = {}
+    for name in reader.columns:
+        if name in cells:
+            columns[name] = [*known.column(name)[-count:], *cells[name]][-count:]
+    size = len(next(iter(columns.values())))
+    for name in filter(None, (reader.group, reader.time)):
+        columns[name] = list(map(str, range(size))) if name == reader.time else ["0"] * size
+    return Rows(known.name, columns, [0] * size, "")
 
 
-def _tail(rows: Rows, more: dict[str, list[str]], count: int) -> Rows:
-    """The last rows of a series that goes on with more, of the columns that are read."""
-    columns = {name: (rows.columns[name][-count:] + cells)[-count:] for name, cells in more.items()}
-    return Rows(rows.name, columns, [0] * count, "")
+def _points(reader: ForecastReader, predicted: Array) -> list[list[float]]:
+    """One number for each target and row: the median, where quantiles are predicted."""
+    quantiles = reader.quantiles or (None,)
+    middle = quantiles.index(0.5) if 0.5 in quantiles else None
+    if reader.quantiles is not None and middle is None:
+        raise UsageError("the model predicts quantiles without the median, which alone could be fed back: add 0.5")
+    table = predicted.reshape(len(predicted), len(reader.targets), len(quantiles))
+    points: list[list[float]] = table[:, :, middle or 0].T.tolist()
+    return points

@@ -20,7 +20,7 @@ from minidl.data.tasks.translation import TranslationReader
 from minidl.experiment.run.load_model import load_trained
 from minidl.generate.apply import apply
 from minidl.model import Model
-from minidl.predictor.answers import OF_CLASS, PREDICTION, Answers, answers
+from minidl.predictor.answers import OF_CLASS, PREDICTION, Answers, answers, group_of
 from minidl.predictor.forecast import forecasts
 from minidl.predictor.given import as_rows
 from minidl.storage.run_folder import model_file
@@ -95,9 +95,12 @@ class Predictor:
         return np.array([columns.get(f"{OF_CLASS}{name}", nowhere) for name in self.classes], dtype=np.float64).T
 
     def forecast(self, data: Any, steps: int) -> Array:
-        """The `steps` rows after the end of a series, (steps,) or (steps, K): the model reads what it has predicted."""
+        """The `steps` rows after the end of a series, (steps,) or (steps, K): the model reads what it has predicted.
+
+        Of several series the rows stand below each other.
+        """
         found = self._answers(self._rows(data), ahead=steps).ahead
-        table = np.array([list(row.values()) for row in found])
+        table = np.array([[x for name, x in row.items() if name.partition(":")[0] == PREDICTION] for row in found])
         return table[:, 0] if table.shape[1:] == (1,) else table
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -113,9 +116,10 @@ class Predictor:
             raise UsageError("this model predicts numbers: only classes have probabilities")
         rows = self._table().rows(source, Path())
         width = len(rows.columns) + (len(self.classes) if each_class else 0) + 10
-        size = len(rows) if isinstance(self.reader, ForecastReader) else max(1, CELLS // width)
+        together = isinstance(self.reader, ForecastReader) or group_of(self.reader) is not None
+        size = len(rows) if together else max(1, CELLS // width)
         for start in range(0, len(rows), size):
-            part = _part(rows, slice(start, start + size))
+            part = rows.take(range(start, min(start + size, len(rows))))
             yield Piece(part, self._answers(part, each_class=each_class, ahead=ahead))
 
     def unseen(self) -> str:
@@ -123,7 +127,8 @@ class Predictor:
         found, vocabulary = self.reader.unseen, self.reader.vocabulary
         if not found or vocabulary is None:
             return ""
-        fate = "left out" if vocabulary.unknown is None else f"read as {vocabulary.symbols[vocabulary.unknown]}"
+        left_out = "read as others of their kind" if isinstance(self.reader, TagReader) else "left out"
+        fate = left_out if vocabulary.unknown is None else f"read as {vocabulary.symbols[vocabulary.unknown]}"
         shown = ", ".join(repr(symbol) for symbol, _ in found.most_common(NAMED))
         more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
         noun = "characters" if vocabulary.kind == "char" else "words"
@@ -155,6 +160,8 @@ class Predictor:
         examples = self.reader.read(rows)
         found = [np.empty((0, len(self.classes)))] * len(rows)
         for chosen, outputs in apply(self._replica, examples):
+            if outputs.ndim == 2:
+                raise UsageError("a CRF tags a sequence as a whole: its tags have no probabilities of their own")
             shares = softmax(outputs)
             for b, i in enumerate(chosen.tolist()):
                 found[i] = shares[: examples.lengths[i], b]
@@ -170,7 +177,3 @@ class Predictor:
         if not isinstance(data, Table):
             raise UsageError(f"this model was trained on data of type {data.type_name()}, not on a table")
         return data
-
-
-def _part(rows: Rows, part: slice) -> Rows:
-    return Rows(rows.name, {name: cells[part] for name, cells in rows.columns.items()}, rows.lines[part], rows.digest)

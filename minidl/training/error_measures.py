@@ -1,13 +1,16 @@
-"""How far numbers were missed: sums over examples for each number that is predicted, and what follows from them."""
+"""How far numbers were missed, and how often they lie below quantiles: sums over examples, and what follows."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+ROUNDING = 1e-9
 LEAST_SPREAD = 1e-12  # of targets that vary, relative to their size: less is what rounding leaves of a constant
 
 
@@ -64,3 +67,33 @@ class ErrorSums:
         """R², averaged over the numbers whose targets vary; NaN where none does."""
         found = self.r2_of_columns(self._sums[0].size)
         return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
+
+
+class Coverage:
+    """How many targets lie below each of their predicted quantiles, which should be as many as the quantile says.
+
+    >>> coverage = Coverage()
+    >>> coverage.add((0.1, 0.9), np.array([[0.0, 2.0], [0.0, 2.0]]), np.array([1.0, 3.0]))
+    >>> coverage.report()
+    {'0.1': {'below': 0.0}, '0.9': {'below': 0.5}, '0.1 to 0.9': {'between': 0.5}}
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._below: dict[float, int] = {}
+
+    def add(self, quantiles: Sequence[float], predictions: Array, targets: Array) -> None:
+        """Count predictions (..., Q) of targets (...)."""
+        self.count += targets.size
+        for k, quantile in enumerate(quantiles):
+            below = int(np.count_nonzero(targets <= predictions[..., k]))
+            self._below[quantile] = self._below.get(quantile, 0) + below
+
+    def report(self) -> dict[str, dict[str, float]]:
+        """The share below each quantile, and of pairs that lie as far from the middle, the share between them."""
+        shares = {quantile: count / self.count for quantile, count in self._below.items()}
+        found = {f"{quantile:g}": {"below": share} for quantile, share in shares.items()}
+        for low, high in itertools.combinations(sorted(shares), 2):
+            if abs(low + high - 1) < ROUNDING:
+                found[f"{low:g} to {high:g}"] = {"between": shares[high] - shares[low]}
+        return found

@@ -24,7 +24,7 @@ from minidl.training.class_measures import (
     weighted_f1,
 )
 from minidl.training.entities import EntityCounts, is_of_entities
-from minidl.training.error_measures import ErrorSums
+from minidl.training.error_measures import Coverage, ErrorSums
 
 Array = NDArray[Any]
 LARGEST_EXPONENT = 700.0  # of a perplexity that a float can hold
@@ -44,7 +44,7 @@ class MetricAccumulator:
         self.count = 0.0
         self.sequences = 0
         self.classes: Array = np.zeros((3, 0), np.int64)  # hits, predictions and targets of each
-        self.errors = ErrorSums()
+        self.errors, self.coverage = ErrorSums(), Coverage()
         self._names = classes
         self._matrix: Array = np.zeros((0, 0), np.int64)
         self._entities = EntityCounts() if is_of_entities(classes or ()) else None
@@ -81,6 +81,9 @@ class MetricAccumulator:
             of_example = _shape_of_target(model)
             pair = (array[inside].reshape(-1, *of_example) for array in (point(layer, prediction), targets))
             self.errors.add(*pair)
+            if isinstance(layer, Quantile):
+                quantiles = prediction.reshape(*targets.shape, len(layer.quantiles))
+                self.coverage.add(layer.quantiles, quantiles[inside], targets[inside])
 
     def _count_classes(self, predicted: Array, targets: Array, classes: int) -> None:
         counts = count_classes(predicted, targets, classes)
@@ -135,7 +138,7 @@ class MetricAccumulator:
         """What does not fit into one number, as plain data: nothing where no names of classes were given.
 
         classes: precision, recall, F1 and support of each. confusion: how often each (row) was taken for each, in the
-        same order. entities: as classes, for exact spans of tags such as B-PER.
+        same order. entities: as classes, for exact spans of tags such as B-PER. coverage: see `Coverage`.
         """
         found: dict[str, Any] = {}
         if self._names and len(self._names) == self.classes.shape[1]:
@@ -144,6 +147,8 @@ class MetricAccumulator:
                 found["confusion"] = self._matrix.tolist()
         if self._entities is not None:
             found["entities"] = self._entities.report()
+        if self.coverage.count:
+            found["coverage"] = self.coverage.report()
         return found
 
 

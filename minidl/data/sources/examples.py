@@ -31,7 +31,7 @@ def unicode_names() -> str:
     """
     rows = [(name, unicodedata.category(chr(code))) for code in range(0x10000) if (name := _own_name(code))]
     counts = Counter(category for _, category in rows)
-    return _csv(("name", "category"), (row for row in rows if counts[row[1]] >= RAREST))
+    return to_csv(("name", "category"), (row for row in rows if counts[row[1]] >= RAREST))
 
 
 def _own_name(code: int) -> str:
@@ -57,7 +57,7 @@ def python_tokens() -> str:
             raise DataError(
                 f"this Python comes without the source of {module}: name a CSV file instead of python_tokens"
             ) from None
-    return _csv(("line", "tags"), rows)
+    return to_csv(("line", "tags"), rows)
 
 
 def tag_lines(source: str) -> list[tuple[str, str]]:
@@ -92,7 +92,7 @@ def dates() -> str:
     >>> dates().splitlines()[0]
     'written,iso'
     """
-    return _csv(("written", "iso"), written_dates())
+    return to_csv(("written", "iso"), written_dates())
 
 
 def lorenz() -> str:
@@ -110,7 +110,7 @@ def lorenz() -> str:
         for _ in range(LORENZ_SUBSTEPS):
             point = _runge_kutta(point, LORENZ_STEP / LORENZ_SUBSTEPS)
         rows.append([f"{value:.6f}" for value in point])
-    return _csv(("x", "y", "z"), rows)
+    return to_csv(("x", "y", "z"), rows)
 
 
 def _velocity(point: Point) -> Point:
@@ -132,7 +132,8 @@ def _moved(point: Sequence[float], velocity: Sequence[float], step: float) -> Po
     return x, y, z
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def to_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The text of a CSV file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from minidl.data.sources import examples
+from minidl.data.sources import examples, generated
 from minidl.data.sources.encoding import decode
 from minidl.system.errors import DataError, suggest_file
 
@@ -121,6 +121,10 @@ _BUILT_IN: dict[str, Callable[[], str]] = {
     "unicode_names": examples.unicode_names,
     "python_tokens": examples.python_tokens,
     "lorenz": examples.lorenz,
+    "messages": generated.messages,
+    "sensors": generated.sensors,
+    "demand": generated.demand,
+    "entities": generated.entities,
     "written_dates": examples.dates,
 }
 

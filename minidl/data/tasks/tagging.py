@@ -16,6 +16,7 @@ from minidl.data.sources.rows import Rows
 from minidl.data.tasks.class_names import class_names, number_classes
 from minidl.data.tasks.reader import Answers, Array, softmax
 from minidl.data.tasks.sequence_task import SequenceReader, SequenceTask
+from minidl.data.tasks.stand_ins import with_stand_ins
 from minidl.data.tasks.text_input import TextInput
 from minidl.system.errors import ConfigError
 
@@ -43,6 +44,13 @@ class TagReader(SequenceReader):
     def join(self, tags: Sequence[str]) -> str:
         """Tags as they came: the inverse of `split`."""
         return ("" if self.by_character else " ").join(tags)
+
+    def read(self, rows: Rows, *, targets: bool = False, batch_size: int = 32) -> Independent:
+        """As every reader; a character that was never seen is read as another of its kind, so that it has a tag."""
+        if self.by_character and self.vocabulary is not None:
+            assert isinstance(self.input, TextInput)
+            rows = with_stand_ins(rows, self.input, self.vocabulary, self.unseen)
+        return super().read(rows, targets=targets, batch_size=batch_size)
 
     def numbers(self, rows: Rows, members: Sequence[Order]) -> Ragged:
         found = number_classes(rows, tags_of(self.input, self, rows), self.classes)

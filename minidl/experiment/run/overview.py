@@ -79,10 +79,10 @@ def _measures(folder: RunFolder) -> dict[str, Any]:
 
 def _best_and_last(folder: RunFolder) -> tuple[dict[str, Any], dict[str, Any]]:
     """The record with the lowest loss in validation, and the last value of everything."""
-    records = _records(folder.path / "metrics.jsonl")
-    evaluated = [record for record in records if "val/loss" in record]
+    found = records(folder.path / "metrics.jsonl")
+    evaluated = [record for record in found if "val/loss" in record]
     best = min(evaluated, key=lambda record: record["val/loss"], default={})
-    return best, {tag: value for record in records for tag, value in record.items()}
+    return best, {tag: value for record in found for tag, value in record.items()}
 
 
 def differences(folders: list[RunFolder]) -> list[dict[str, Any]]:
@@ -99,7 +99,7 @@ def _settings(folder: RunFolder) -> dict[str, Any]:
     return {}
 
 
-def _records(path: Path) -> list[dict[str, float]]:
+def records(path: Path) -> list[dict[str, float]]:
     """The numbers in the whole lines of a record; the last one may have been torn."""
     try:
         refuse_special(path)
