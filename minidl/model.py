@@ -21,12 +21,14 @@ from minidl.graph.operations import as_dtype
 from minidl.graph.results import input_like, named_results
 from minidl.graph.summary import model_html, model_table
 from minidl.graph.symbol import Symbol
-from minidl.storage.archive import read_archive, write_archive
+from minidl.storage.archive import Stored, read_archive, write_archive
 from minidl.system.errors import CheckpointError, UsageError
 from minidl.system.provided import provided
 
 Array = NDArray[Any]
 FLOATS = ("float32", "float64")
+# What reading a description may end with that minidl never wrote.
+STRANGE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, AssertionError)
 
 
 class Model:
@@ -216,9 +218,13 @@ class Model:
         return model_html(self.graph)
 
 
-def check_described(meta: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
+def check_described(meta: Mapping[str, Any], stored: Mapping[str, Stored]) -> None:
     """Refuse a file whose weights are not those of the model that it describes, before they are read."""
+    from minidl.storage.description import check_description  # brings in pydantic, which takes a while
+
+    check_description(meta, {name: array.dtype for name, array in stored.items()})
     with _describing():
+        shapes = {name: array.shape for name, array in stored.items()}
         problems = misfits(shapes, Graph.from_config(meta["model"]["graph"]).parameters())
     if problems:
         raise CheckpointError(f"does not fit the model that it describes: {'; '.join(problems)}")
@@ -229,7 +235,7 @@ def _describing(where: str = "") -> Iterator[None]:
     """Whatever a file says of its model that `config` never wrote is a CheckpointError."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except STRANGE as error:
         raise CheckpointError(f"{where}describes no model ({error}); is it a minidl checkpoint?") from None
 
 

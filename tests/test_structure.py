@@ -139,7 +139,7 @@ def test_tests_are_found_without_what_is_optional() -> None:
 
 
 HEAVY_ROOMS = ("compression", "exchange", "experiment", "kernels")
-HEAVY_MODULES = ("config.build", "config.findings", "config.rules")
+HEAVY_MODULES = ("config.build", "config.findings", "config.rules", "storage.description")
 
 
 def test_heavy_modules_wait_until_they_are_used() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,8 @@ from minidl.data.batches import Batches
 from minidl.model import Model
 from minidl.storage.archive import read_archive
 from minidl.storage.checkpoint_folder import CheckpointFolder
-from minidl.system.errors import CheckpointError
-from minidl.training.callback import Callback
+from minidl.system.errors import CheckpointError, NumericsError, UsageError
+from minidl.training.callback import Abandoned, Callback
 from minidl.training.metrics import MetricAccumulator, unit_of_loss
 
 if TYPE_CHECKING:
@@ -27,15 +27,25 @@ def evaluate(model: Model, batches: Batches, split: str, unit: str) -> dict[str,
     return accumulate(model, batches).result(split, unit_of_loss(model, unit))
 
 
-def accumulate(model: Model, batches: Batches, classes: Sequence[str] | None = None) -> MetricAccumulator:
+def accumulate(
+    model: Model,
+    batches: Batches,
+    classes: Sequence[str] | None = None,
+    is_over: Callable[[], bool] = lambda: False,
+) -> MetricAccumulator:
     """What one pass says, on a replica: the state of the model itself is not touched.
 
     model: a replica made by `model.replica()`, whose state begins at zero and is carried through the pass. classes:
-    their names, where more than averages is asked for.
+    their names, where more than averages is asked for. is_over: asked before each batch whether to leave off, which
+    raises Abandoned.
     """
+    if "loss" not in model.graph.results:
+        raise UsageError("a model without a loss cannot be measured: make it as Model(loss)")
     found = MetricAccumulator(classes)
     model.reset_state()
     for step in range(batches.steps_per_epoch):
+        if is_over():
+            raise Abandoned
         batch = batches.batch(step)
         if batch.reset_state:
             model.reset_state()
@@ -76,11 +86,22 @@ class Evaluate(Callback):
     def _note(self, trainer: Run, loss: float) -> None:
         """Whether this is the best validation loss so far."""
         progress = trainer.progress
-        if not math.isfinite(loss) and all(map(math.isfinite, progress.validation)):
-            logger.warning("step %d: the validation loss is %s, which counts as no progress", progress.step, loss)
-        progress.validation.append(loss)
+        if not math.isfinite(loss):
+            self._not_finite(trainer, loss)
+        progress.validation.append(loss if math.isfinite(loss) else math.inf)  # no progress, by any comparison
         if math.isfinite(loss) and (progress.best is None or loss < progress.best):
             progress.best, progress.best_step = loss, progress.step
+
+    def _not_finite(self, trainer: Run, loss: float) -> None:
+        """Told, and the end of the run where what is not finite is to end it."""
+        found = f"step {trainer.progress.step}: the validation loss is {loss}"
+        if trainer.non_finite == "stop":
+            raise NumericsError(
+                f"{found}: look at the validation data, or lower the learning rate; with train.non_finite: skip it "
+                "counts as no progress, and the run goes on"
+            )
+        if all(map(math.isfinite, trainer.progress.validation)):
+            logger.warning("%s, which counts as no progress", found)
 
     def finish(self, trainer: Run, *, completed: bool) -> None:
         """Evaluate once more at the end, and on the test part."""
@@ -90,7 +111,7 @@ class Evaluate(Callback):
 
     def _measure(self, trainer: Run, model: Model, batches: Batches, split: str) -> dict[str, float]:
         """Measure a part, and put what was found into the record of this step."""
-        found = accumulate(model, batches, trainer.data.metadata.get("class_names"))
+        found = accumulate(model, batches, trainer.data.metadata.get("class_names"), lambda: trainer.hurried)
         measured = found.result(split, unit_of_loss(model, trainer.data.unit))
         trainer.record |= measured
         trainer.reports |= {f"{split}/{name}": report for name, report in found.details().items()}

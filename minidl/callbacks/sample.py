@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt
 
 from minidl.generate.sampler import Sampler
 from minidl.generate.sampling import sample_text
-from minidl.training.callback import Callback
+from minidl.training.callback import Abandoned, Callback
 
 if TYPE_CHECKING:
     from minidl.training.callback import Run
@@ -36,6 +36,7 @@ class Sample(Callback):
         if trainer.model.vocabulary is None:
             return
         model = trainer.model.replica(weights=trainer.evaluated)
+        texts: dict[str, str] = {}
         for temperature in self.temperatures:
             pieces = sample_text(
                 model,
@@ -45,4 +46,10 @@ class Sample(Callback):
                 seed=trainer.model.seed + trainer.progress.step,
             )
             shown = self.prime if self.prime.strip() else ""
-            trainer.texts[f"sample/temperature_{temperature:g}"] = "".join([shown, *pieces])
+            written = [shown]
+            for piece in pieces:
+                if trainer.hurried:
+                    raise Abandoned
+                written.append(piece)
+            texts[f"sample/temperature_{temperature:g}"] = "".join(written)
+        trainer.texts |= texts

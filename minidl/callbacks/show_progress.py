@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from minidl.callbacks.entry import entry
 from minidl.callbacks.progress_lines import baselines, lines, time_left
-from minidl.system.terminal import visible
+from minidl.system.terminal import escape, unescaped, visible
 from minidl.training.callback import Callback
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class ShowProgress(Callback):
         numbers = TextColumn("{task.fields[numbers]}", markup=False)
         left = TextColumn("{task.fields[left]}", style="cyan", markup=False)
         columns = title, BarColumn(), MofNCompleteColumn(), numbers, left
-        self._bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=False)
+        self._bar = Progress(*columns, console=Console(file=unescaped(sys.stderr)), redirect_stdout=False)
         self._task = self._bar.add_task(self.title, total=trainer.total_steps, numbers="", left="")
         self._bar.start()
 
@@ -97,7 +97,7 @@ class ShowProgress(Callback):
         if self._bar is None:
             print(line, file=sys.stderr, flush=True)
         else:
-            self._bar.console.print(line, markup=False)
+            self._bar.console.print(escape(line), markup=False)
 
     def _say(self, text: str) -> None:
         """A text on stdout."""

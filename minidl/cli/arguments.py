@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -48,6 +49,8 @@ class Parser(argparse.ArgumentParser):
                 word = f"{word}={words.pop(0) if words and _is_value(words[0], action) else action.const}"
             elif "=" not in word and action.nargs is None and words and words[0] not in flags:
                 word = f"{word}={words.pop(0)}"
+            if action is not None and word.endswith("=--"):  # which argparse takes for an end of flags
+                self.error(f"{word.removesuffix('=--')} needs a value, and '--' is none")
             yield word
 
     def _refuse_flag(self, word: str, flags: Iterable[str]) -> None:
@@ -66,6 +69,19 @@ class Parser(argparse.ArgumentParser):
 def _is_value(word: str, action: argparse.Action) -> bool:
     """Whether a word belongs to the flag before it, which may stand alone."""
     return word in action.choices if action.choices else word.isdecimal()
+
+
+def whole(text: str) -> int:
+    """A whole number as one writes it: digits of ASCII, without separators, that fit into 64 bits.
+
+    >>> whole("20")
+    20
+    """
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(
+            f"a whole number of at most 18 digits, such as 20, should stand here, got {text!r}"
+        )
+    return int(text)
 
 
 def add_experiment(parser: argparse.ArgumentParser) -> None:

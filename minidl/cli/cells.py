@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from minidl.cli.arguments import Parser, add_json, add_run
+from minidl.cli.arguments import Parser, add_json, add_run, whole
 from minidl.cli.tables import show_table
 from minidl.system.errors import DataError
 
@@ -21,7 +21,7 @@ the number is the rank correlation of the unit's state with the feature, from -1
 def add_arguments(parser: Parser) -> None:
     """What `minidl cells` takes."""
     add_run(parser)
-    parser.add_argument("--most", metavar="N", type=int, default=5, help="units of a feature (default: 5)")
+    parser.add_argument("--most", metavar="N", type=whole, default=5, help="units of a feature (default: 5)")
     add_json(parser, "a JSON line for each feature")
 
 

@@ -11,6 +11,7 @@ from minidl.cli.arguments import Parser
 from minidl.system.errors import MinidlError, StorageError, UsageError
 from minidl.system.persistent_signals import until_heard
 from minidl.system.processes import end_together
+from minidl.system.terminal import unescaped
 from minidl.system.termination import INTERRUPTED, TERMINATED, Terminated, heeding_termination
 
 
@@ -66,4 +67,5 @@ def ended(prog: str, work: Callable[[], int]) -> int:
 
 
 def _show_error(message: str, prog: str) -> None:
-    colours.show(message if "\n" in message else f"{prog}: {message}", colours.MESSAGE, streams.Lasting(sys.stderr))
+    text = message if "\n" in message else f"{prog}: {message}"
+    colours.show(text, colours.MESSAGE, streams.Lasting(unescaped(sys.stderr)))

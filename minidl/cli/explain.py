@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minidl.cli.arguments import Parser, add_json, add_run
+from minidl.cli.arguments import Parser, add_json, add_run, whole
 from minidl.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def add_arguments(parser: Parser) -> None:
     data_help = "a file whose row is read, instead of a text"
     parser.add_argument("--data", metavar="FILE", help=data_help)
     row_help = "which row of it, from 1 (of a series: the last that is seen)"
-    parser.add_argument("--row", metavar="N", type=int, default=1, help=row_help)
+    parser.add_argument("--row", metavar="N", type=whole, default=1, help=row_help)
     step_help = "the answer after this step, from 0 (default: after the last)"
-    parser.add_argument("--step", metavar="N", type=int, default=-1, help=step_help)
+    parser.add_argument("--step", metavar="N", type=whole, default=-1, help=step_help)
     answer_help = "which symbol, class or column (default: what came, or the most likely)"
     parser.add_argument("--answer", metavar="NAME", help=answer_help)
     parser.add_argument("--out", metavar="FILE", type=Path, help="a picture of it: .png, .svg or .pdf")

@@ -12,7 +12,7 @@ from typing import Any
 from minidl.system.termination import INTERRUPTED, TERMINATED
 
 Command = Callable[[Sequence[str]], int]  # a function of a module, which the processes import
-SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: TERMINATED}
 
 
 def carry_out_in(jobs: int, command: Command, words: Sequence[str]) -> int:

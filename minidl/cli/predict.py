@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from minidl.cli.arguments import Parser, add_json, add_run
+from minidl.cli.arguments import Parser, add_json, add_run, whole
 from minidl.system.errors import UsageError
 
 logger = logging.getLogger("minidl")
@@ -29,7 +29,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--data", metavar="FILE", required=True, help="rows with the columns that the model reads")
     parser.add_argument("--out", metavar="FILE", type=Path, help="the file to write (default: stdout)")
     parser.add_argument("--proba", action="store_true", help="a column for the probability of each class")
-    parser.add_argument("--ahead", metavar="N", type=int, default=0, help="rows beyond the end of each series")
+    parser.add_argument("--ahead", metavar="N", type=whole, default=0, help="rows beyond the end of each series")
     add_json(parser, "a JSON object for each row")
     parser.add_argument("--force", action="store_true", help="replace the file that --out names")
 

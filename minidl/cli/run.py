@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,6 +118,6 @@ def _run_words(run: Path, runs: Path) -> list[str]:
 
 
 def _run_number(text: str) -> int | str:
-    if text != NEWEST and not (text.isdecimal() and int(text) > 0):
+    if text != NEWEST and not (re.fullmatch("[0-9]{1,9}", text) and int(text) > 0):
         raise argparse.ArgumentTypeError(f"the number of a run is 1, 2, ..., or left out for the newest; got {text!r}")
     return text if text == NEWEST else int(text)

@@ -8,17 +8,24 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
+
+from minidl.system.terminal import Escaping, escape, unescaped
 
 
 def prepare() -> None:
-    """Characters that an encoding lacks are replaced; a stream that was closed is empty, or goes nowhere."""
+    """Characters that an encoding lacks are replaced; a stream that was closed is empty, or goes nowhere.
+
+    Messages, and results on a terminal, are escaped; results in a file or a pipe are what they are.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  open as long as the process
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+            if name == "stderr" or (name == "stdout" and stream.isatty()):
+                setattr(sys, name, Escaping(stream))
 
 
 def discard(stream: Any) -> None:
@@ -62,8 +69,9 @@ class Lasting:
 @contextlib.contextmanager
 def lasting() -> Iterator[Lasting]:
     """Both streams made lasting; gives stdout."""
-    out = Lasting(sys.stdout)
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(Lasting(sys.stderr)):
+    out, err = Lasting(unescaped(sys.stdout)), Lasting(unescaped(sys.stderr))
+    shown: Any = Escaping(out) if isinstance(sys.stdout, Escaping) else out
+    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(cast(Any, Escaping(err))):
         yield out
 
 
@@ -73,7 +81,7 @@ class ToStderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""
         with contextlib.suppress(OSError):
-            print(f"minidl: {record.getMessage()}", file=sys.stderr, flush=True)
+            print(f"minidl: {escape(record.getMessage())}", file=sys.stderr, flush=True)
 
 
 def log_to_stderr() -> None:

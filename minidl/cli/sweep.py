@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder
+from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder, whole
 from minidl.cli.command import carry_out
 from minidl.cli.jobs import carry_out_in
 from minidl.cli.tables import cell, show_table
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from minidl.experiment.sweep import Result, Sweep
 
 logger = logging.getLogger("minidl")
+MOST_TRIALS, MOST_JOBS = 1_000_000, 256  # a process that is asked for by mistake takes 100 MB
 EXAMPLES = """examples:
   minidl sweep experiments/char_lstm.yaml --trials 20 'optimizer.lr.peak=log(1e-3, 1e-1)'
   minidl sweep experiments/char_lstm.yaml --trials 40 --jobs 4 'model.layers.1.units=choice(64, 128, 256)'
@@ -44,9 +45,9 @@ it needs more than the rest of minidl: pip install 'minidl[sweep]'
 def add_arguments(parser: Parser) -> None:
     """What `minidl sweep` takes."""
     add_experiment(parser)
-    parser.add_argument("--trials", metavar="N", type=int, required=True, help="how many in all")
-    parser.add_argument("--jobs", metavar="K", type=int, default=1, help="how many at a time (default: 1)")
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the values to try (default: 0)")
+    parser.add_argument("--trials", metavar="N", type=whole, required=True, help="how many in all")
+    parser.add_argument("--jobs", metavar="K", type=whole, default=1, help="how many at a time (default: 1)")
+    parser.add_argument("--seed", metavar="N", type=whole, default=0, help="of the values to try (default: 0)")
     no_prune = "carry every trial to its end, also where the median of the others was better at the same evaluation"
     parser.add_argument("--no-prune", action="store_true", help=no_prune)
     add_runs_folder(parser)
@@ -55,6 +56,9 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry out trials, then print all of them, the best first."""
+    for name, most in (("trials", MOST_TRIALS), ("jobs", MOST_JOBS)):
+        if getattr(arguments, name) > most:
+            raise UsageError(f"--{name} should be {most} or less, got {getattr(arguments, name)}")
     for name, least in (("trials", 1), ("jobs", 1), ("seed", 0)):
         if getattr(arguments, name) < least:
             raise UsageError(f"--{name} should be {least} or more, got {getattr(arguments, name)}")

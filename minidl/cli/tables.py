@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minidl.cli.colours import STATE, show
+from minidl.system.terminal import escape_line
 
 
 def show_table(table: Sequence[Sequence[str]]) -> None:
@@ -20,4 +21,4 @@ def cell(value: object) -> str:
     >>> cell(None), cell(0.123456789), cell(3)
     ('', '0.12346', '3')
     """
-    return "" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.5g}" if isinstance(value, float) else escape_line(str(value))

@@ -97,6 +97,9 @@ def explain(
         elif place[0] not in values:
             if not is_misspelt(name, unknown, known):
                 yield Finding((*path, *place), f"{name!r} is missing")
+        elif items[0]["type"] == "missing" and isinstance(items[0]["loc"][-1], str):
+            missing = items[0]["loc"]
+            yield Finding((*path, *missing), f"{'.'.join(map(str, missing))!r} is missing")
         elif not any(other != place and other[: len(place)] == place for other in places):
             yield Finding((*path, *place), f"{name!r} should be {_expected(items, families)}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from minidl.data.batches import Dataset
 from minidl.data.streams import Streams
 from minidl.system.errors import DataError
 
+PIECE = 1 << 16  # bytes
 _ORDERS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")
 
 
@@ -126,6 +128,20 @@ def _xz_loss(train: str, validation: str) -> dict[str, float]:
     except ImportError:
         return {}
     texts = [text.encode("utf-8", "surrogatepass") for text in (train, train + validation)]
+    is_over = Event()
+
+    def packed(text: bytes) -> int:
+        """In pieces, so that a signal does not wait for the end."""
+        compressor, size = lzma.LZMACompressor(), 0
+        for start in range(0, len(text), PIECE):
+            if is_over.is_set():
+                return 0
+            size += len(compressor.compress(text[start : start + PIECE]))
+        return size + len(compressor.flush())
+
     with ThreadPoolExecutor(2) as pool:  # lzma lets go of the interpreter while it compresses
-        learnt, both = (len(packed) for packed in pool.map(lzma.compress, texts))
+        try:
+            learnt, both = pool.map(packed, texts)
+        finally:
+            is_over.set()
     return {"xz": (both - learnt) * 8 * math.log(2) / len(validation)}

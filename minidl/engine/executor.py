@@ -18,6 +18,7 @@ from minidl.engine.buffers import Arena, DryRunAllocator, zeros
 from minidl.engine.feeds import Feeds, Shapes
 from minidl.engine.forward import ForwardProgram
 from minidl.engine.memory_limit import check_fits
+from minidl.engine.owner import Owner
 from minidl.engine.parameters import Parameters
 from minidl.graph.arrays import State
 from minidl.graph.graph import Graph
@@ -47,9 +48,11 @@ class Executor:
         self._current: ForwardProgram | None = None
         self._computed_at = -1
         self.has_gradient = False
+        self._owner = Owner()
 
     def forward(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """All results that can be computed from these inputs: views of the executor's own buffers."""
+        self._owner.claim()
         arrays, shapes = self._feeds.check(feeds)
         self._current = None  # until this pass is through, there is nothing to go back from
         program = self._forward_program(shapes)
@@ -61,6 +64,7 @@ class Executor:
 
     def backward(self, seeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """Gradients of Σ seed · result for every parameter (into `gradients`) and float input (returned)."""
+        self._owner.claim()
         program = self._backward_program(tuple(seeds))
         self._set_seeds(program, seeds)
         for grad in program.untouched:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from minidl.system.errors import UsageError
 
@@ -23,44 +23,78 @@ ROWS_OF_A_SHARE, MOST_SHARES = 8, 8  # sequences at the least, and shares at the
 
 
 class Team:
-    """A number of threads: the one that calls, and workers that wait for their share."""
+    """A number of threads: the one that calls, and workers that wait for their share.
+
+    Nothing is left of a call that an interrupt breaks off, wherever it comes: shares belong to their call, and the next
+    call waits until workers have done those that nobody waits for any more.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._busy = threading.Lock()
-        self._outcomes: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
-        self._tasks: list[SimpleQueue[Callable[[], Any]]] = [SimpleQueue() for _ in range(size - 1)]
+        self._broken_off = False
+        self._tasks: list[SimpleQueue[_Share[Any]]] = [SimpleQueue() for _ in range(size - 1)]
         for number, tasks in enumerate(self._tasks, start=1):
-            threading.Thread(target=self._work, args=(number, tasks), name=f"minidl-{number}", daemon=True).start()
+            threading.Thread(target=_work, args=(tasks,), name=f"minidl-{number}", daemon=True).start()
 
     def run(self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """The results of at most `size` calls, made at the same time.
-
-        Within one another, or from two threads at once, they are made one after the other.
-        """
-        if len(calls) == 1 or not self._busy.acquire(blocking=False):
+        """The results of at most `size` calls, made at the same time; one after the other within one another."""
+        if len(calls) == 1 or getattr(_of_thread, "is_worker", False):
             return [call() for call in calls]
+        if self._broken_off:
+            self._wait_for_all()
+        self._broken_off = True
+        shares = [_Share(call) for call in calls[1:]]
+        for tasks, share in zip(self._tasks, shares, strict=False):
+            tasks.put(share)
         try:
-            for tasks, call in zip(self._tasks, calls[1:], strict=False):
-                tasks.put(call)
-            try:
-                results = [calls[0]()]
-            finally:
-                outcomes = sorted((self._outcomes.get() for _ in calls[1:]), key=lambda outcome: outcome[0])
-            for _, result, error in outcomes:
-                if error is not None:
-                    raise error
-                results.append(result)
-            return results
+            results = [calls[0]()]
         finally:
-            self._busy.release()
+            for share in shares:
+                share.wait()
+        self._broken_off = False
+        return results + [share.result() for share in shares]
 
-    def _work(self, number: int, tasks: SimpleQueue[Callable[[], Any]]) -> None:
-        while True:
-            try:
-                self._outcomes.put((number, tasks.get()(), None))
-            except BaseException as error:  # raised again where the result is waited for
-                self._outcomes.put((number, None, error))
+    def _wait_for_all(self) -> None:
+        """Each worker does what it was given in order: when it has done nothing at all, all before is done."""
+        shares = [_Share(lambda: None) for _ in self._tasks]
+        for tasks, share in zip(self._tasks, shares, strict=True):
+            tasks.put(share)
+        for share in shares:
+            share.wait()
+
+
+class _Share(Generic[T]):
+    """A call that a worker makes."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._done = threading.Event()
+        self._outcome: list[T] = []
+        self._error: BaseException | None = None
+
+    def make(self) -> None:
+        try:
+            self._outcome.append(self._call())
+        except BaseException as error:  # raised again where the result is waited for
+            self._error = error
+        self._done.set()
+
+    def wait(self) -> None:
+        self._done.wait()
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._outcome[0]
+
+
+_of_thread = threading.local()
+
+
+def _work(tasks: SimpleQueue[_Share[Any]]) -> None:
+    _of_thread.is_worker = True
+    while True:
+        tasks.get().make()
 
 
 _team = Team(1)

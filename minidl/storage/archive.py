@@ -8,7 +8,6 @@ nothing: sizes are compared before memory is taken, and nothing is unpickled or 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import math
@@ -18,7 +17,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.lib import format as npy
@@ -26,12 +25,21 @@ from numpy.typing import NDArray
 
 from minidl.engine.memory_limit import fitting
 from minidl.storage.archive_meta import FOREIGN, META, OLDER, format_meta, parse_meta
-from minidl.storage.atomic import FilePath, reason_of, refuse_special, write_whole
-from minidl.system.errors import CheckpointError, MinidlError, StorageError, UsageError
+from minidl.storage.atomic import FilePath, refuse_special, unreadable, write_whole
+from minidl.system.errors import CheckpointError, MinidlError, UsageError
 
 Array: TypeAlias = NDArray[Any]
-# May refuse plain data and the shapes of arrays before these are read.
-Check: TypeAlias = Callable[[dict[str, Any], dict[str, tuple[int, ...]]], None]
+
+
+class Stored(NamedTuple):
+    """What a file says of an array before it is read."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+# May refuse plain data and what is said of arrays before these are read.
+Check: TypeAlias = Callable[[dict[str, Any], dict[str, Stored]], None]
 
 _DTYPE = r"\|b1|\|[iu]1|<[iu][248]|<f[248]|<c8|<c16"
 # numpy's reader evaluates this header as a Python literal, which hostile text can make fail in
@@ -45,9 +53,6 @@ _HEAD_SIZE = 4096  # bytes, more than such a header has
 _SEAL_SIZE, _END_RECORD_SIZE = 64, 22
 _ROOM = 512  # bytes that a member takes beside its data, roughly
 _ZIP_FAULTS = (zipfile.BadZipFile, RuntimeError, EOFError, ValueError)
-# There is no such file, which is another thing than a file that cannot be read at this moment.
-NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
-_NAME = "check the name and its permissions"
 
 
 @dataclass(frozen=True)
@@ -101,12 +106,7 @@ def read_archive(path: FilePath, check: Check | None = None) -> Archive:
     except MinidlError:
         raise
     except (OSError, ValueError) as error:
-        reason = reason_of(path, error)
-        if getattr(error, "errno", errno.EINVAL) in NO_FILE:
-            raise CheckpointError(f"{path}: cannot be read ({reason}); {_NAME}") from error
-        refusal = StorageError(f"{path}: cannot be read now ({reason}); nothing was changed, try again")
-        refusal.errno = getattr(error, "errno", None)
-        raise refusal from error
+        raise unreadable(path, error) from error
 
 
 def _pack(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> memoryview:
@@ -175,7 +175,7 @@ def _unpack(file: BinaryIO, check: Check | None) -> Archive:
             version, meta = parse_meta(_content(members, infos.pop(META)))
             heads = {_name(key): _head(members, info) for key, info in infos.items()}
             if check is not None:
-                check(meta, {name: head.shape for name, head in heads.items()})
+                check(meta, {name: Stored(head.shape, head.dtype.name) for name, head in heads.items()})
             arrays = {name: head.read(members) for name, head in heads.items()}
     except MinidlError:
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ META = "meta.json"
 OLDER = "take an older checkpoint"
 FOREIGN = "name a file that minidl wrote"
 _MAX_DEPTH = 100
+MOST_DIGITS = 40
 
 
 def format_meta(meta: Mapping[str, Any]) -> bytes:
@@ -29,7 +31,7 @@ def format_meta(meta: Mapping[str, Any]) -> bytes:
 def parse_meta(data: bytes) -> tuple[int, dict[str, Any]]:
     """The version of the format, and the data; CheckpointError for what `format_meta` never wrote."""
     try:
-        document = json.loads(data.decode())
+        document = json.loads(data.decode(), parse_int=_whole, parse_float=_finite, parse_constant=_no_number)
         _check_depth(document)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"its {META} cannot be read ({error}); {OLDER}") from None
@@ -42,6 +44,24 @@ def parse_meta(data: bytes) -> tuple[int, dict[str, Any]]:
     if type(version) is not int or version < 1 or not isinstance(meta, dict):
         raise CheckpointError(f"its {META} lacks a version or an object 'meta'; {OLDER}")
     return version, meta
+
+
+def _whole(digits: str) -> int:
+    """Two to the power of 128, which states of generators have, has 39 digits."""
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits:.20} is out of range")
+    return number
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"JSON has no {name}")
 
 
 def _check_depth(document: Any) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from minidl.system.errors import MinidlError, StorageError, UsageError, suggest_file
+from minidl.system.errors import CheckpointError, MinidlError, StorageError, UsageError, suggest_file
 
 FilePath: TypeAlias = str | os.PathLike[str]
 Faults: TypeAlias = tuple[type[OSError] | type[ValueError], ...]
@@ -20,6 +20,8 @@ Faults: TypeAlias = tuple[type[OSError] | type[ValueError], ...]
 # How file systems say that they never can, rather than that they could not.
 _UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
 LINK = "it is a link, which would lead out of the folder"
+# There is no such file, which is another thing than a file that cannot be read at this moment.
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
 _TEMPORARY = re.compile(r"\.minidl-[0-9a-f]{16}\.tmp")
 
 
@@ -190,3 +192,13 @@ def reason_of(path: Path, error: OSError | ValueError) -> str:
     with contextlib.suppress(OSError):
         reason += suggest_file(path.name, set(os.listdir(path.parent)) - {path.name})
     return reason
+
+
+def unreadable(path: Path, error: OSError | ValueError) -> CheckpointError | StorageError:
+    """What a file that could not be opened or read is: none at all, or perhaps a sound one that may be tried again."""
+    reason, number = reason_of(path, error), getattr(error, "errno", errno.EINVAL)
+    if number in _NO_FILE:
+        return CheckpointError(f"{path}: cannot be read ({reason}); check the name and its permissions")
+    refusal = StorageError(f"{path}: cannot be read now ({reason}); nothing was changed, try again")
+    refusal.errno = number
+    return refusal

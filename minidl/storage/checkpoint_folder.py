@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from minidl.storage.archive import Archive, read_archive, write_archive
+from minidl.storage.archive import Archive, Check, read_archive, write_archive
 from minidl.storage.atomic import link_whole, make_folder, refuse_link, refusing, sweep
 from minidl.system.errors import CheckpointError, NewerFormat
 
@@ -67,14 +67,14 @@ class CheckpointFolder:
                 if os.path.realpath(path) not in linked:
                     path.unlink()
 
-    def newest(self) -> tuple[Path, Archive]:
-        """The newest file that is sound; says so where a newer one is not."""
+    def newest(self, check: Check | None = None) -> tuple[Path, Archive]:
+        """The newest file that is sound, also by this check; says so where a newer one is not."""
         files = self.files()
         if not files:
             raise CheckpointError(f"{self.path} holds no checkpoint: there is nothing to resume")
         for path in files:
             try:
-                return path, read_archive(path)
+                return path, read_archive(path, check)
             except NewerFormat:
                 raise
             except CheckpointError as error:

@@ -13,13 +13,14 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AGAIN = 0.3  # seconds
 Handler = Callable[[int, Any], Any]
 
 
 @contextlib.contextmanager
 def until_heard() -> Iterator[None]:
-    """While this lasts, what the handlers of SIGINT and SIGTERM raise is raised again, until it ends this.
+    """While this lasts, what the handlers of these signals raise is raised again, until it ends this.
 
     >>> import os
     >>> with contextlib.suppress(KeyboardInterrupt), until_heard():
@@ -29,7 +30,7 @@ def until_heard() -> Iterator[None]:
         yield
         return
     hook, alarm = sys.unraisablehook, signal.getsignal(signal.SIGALRM)
-    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    found = {number: signal.getsignal(number) for number in HEARD}
     before = {number: handler for number, handler in found.items() if callable(handler)}
     for number, handler in before.items():
         signal.signal(number, _persistent(handler))

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED, TERMINATED = 130, 143  # exit codes
 
 
@@ -17,16 +18,19 @@ class Terminated(BaseException):
 
 @contextlib.contextmanager
 def heeding_termination() -> Iterator[None]:
-    """While this lasts, SIGTERM raises Terminated; but not where it is ignored, or somebody else heeds it."""
-    is_free = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    if not is_free or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signal.signal(signal.SIGTERM, _raise)
+    """While this lasts, SIGTERM and SIGHUP (a terminal that is closed) raise Terminated.
+
+    But not those that are ignored, as by nohup, or that somebody else heeds.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    free = [number for number in ENDING if is_main and signal.getsignal(number) == signal.SIG_DFL]
+    for number in free:
+        signal.signal(number, _raise)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in free:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _raise(_number: int, _frame: Any) -> None:

@@ -22,9 +22,14 @@ from minidl.training.progress import Progress
 Array = NDArray[np.generic]
 
 
+class Abandoned(Exception):
+    """A callback has left off half-way, since the run is to end at once; it is called again when the run goes on."""
+
+
 class Run(Protocol):
     """What callbacks see of a run, and may do to it; `minidl.training.trainer.Trainer` is one.
 
+    hurried: whether the run is to end within a second or two, so that what takes longer raises Abandoned.
     record, texts, reports: what this step has measured and written, for those who write it down; a report does not fit
     into a number, such as a confusion matrix. loss, batch: of this step.
     """
@@ -40,7 +45,12 @@ class Run(Protocol):
     batch: Batch
     accumulate: int
     stop_reason: str | None
+    hurried: bool
     previous_seconds: float
+
+    @property
+    def non_finite(self) -> str:
+        """What becomes of a step that is not finite: "stop" or "skip"."""
 
     @property
     def callbacks(self) -> Iterable[Callback]:

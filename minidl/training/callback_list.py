@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 
 from minidl.system.errors import RunLost
-from minidl.training.callback import Callback
+from minidl.training.callback import Abandoned, Callback
 
 logger = logging.getLogger("minidl")
 
@@ -26,13 +26,19 @@ class CallbackList:
     def __iter__(self) -> Iterator[Callback]:
         return iter(self._callbacks)
 
-    def call(self, what: Callable[[Callback], None], *, at_the_end: bool = False) -> None:
-        """Do this with each of them; with none, until the very end, once the folder of the run is another's."""
-        for callback in self._callbacks:
+    def call(self, what: Callable[[Callback], None], *, at_the_end: bool = False, first: str | None = None) -> None:
+        """Do this with each of them; with none, until the very end, once the folder of the run is another's.
+
+        first: the name of the one to begin with. Abandoned, which has the name of a callback, goes through.
+        """
+        names = [callback.type_name() for callback in self._callbacks]
+        for callback in self._callbacks[names.index(first) if first in names else 0 :]:
             if isinstance(self.error, RunLost) and not at_the_end:
                 return
             try:
                 what(callback)
+            except Abandoned:
+                raise Abandoned(callback.type_name()) from None
             except Exception as error:  # of whatever kind: it is raised when the run has been saved
                 self._keep(callback, error)
 

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minidl.model import Model
+from minidl.system.errors import NumericsError
 
+if TYPE_CHECKING:
+    from minidl.training.trainer import Trainer
+
+logger = logging.getLogger("minidl")
 Array = NDArray[Any]
 SHOWN = 60  # characters of the text
+
+
+def not_finite(trainer: Trainer, error: NumericsError) -> None:
+    """What becomes of a step with such a number: the end of the run, or it is left out and counted."""
+    found = f"step {trainer.progress.step + 1}: {error}; first bad array: "
+    found += first_bad_array(trainer.model, trainer.batch.inputs)
+    if trainer.non_finite == "stop":
+        raise NumericsError(
+            f"{found}. Lower the learning rate, or set clip_norm; the weights are those of the step before."
+        ) from None
+    if not trainer.progress.skipped:
+        logger.warning("%s. It is left out, as others will be; train/skipped counts them", found)
+    trainer.progress.skipped += 1
+    trainer.model.reset_state()
 
 
 def first_bad_array(model: Model, inputs: Mapping[str, Array]) -> str:

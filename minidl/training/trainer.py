@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,18 +20,15 @@ from minidl.optim.check import check_schedules
 from minidl.optim.schedules import Clock
 from minidl.storage.archive import Archive
 from minidl.system.errors import NumericsError
+from minidl.training import owed
 from minidl.training.arguments import check_averaging, check_choice, check_limits, check_model
 from minidl.training.average import WeightAverage, evaluated_weights
-from minidl.training.callback import Callback
+from minidl.training.callback import Abandoned, Callback
 from minidl.training.callback_list import CallbackList
 from minidl.training.checkpoint import capture, restore
 from minidl.training.gradient import fill_gradient
-from minidl.training.nan_report import first_bad_array
+from minidl.training.nan_report import not_finite
 from minidl.training.progress import Progress
-
-Array = NDArray[Any]
-logger = logging.getLogger("minidl")
-REMEDY = "Lower the learning rate, or set clip_norm; the weights are those of the step before."
 
 
 class Trainer:
@@ -89,7 +85,7 @@ class Trainer:
         self.loss = math.nan
         self.batch = Batch({}, reset_state=True)
         self.stop_reason: str | None = None
-        self.previous_seconds, self._ended = 0.0, False
+        self.previous_seconds, self._ended, self.hurried = 0.0, False, False
         self._paced_from: tuple[int, float] | None = None
         self._average: WeightAverage | None = None
         check_schedules(optimizer, self._step_limit(), has_validation=data.validation is not None)
@@ -99,6 +95,8 @@ class Trainer:
         """Train until the end, or until somebody calls `stop`."""
         try:
             self._start()
+            if self.progress.owed is not None:
+                self._call(owed.take_up(self))
             while not self.finished:
                 first = self.progress.step * self.accumulate
                 self.update(*map(self.data.train.batch, range(first, first + self.accumulate)))
@@ -117,7 +115,7 @@ class Trainer:
             self.loss = self.fill_gradient(batches)
             self.optimizer.step(self.model, self.clock)
         except NumericsError as error:
-            self._not_finite(error)
+            not_finite(self, error)
         self.progress.step += 1
         if self._average is not None:
             self._average.update(self.progress.step)
@@ -126,17 +124,25 @@ class Trainer:
         """Forward and backward; the gradient is left in the model, and the loss returned."""
         return fill_gradient(self.model, batches, carry=self.state == "carry")
 
-    def carried(self) -> tuple[dict[str, Array], dict[str, Any]]:
+    def carried(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What the next step depends on besides weights: the state of recurrent layers, and random generators."""
         return self.model.executor.state_dict()
 
     def notify(self) -> None:
         """Let every callback do what is due after this step."""
         self._turn_page()
-        self.callbacks.call(lambda callback: callback.step(self))
+        self._call()
 
-    def stop(self, reason: str, *, completed: bool = False) -> None:
-        """End the run after the present step; not `completed` where it may be resumed."""
+    def _call(self, first: str | None = None) -> None:
+        """Call the callbacks, from this one on; what a signal breaks off is owed."""
+        try:
+            self.callbacks.call(lambda callback: callback.step(self), first=first)
+        except Abandoned as broken_off:
+            owed.note(self, str(broken_off))
+
+    def stop(self, reason: str, *, completed: bool = False, hurried: bool = False) -> None:
+        """End the run after the present step, not `completed` where it may be resumed; hurried: and what takes long."""
+        self.hurried = self.hurried or hurried
         self.stop_reason = self.stop_reason or reason
         self._ended = self._ended or completed
 
@@ -162,7 +168,7 @@ class Trainer:
     @property
     def completed(self) -> bool:
         """Whether the run has come to its end, and has nothing left to resume."""
-        return (self._ended or self.at_end) and self.callbacks.error is None
+        return (self._ended or self.at_end) and self.callbacks.error is None and self.progress.owed is None
 
     @property
     def at_end(self) -> bool:
@@ -231,20 +237,13 @@ class Trainer:
     def _finish(self) -> None:
         self._turn_page()
         self.progress.done = completed = self.completed
-        self.callbacks.call(lambda callback: callback.finish(self, completed=completed))
+        try:
+            self.callbacks.call(lambda callback: callback.finish(self, completed=completed))
+        except Abandoned as broken_off:  # the last step is done again, and measured, when the run is resumed
+            self.progress.done, self.progress.owed = False, {"callback": str(broken_off)}
 
     def _turn_page(self) -> None:
         self.record, self.texts, self.reports = {}, {}, {}
         self.previous_seconds = self.progress.seconds
         self.progress.seconds = time.perf_counter() - self._started
         self._paced_from = self._paced_from or (self.progress.step, self.progress.seconds)
-
-    def _not_finite(self, error: NumericsError) -> None:
-        where = first_bad_array(self.model, self.batch.inputs)
-        found = f"step {self.progress.step + 1}: {error}; first bad array: {where}"
-        if self.non_finite == "stop":
-            raise NumericsError(f"{found}. {REMEDY}") from None
-        if not self.progress.skipped:
-            logger.warning("%s. It is left out, as others will be; train/skipped counts them", found)
-        self.progress.skipped += 1
-        self.model.reset_state()

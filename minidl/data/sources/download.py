@@ -11,7 +11,8 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
@@ -33,6 +34,25 @@ _CHUNK = 1 << 16
 _REDIRECTS = 10
 
 
+_may_connect: ContextVar[bool] = ContextVar("may_connect", default=True)
+
+
+@contextmanager
+def without_connections() -> Iterator[None]:
+    """While this lasts nothing is downloaded: for what files say that are not the user's own experiment.
+
+    >>> with without_connections():  # doctest: +ELLIPSIS
+    ...     fetch("https://example.org", "0" * 64)
+    Traceback (most recent call last):
+    minidl.system.errors.DataError: https://example.org: is not in the cache, and no connection is opened because ...
+    """
+    token = _may_connect.set(False)
+    try:
+        yield
+    finally:
+        _may_connect.reset(token)
+
+
 def fetch(url: str, sha256: str, limit: int = 1 << 30, timeout: float = 30.0) -> bytes:
     """The bytes at `url`, from the cache if they were fetched before.
 
@@ -49,6 +69,11 @@ def fetch(url: str, sha256: str, limit: int = 1 << 30, timeout: float = 30.0) ->
         raw = cached.read_bytes()
         if hashlib.sha256(raw).hexdigest() == sha256.lower():
             return raw
+    if not _may_connect.get():
+        raise DataError(
+            f"{url}: is not in the cache, and no connection is opened because of what a trained model or a run folder "
+            "says: run the experiment that names it, or name the data with --data"
+        )
     raw = _download(url, limit, timeout)
     found = hashlib.sha256(raw).hexdigest()
     if found != sha256.lower():

@@ -16,6 +16,7 @@ from minidl.system.errors import ConfigError
 from minidl.training.callback import Every
 
 EVERY_EPOCH, EVERY_MINUTE, EVERY_50_STEPS = Every(epochs=1), Every(minutes=1), Every(steps=50)
+MOST_EPOCHS, MOST_STEPS, MOST_MINUTES = 1e9, 10**15, 1e8  # centuries: what is larger is a slip
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of experiments and nodes: part of a path, and of names such as lstm/Wx
 
 
@@ -63,9 +64,9 @@ class Train(Declared, family="train", abstract=False):
     NaN or infinity, or skip that step.
     """
 
-    epochs: Annotated[float, Gt(0)] | None = None
-    steps: Annotated[int, Gt(0)] | None = None
-    minutes: Annotated[float, Gt(0)] | None = None
+    epochs: Annotated[float, Gt(0), Le(MOST_EPOCHS)] | None = None
+    steps: Annotated[int, Gt(0), Le(MOST_STEPS)] | None = None
+    minutes: Annotated[float, Gt(0), Le(MOST_MINUTES)] | None = None
     state: Literal["carry", "zero"] = "carry"
     evaluate_every: Every | None = EVERY_EPOCH
     checkpoint_every: Every | None = EVERY_MINUTE

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from minidl.callbacks.evaluate import accumulate
 from minidl.data import Arrays, Batches, Data, Dataset, Reader, Table, Text, evaluation_streams, read_text
 from minidl.data.independent import Part
+from minidl.data.sources.download import without_connections
 from minidl.experiment.run.load_model import Trained, load_trained, unseen
 from minidl.experiment.run.number_report import number_report
-from minidl.system.errors import CheckpointError, DataError, UsageError
+from minidl.system.errors import CheckpointError, ConfigError, DataError, UsageError
 from minidl.training.metrics import MetricAccumulator, unit_of_loss
 
 logger = logging.getLogger("minidl")
@@ -37,7 +38,8 @@ def measure(path: Path, source: str | None = None) -> Measured:
     data = data_of(trained)
     if source is not None:
         return _on_parts(trained, {"data": _other(trained, data, source)}, _unit(data))
-    dataset = data.load(Path())
+    with without_connections():
+        dataset = data.load(Path())
     if dataset.digest != trained.archive.meta.get("data"):
         raise CheckpointError(f"{path}: the data is not what this run was trained on; name a file with --data")
     parts = {"val": dataset.validation, "test": dataset.test}
@@ -57,7 +59,10 @@ def data_of(trained: Trained) -> Data:
             f"{trained.path}: holds a model without the data it was trained on; name a run or a checkpoint"
         )
     plain = json.loads(json.dumps(section).replace("$${", "${"))  # what escape() of references has done
-    return Data.from_config(plain)
+    try:
+        return Data.from_config(plain)
+    except ConfigError as error:
+        raise CheckpointError(f"{trained.path}: describes no data of minidl's, at experiment.data: {error}") from None
 
 
 @np.errstate(all="ignore")  # what is not finite is told as such

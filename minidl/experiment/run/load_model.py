@@ -13,7 +13,8 @@ from minidl.experiment.build.model_file import load_builder
 from minidl.experiment.run.user_code import folder_of
 from minidl.graph.layer import Layer
 from minidl.model import Model, check_described
-from minidl.storage.archive import Archive, read_archive
+from minidl.storage.archive import Archive, Stored, read_archive
+from minidl.storage.description import check_description
 
 NAMED = 8  # symbols that a warning names
 
@@ -47,10 +48,17 @@ def _is_own(meta: Mapping[str, Any]) -> bool:
     return all(name in known and known[name].is_own() for name in _types(meta))
 
 
-def _check_own(meta: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+def _check_own(meta: dict[str, Any], stored: dict[str, Stored]) -> None:
     """Layers of the user's are not known before the rest of the file is."""
     if _is_own(meta):
-        check_described(meta, shapes)
+        check_described(meta, stored)
+    else:
+        check_stored(meta, stored)
+
+
+def check_stored(meta: Mapping[str, Any], stored: Mapping[str, Stored]) -> None:
+    """Refuse a file that says what minidl never writes."""
+    check_description(meta, {name: array.dtype for name, array in stored.items()})
 
 
 def _types(meta: Any) -> Iterator[str]:

@@ -15,6 +15,7 @@ from minidl.experiment.run import user_code
 from minidl.experiment.run.callbacks_of_run import Watchers, make_trainer, measuring, recording, showing
 from minidl.experiment.run.computing import Computing, set_up
 from minidl.experiment.run.environment import changes_since, surroundings
+from minidl.experiment.run.load_model import check_stored
 from minidl.experiment.run.memory import check_memory
 from minidl.experiment.run.stop_on_signal import EXIT_CODES, stopping
 from minidl.experiment.run.transfer import take_weights
@@ -103,7 +104,7 @@ def resume(
             set_up(experiment, Computing.from_json(folder.facts))
             folder.clear()
             return _begin(experiment, source, folder, watchers)
-        path, archive = folder.checkpoints.newest()
+        path, archive = folder.checkpoints.newest(check_stored)
         set_up(experiment, computing_of(archive, folder))
         changes = _changes(experiment, archive, path)
         code = user_code.check(experiment, archive, folder, accept_changes)

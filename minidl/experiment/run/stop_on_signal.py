@@ -15,7 +15,7 @@ from typing import Any
 from minidl.system.persistent_signals import until_heard
 from minidl.training.trainer import Trainer
 
-ENDINGS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+ENDINGS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "terminated"}
 EXIT_CODES = {"interrupted": 130, "terminated": 143}
 STDERR = 2
 
@@ -32,7 +32,7 @@ def stopping(trainer: Trainer) -> Iterator[None]:
     def on_signal(number: int, _frame: Any) -> None:
         if trainer.stop_reason in EXIT_CODES:
             raise KeyboardInterrupt
-        trainer.stop(ENDINGS[signal.Signals(number)])
+        trainer.stop(ENDINGS[signal.Signals(number)], hurried=True)
         if trainer.progress.step == first:
             _say(f"\nminidl: {trainer.stop_reason}: before a step was done\n")
             raise KeyboardInterrupt

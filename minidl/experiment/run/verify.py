@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minidl.callbacks import Callback, ShowProgress
+from minidl.data.sources.download import without_connections
 from minidl.experiment.build.experiment import Experiment
 from minidl.experiment.build.read_experiment import read_experiment
 from minidl.experiment.run import user_code
 from minidl.experiment.run.callbacks_of_run import make_trainer, measuring
 from minidl.experiment.run.computing import set_up
 from minidl.experiment.run.environment import changes_since
+from minidl.experiment.run.load_model import check_stored
 from minidl.experiment.run.session import computing_of
 from minidl.storage.archive import Archive
 from minidl.storage.run_folder import RunFolder
@@ -62,8 +64,9 @@ class StopAt(Callback):
 
 def verify(folder: RunFolder) -> Verdict:
     """Train a run again as far as its newest checkpoint; nothing is written."""
-    path, archive = folder.checkpoints.newest()
-    experiment = read_experiment(folder.path / "resolved.yaml")
+    path, archive = folder.checkpoints.newest(check_stored)
+    with without_connections():
+        experiment = read_experiment(folder.path / "resolved.yaml")
     with reading(str(path)):
         check_data(archive.meta, experiment.dataset.digest)
     progress = saved_progress(archive, str(path))

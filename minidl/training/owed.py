@@ -1,0 +1,28 @@
+"""What a signal has broken off between two steps, to be made up before the next one when the run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from minidl.training.trainer import Trainer
+
+MEASURED = ("record", "texts", "reports")
+
+
+def note(trainer: Trainer, callback: str) -> None:
+    """Keep which callback has left off, and what those before it have measured."""
+    found: dict[str, Mapping[str, Any]] = {name: getattr(trainer, name) for name in MEASURED}
+    # As pairs: a JSON object would not keep their order.
+    pairs = {name: [list(item) for item in of.items()] for name, of in found.items()}
+    trainer.progress.owed = {"callback": callback, **pairs, "previous_seconds": trainer.previous_seconds}
+
+
+def take_up(trainer: Trainer) -> str:
+    """The callback to begin with, in the state of then."""
+    owed, trainer.progress.owed = trainer.progress.owed, None
+    assert owed is not None
+    trainer.record, trainer.texts, trainer.reports = (dict(owed[name]) for name in MEASURED)
+    trainer.previous_seconds = owed["previous_seconds"]
+    return str(owed["callback"])
