@@ -38,7 +38,7 @@ class Bug:
 
     def plant(self, source: str) -> ast.Module:
         """The syntax tree of a module with the bug in it; texts that are no whole expression or statement are lines."""
-        in_text = [edit for edit in self.edits if _parsed(edit[0]) is None or _parsed(edit[1]) is None]
+        in_text = [edit for edit in self.edits if not (_is_whole(edit[0]) and _is_whole(edit[1]))]
         for right, wrong in in_text:
             assert source.count(right) == 1, f"{self.label}: {right!r} occurs {source.count(right)} times"
             source = source.replace(right, wrong)
@@ -49,6 +49,15 @@ class Bug:
                 tree = planter.visit(tree)
                 assert planter.count == 1, f"{self.label}: {right!r} occurs {planter.count} times"
         return ast.fix_missing_locations(tree)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text is one or several statements, or one expression, and not a list of such or a target."""
+    found = _parsed(text)
+    bare = (
+        found is not None and isinstance(found[0], ast.Expr) and isinstance(found[0].value, (ast.Tuple, ast.Subscript))
+    )
+    return found is not None and not (bare and not text.startswith(("(", "arrays")))
 
 
 def _parsed(text: str) -> list[ast.stmt] | None:
@@ -63,7 +72,7 @@ class _Replace(ast.NodeTransformer):
     """Puts other statements, or another expression, in the place of those that read like a text."""
 
     def __init__(self, right: str, wrong: str) -> None:
-        (self.right,), self.wrong = _parsed(right) or [], _parsed(wrong) or []
+        (self.right,), self.wrong = _parsed(right) or [ast.Pass()], _parsed(wrong) or []
         self.expression = self.right.value if isinstance(self.right, ast.Expr) else None
         self.count = 0
 

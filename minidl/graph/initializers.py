@@ -76,6 +76,7 @@ INITIALIZERS: dict[str, Initializer] = {
     "zeros": zeros,
     "ones": ones,
     "glorot": glorot,
+    "glorot_steps": glorot_steps,
     "orthogonal": orthogonal,
     "forget_one": forget_one,
     "normal": normal,

@@ -75,7 +75,8 @@ class GRU(Cell):
     ) -> None:
         super().backward(x, lengths, dy, da, dpast, Wh_T, **arrays)
         if not self.reset_after:
-            dWh_n, rh = split(arrays["dWh"], 3)[2], split(arrays["gates"], 3)[0] * arrays["h"][:-1]
+            dWh_n, rh = split(arrays["dWh"], 3)[2], split(dpast, 3)[0]  # whose gradients have been used
+            np.multiply(split(arrays["gates"], 3)[0], arrays["h"][:-1], out=rh)
             np.matmul(rows(rh).T, rows(split(da, 3)[2]), out=dWh_n)
             if self.recurrent_dropout:
                 self.mask_gradient(dWh_n, split(arrays["mask"], 3)[2], arrays["training"])
