@@ -8,7 +8,6 @@ from numbers import Integral
 from os import PathLike
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 import minidl.layers  # noqa: F401  a model is read from names of layers
@@ -18,8 +17,8 @@ from minidl.engine.parameters import NamedArrays, Parameters, fitting_weights, m
 from minidl.graph.graph import Graph
 from minidl.graph.layer import Layer, Node
 from minidl.graph.operations import as_dtype
-from minidl.graph.results import input_like, named_results
-from minidl.graph.summary import model_html, model_table
+from minidl.graph.results import alone, named_results
+from minidl.graph.summary import model_html, model_line, model_table
 from minidl.graph.symbol import Symbol
 from minidl.storage.archive import Stored, read_archive, write_archive
 from minidl.system.errors import CheckpointError, UsageError
@@ -66,17 +65,17 @@ class Model:
         self.metadata: dict[str, Any] = {}
 
     @classmethod
-    def of(cls, layer: Layer, *inputs: ArrayLike, seed: int = 0, dtype: DTypeLike = "float64") -> Model:
+    def of(
+        cls, layer: Layer, *inputs: ArrayLike, seed: int = 0, dtype: DTypeLike = "float64", **named: ArrayLike
+    ) -> Model:
         """A model of one layer, run forward on these arrays; `backward(y=dy)` then gives its gradients.
 
         >>> from minidl.layers import Dense
         >>> sorted(Model.of(Dense(2), np.ones((3, 1, 4))).backward(y=1.0))
         ['x']
         """
-        specs = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
-        feeds = dict(zip(specs, (np.asarray(array) for array in inputs), strict=False))
-        symbols = [input_like(name, array, layer.inputs.get(name)) for name, array in feeds.items()]
-        model = cls(outputs={"y": layer(*symbols)}, seed=seed, dtype=dtype)
+        node, feeds = alone(layer, inputs, named)
+        model = cls(outputs={"y": node}, seed=seed, dtype=dtype)
         model.forward(**feeds)
         return model
 
@@ -212,6 +211,9 @@ class Model:
 
     def __str__(self) -> str:
         return model_table(self.graph)
+
+    def __repr__(self) -> str:
+        return f"<Model {model_line(self.graph)}, {self.weights.dtype}>"
 
     def _repr_html_(self) -> str:
         """The same table where a notebook shows the model."""

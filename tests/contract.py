@@ -35,6 +35,7 @@ from minidl.layers import (
     MAE,
     MSE,
     RNN,
+    SLSTM,
     Activation,
     Add,
     AdditiveAttention,
@@ -52,6 +53,8 @@ from minidl.layers import (
     LastState,
     LayerNorm,
     Mean,
+    MinGRU,
+    MinLSTM,
     Multiply,
     OneHot,
     PoissonNLL,
@@ -282,8 +285,31 @@ CASES: dict[str, dict[str, Wiring]] = {
         "of one-hot": lambda ids: Dense(UNITS)(Dropout(0.4)(OneHot()(ids))),
     },
     "Embedding": {"ids": lambda ids: Embedding(UNITS)(ids)},
-    "GRU": recurrent(GRU),
-    "LSTM": recurrent(LSTM),
+    "GRU": recurrent(GRU)
+    | {
+        "reset before": lambda x: GRU(UNITS, reset_after=False)(x),
+        "reset before, dropped": lambda x, lengths: GRU(UNITS, reset_after=False, recurrent_dropout=0.3)(x, lengths),
+    },
+    "LSTM": recurrent(LSTM)
+    | {
+        "peepholes": lambda x: LSTM(UNITS, peepholes=True)(x),
+        "projection": lambda x, lengths: LSTM(UNITS, projection=7)(x, lengths),
+        "peepholes and projection": lambda x: LSTM(UNITS, peepholes=True, projection=7, recurrent_dropout=0.3)(x),
+    },
+    "MinGRU": {
+        "features": lambda x: MinGRU(UNITS)(x),
+        "one-hot": lambda ids: MinGRU(UNITS, bias=False)(OneHot()(ids)),
+        "first state": lambda x, lengths, first: MinGRU(UNITS, dropout=0.2)(x, lengths, first),
+    },
+    "MinLSTM": {
+        "features": lambda x: MinLSTM(UNITS)(x),
+        "lengths": lambda x, lengths: MinLSTM(UNITS, bias=False)(x, lengths),
+    },
+    "SLSTM": {
+        "features": lambda x: SLSTM(UNITS)(x),
+        "one-hot": lambda ids: SLSTM(UNITS, recurrent_dropout=0.3)(OneHot()(ids)),
+        "first states": lambda x, lengths, first: SLSTM(UNITS)(x, lengths, first, Dense(UNITS)(first)),
+    },
     "LastState": {
         "cell state": lambda x: LastState("c")(LSTM(UNITS)(x)),
         "beside the output": lambda x, lengths: state_and_steps(LSTM(UNITS)(x, lengths)),
@@ -485,7 +511,7 @@ def check_poison(wiring: Wiring) -> None:
 
 def poison(model: Model) -> None:
     """NaN everywhere but in the weights: bytes of 0xFF."""
-    for arena in model.executor._arenas:
+    for arena in model.executor.arenas:
         arena.block[...] = 0xFF
     model.executor.gradient[...] = np.nan
 
@@ -510,7 +536,7 @@ def check_untouched(wiring: Wiring) -> None:
     feeds = feeds_of(model, 4, 3)
     given = {name: array.copy() for name, array in feeds.items()}
     for call, dy in backward_calls(model, feeds):
-        arrays = {"dy": dy, "weights": model.weights.flat, "forward": model.executor._arenas[0].block}
+        arrays = {"dy": dy, "weights": model.weights.flat, "forward": model.executor.arenas[0].block}
         before = {name: array.copy() for name, array in arrays.items()}
         call()
         assert_same(arrays, before, "after backward")

@@ -1,21 +1,25 @@
 """Mistakes that people make when they write layers and executors, planted into copies of minidl.
 
-A bug is a text of one module that is replaced by another. `planted` imports the whole package anew with that one
+A bug is an expression or a statement of one module that is replaced by another, found in the syntax tree, however its
+lines are written. `planted` imports the whole package anew with that one
 change, and with it a fresh copy of the contract: classes, registry and checks of the copy know nothing of the real
 ones. Where a module has been rewritten, its bugs have to be planted anew: a text that is not found once is an error.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,51 @@ class Bug:
     rejected_by: str
     edits: tuple[tuple[str, str], ...]
 
-    def plant(self, source: str) -> str:
-        for right, wrong in self.edits:
+    def plant(self, source: str) -> ast.Module:
+        """The syntax tree of a module with the bug in it; texts that are no whole expression or statement are lines."""
+        in_text = [edit for edit in self.edits if _parsed(edit[0]) is None or _parsed(edit[1]) is None]
+        for right, wrong in in_text:
             assert source.count(right) == 1, f"{self.label}: {right!r} occurs {source.count(right)} times"
             source = source.replace(right, wrong)
-        return source
+        tree = ast.parse(source)
+        for right, wrong in self.edits:
+            if (right, wrong) not in in_text:
+                planter = _Replace(right, wrong)
+                tree = planter.visit(tree)
+                assert planter.count == 1, f"{self.label}: {right!r} occurs {planter.count} times"
+        return ast.fix_missing_locations(tree)
+
+
+def _parsed(text: str) -> list[ast.stmt] | None:
+    """The statements of a text; None where it is only a part of some."""
+    try:
+        return ast.parse(textwrap.dedent(text)).body or None
+    except SyntaxError:
+        return None
+
+
+class _Replace(ast.NodeTransformer):
+    """Puts other statements, or another expression, in the place of those that read like a text."""
+
+    def __init__(self, right: str, wrong: str) -> None:
+        (self.right,), self.wrong = _parsed(right) or [], _parsed(wrong) or []
+        self.expression = self.right.value if isinstance(self.right, ast.Expr) else None
+        self.count = 0
+
+    def visit(self, node: ast.AST) -> Any:
+        wanted = self.right if isinstance(node, ast.stmt) else self.expression
+        if wanted is not None and _reads(node) == _reads(wanted):
+            self.count += 1
+            if isinstance(node, ast.stmt):
+                return self.wrong
+            (only,) = self.wrong
+            assert isinstance(only, ast.Expr)
+            return only.value
+        return self.generic_visit(node)
+
+
+def _reads(node: ast.AST) -> str:
+    return ast.unparse(node)
 
 
 class _Planter(MetaPathFinder):
@@ -103,168 +147,88 @@ BUGS = [
         (
             "gates in another order forwards",
             "gradient",
-            "for gates_t, i, f, g, o, c_prev",
-            "for gates_t, i, g, f, o, c_prev",
+            "(i, f, g, o) = each(a, sigmoid, sigmoid, tanh, sigmoid)",
+            "(f, i, g, o) = each(a, sigmoid, sigmoid, tanh, sigmoid)",
         ),
+        ("a sign in the cell state", "gradient", "f * c_prev + i * g", "f * c_prev - i * g"),
+        ("the forget gate dropped from dc", "gradient", "dc_prev = dc * f", "dc_prev = dc"),
+        ("df from the new cell state", "gradient", "dc * c_prev * f * (1 - f)", "dc * c * f * (1 - f)"),
+        ("do along dc", "gradient", "dh * tanh_c * o * (1 - o)", "dc * tanh_c * o * (1 - o)"),
         (
-            "gates in another order both ways",
-            "reference",
-            "for gates_t, i, f, g, o, c_prev",
-            "for gates_t, i, f, o, g, c_prev",
-            "split(scale, 4)[2]",
-            "split(scale, 4)[3]",
-            "to_i, to_f, to_g, to_o = split",
-            "to_i, to_f, to_o, to_g = split",
-            "i, f, g, _ = split(gates[block], 4)",
-            "i, f, _, g = split(gates[block], 4)",
-            "_, _, g, o = split(gates, 4)",
-            "_, _, o, g = split(gates, 4)",
-            "split(dgates, 4)[2]",
-            "split(dgates, 4)[3]",
-        ),
-        ("a sign in the cell state", "gradient", "c_t += np.multiply(i, g", "c_t -= np.multiply(i, g"),
-        ("the forget gate dropped from dc", "gradient", "                dc *= f_t\n", ""),
-        ("dWh from the steps after", "gradient", "rows(h[:-1]).T", "rows(h[1:]).T"),
-        ("df from the new cell state", "gradient", "g, c[block], tanh_c", "g, c[1:][block], tanh_c"),
-        ("do along dc", "gradient", "np.multiply(dh, tanh_t", "np.multiply(dc, tanh_t"),
-        ("dh is not reset", "poison", "        dh[...] = 0\n", ""),
-        ("dc is not reset", "poison", "        dc[...] = 0\n", ""),
-        (
-            "dc is reset between blocks of steps",
+            "dc wrong in one row of the batch",
             "gradient",
-            "in blocks(len(dy), dc.size):\n",
-            "in blocks(len(dy), dc.size):\n            dc[...] = 0\n",
+            "dc * i * (1 - g**2)",
+            "dc * i * (1 - g**2) * (np.arange(len(dc)) > 0)[:, None]",
         ),
-        ("dc wrong in one row of the batch", "gradient", "dc += dc_dh_t", "dc[1:] += dc_dh_t[1:]"),
-        ("the last step left out", "gradient", "in blocks(len(dy), dc.size)", "in blocks(len(dy) - 1, dc.size)"),
-        ("an argument misspelt", "binding", "        dgates: Array,", "        dgate: Array,"),
+        ("a slope forgotten", "gradient", "dc * g * i * (1 - i)", "dc * g * i"),
+        ("a peephole forgotten on the way back", "gradient", "di * p[0] + df * p[1]", "di * p[0]"),
         (
-            "dx in an array of its own",
-            "poison",
-            "np.matmul(rows(dgates), Wx.T, out=rows(dx))",
-            "dx = np.matmul(rows(dgates), Wx.T)",
-        ),
-        (
-            "a cached gate overwritten",
-            "untouched",
-            "sigmoid_slope(gates, out=dgates)",
-            "dgates[...] = sigmoid_slope(gates, out=gates)",
-        ),
-        (
-            "dy used up",
-            "untouched",
-            "                dh += dy_t\n",
-            "                dy_t += dh\n                dh[...] = dy_t\n",
-        ),
-        (
-            "a slab allocated at each call",
-            "allocation",
-            "affine(x, Wx, b, out=gates)",
-            "gates[...] = np.zeros_like(gates); affine(x, Wx, b, out=gates)",
-        ),
-        ("dx taken for granted", "unneeded", "        if dx is not None:", "        if True:"),
-        (
-            "the cell state starts at zero in every window",
-            "windows",
-            "        affine(x, Wx, b, out=gates)",
-            "        c[0] = 0\n        affine(x, Wx, b, out=gates)",
+            "the projection not transposed",
+            "gradient",
+            "dh if Wp is None else dh @ Wp.T",
+            "dh if Wp is None else dh @ np.abs(Wp.T)",
         ),
     ),
     *bugs(
         "minidl.layers.gru",
         "GRU",
-        ("reset and update exchanged forwards", "gradient", "for rz, r, z, n,", "for rz, z, r, n,"),
         (
-            "reset and update exchanged both ways",
-            "reference",
-            "for rz, r, z, n,",
-            "for rz, z, r, n,",
-            "r, z, _ = split(gates[block], 3)",
-            "z, r, _ = split(gates[block], 3)",
-            "for dy_t, dr_t, dz_t, dn_t",
-            "for dy_t, dz_t, dr_t, dn_t",
-            "r, z, n = split(gates, 3)",
-            "z, r, n = split(gates, 3)",
-            "dr, dz, dn = split(dinput, 3)",
-            "dz, dr, dn = split(dinput, 3)",
-        ),
-        ("the reset gate left out of the candidate", "gradient", "n += np.multiply(r, s_t, out=a_n)", "n += s_t"),
-        ("the reset gate left out of ds", "gradient", "                ds_t *= r_t\n", ""),
-        ("the way past the gates left out", "gradient", "dh *= z_t", "dh *= 0"),
-        ("a sign in dz", "gradient", "np.subtract(h_prev, n, out=room)", "np.subtract(n, h_prev, out=room)"),
-        ("z in the place of 1 - z", "gradient", "np.subtract(1, z, out=room)", "np.copyto(room, z)"),
-        (
-            "dWh from the steps after",
+            "reset and update exchanged forwards",
             "gradient",
-            "affine_gradients(h[:-1], drecurrent, dWh, dbh)",
-            "affine_gradients(h[1:], drecurrent, dWh, dbh)",
+            "(sigmoid(a_r + past_r), sigmoid(a_z + past_z))",
+            "(sigmoid(a_z + past_z), sigmoid(a_r + past_r))",
         ),
-        (
-            "dWh from the gradient of the input's share",
-            "gradient",
-            "affine_gradients(h[:-1], drecurrent, dWh, dbh)",
-            "affine_gradients(h[:-1], dinput, dWh, dbh)",
-        ),
-        ("dbh not written", "poison", "drecurrent, dWh, dbh)", "drecurrent, dWh, None)"),
-        ("dh is not reset", "poison", "        dh[...] = 0\n", ""),
-        ("an argument misspelt", "binding", "        dinput: Array,", "        d_input: Array,"),
-        ("one row of the batch without its reset", "gradient", "dr_t *= dn_t", "dr_t[:-1] *= dn_t[:-1]"),
-        ("one cache in double precision", "dtype", '"s": Cache((T, B, H))', '"s": Cache((T, B, H), "float64")'),
+        ("the reset gate left out of ds", "gradient", "ds = dn * r", "ds = dn"),
+        ("the way past the gates left out", "gradient", "dh * z + drh * r", "drh * r"),
+        ("a sign in dz", "gradient", "dh * (h_prev - n) * z * (1 - z)", "dh * (n - h_prev) * z * (1 - z)"),
+        ("z in the place of 1 - z", "gradient", "dh * (1 - z) * (1 - n**2)", "dh * z * (1 - n**2)"),
+        ("the reset gate after its sum", "gradient", "dn * s * r * (1 - r)", "dn * s * r"),
     ),
     *bugs(
         "minidl.layers.rnn",
         "RNN",
-        ("the slope of tanh left out", "gradient", "tanh_slope(h[1:], out=da)", "da[...] = 1"),
-        ("the slope at the step before", "gradient", "tanh_slope(h[1:]", "tanh_slope(h[:-1]"),
-        ("relu passes all", "gradient", "np.greater(h[1:], 0,", "np.greater(h[1:], -1,"),
-        ("the inputs overwritten by the past", "gradient", "h_t += np.dot(h_prev", "h_t[...] = np.dot(h_prev"),
-        ("dh is not reset", "poison", "        dh[...] = 0\n", ""),
         (
-            "dWh added to what was there",
-            "poison",
-            "np.matmul(rows(h[:-1]).T, rows(da), out=dWh)",
-            "dWh += rows(h[:-1]).T @ rows(da)",
-        ),
-        ("steps in the wrong order", "gradient", "in backwards(dy, da)", "in forwards(dy, da)"),
-        ("only the last step's dy", "gradient", "dh += dy_t", "dh += dy[-1]"),
-        (
-            "one row of the batch left out of dx",
-            "poison",
-            "np.matmul(rows(da), Wx.T, out=rows(dx))",
-            "np.matmul(da[:, 1:], Wx.T, out=dx[:, 1:])",
-        ),
-        (
-            "the bias left out both ways",
-            "reference",
-            "affine(x, Wx, b, out=y)",
-            "affine(x, Wx, None, out=y)",
-            "affine_gradients(x, da, dWx, db)",
-            "affine_gradients(x, da, dWx, None); db[...] = 0",
-        ),
-        ("Wh read along the wrong axis", "gradient", "np.dot(da_t, Wh_T", "np.dot(da_t, Wh_T.T.copy()"),
-        (
-            "float64 in between",
-            "allocation",
-            "affine_gradients(x, da",
-            "da[...] = da.astype(np.float64)\n        affine_gradients(x, da",
-        ),
-        (
-            "backward forgets the dropped weights",
+            "the slope of tanh left out",
             "gradient",
-            "transposed(self.recurrent_weights(Wh, mask, Wh_dropped, training), Wh_T",
-            "transposed(Wh, Wh_T",
+            "1 - h**2 if self.activation == 'tanh' else h > 0",
+            "1 if self.activation == 'tanh' else h > 0",
         ),
+        ("relu passes all", "gradient", "h > 0", "h > -1"),
+        ("the wrong slope", "gradient", "1 - h**2", "1 - h"),
+        ("relu backward only", "gradient", "np.maximum(a, 0)", "np.minimum(a, 0)"),
+        ("tanh twice", "gradient", "tanh(a)", "tanh(tanh(a))"),
     ),
     *bugs(
-        "minidl.layers.recurrent",
+        "minidl.layers.recurrent_dropout",
         "RNN",
-        ("gradients of masked weights let through", "gradient", "            dWh *= mask", "            pass"),
-        ("dropped weights not scaled up", "reference", "            mask *= 1 / (1 - self.recurrent_dropout)\n", ""),
+        ("gradients of masked weights let through", "gradient", "dWh *= mask", "dWh *= 1"),
     ),
     *bugs(
-        "minidl.layers.recurrent",
-        "GRU",
-        ("a step lost between blocks", "gradient", "max(0, stop - length)", "max(0, stop - length + 1)"),
+        "minidl.layers.cell",
+        "LSTM",
+        ("dh is not reset", "gradient", "d[...] = 0 if last is None else last", "pass"),
+        ("dWh from the steps after", "gradient", "arrays[self.states[0]][:-1]", "arrays[self.states[0]][1:]"),
+        (
+            "dx in an array of its own",
+            "poison",
+            "np.matmul(rows(da), arrays['Wx'].T, out=rows(arrays['dx']))",
+            "np.matmul(rows(da), arrays['Wx'].T)",
+        ),
+        ("dx taken for granted", "unneeded", "arrays['dx'] is not None", "True"),
+        (
+            "the last step left out",
+            "gradient",
+            "range(len(arrays['gates']) - 1, -1, -1)",
+            "range(len(arrays['gates']) - 1, 0, -1)",
+        ),
+        ("a given first state is not taken up", "gradient", "state[0] = arrays[f'{name}0']", "pass"),
+        ("dy used up", "untouched", "running[0][0][...] += dy[t]", "running[0][0][...] += dy[t]; dy[t] = 0"),
+        (
+            "the window begins at zero",
+            "windows",
+            "affine(x, arrays['Wx'], arrays.get('b'), out=gates)",
+            "affine(x, arrays['Wx'], arrays.get('b'), out=gates); states[1][0] = 0",
+        ),
     ),
     *bugs(
         "minidl.graph.operations",

@@ -265,7 +265,7 @@ def test_a_model_file_may_have_annotations_and_defaults_that_no_file_can_hold(fo
 def test_layers_of_two_model_files_may_have_one_name_but_not_that_of_ours(folder: Path) -> None:
     other = BUILDER.replace("factor: float = 2.0", "factor: float = 2.0\n    unused: int = 1")
     (folder / "models/other.py").write_text(other)
-    for name, fields in (("scaled", 2), ("other", 3), ("scaled", 2)):
+    for name, fields in (("scaled", 3), ("other", 4), ("scaled", 3)):
         nodes = read_experiment(folder / "small.yaml", [f"model={{type: {name}, units: 5}}"]).model.graph.nodes
         assert len(dataclasses.fields(nodes["scaled_by"].layer)) == fields
     (folder / "models/shadow.py").write_text(BUILDER.replace("ScaledBy", "LSTM"))
@@ -304,12 +304,14 @@ def test_resolved_has_every_default(folder: Path) -> None:
         "dropout": 0.1,
         "recurrent_dropout": 0.0,
         "bias": True,
+        "init": None,
     }
     assert resolved["loss"] == {
         "type": "SoftmaxCE",
         "reduction": "mean",
         "label_smoothing": 0.0,
         "class_weights": None,
+        "init": None,
     }
     for section, declared in {"optimizer": "Adam", "train": "Train", "log": "Log", "sample": "Samples"}.items():
         cls = SECTIONS[section].types()[declared]

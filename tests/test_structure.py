@@ -68,7 +68,7 @@ DANGEROUS_NAMES = {
     *("unsafe_load", "unsafe_load_all", "UnsafeLoader", "full_load", "FullLoader"),  # of YAML
 }
 # The only code that an experiment file may name: models/NAME.py, as the contract has it.
-ALLOWED = {("experiment.build.model_file", "exec_module")}
+ALLOWED = {("experiment.build.model_package", "exec_module")}
 
 
 def dangers(tree: ast.Module) -> list[tuple[int, str]]:

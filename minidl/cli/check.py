@@ -1,4 +1,4 @@
-"""Prove the gradients of an experiment's model: every parameter and every input, by the complex step."""
+"""Prove the layers of an experiment, each by itself, and the gradients of its model: every parameter and input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLES = """examples:
   minidl check experiments/char_lstm.yaml
   minidl check experiments/char_lstm.yaml model.layers.1.units=16
 
-exits with 5 where a gradient is wrong
+exits with 5 where a layer or a gradient is wrong
 """
 STEPS, STREAMS = 6, 3  # enough for every term of a gradient to count
 
@@ -31,13 +31,18 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check, and print a table by array; NumericsError where a gradient is wrong."""
+    """Check, and print a table by array; NumericsError where a layer or a gradient is wrong."""
     from minidl.experiment import read_experiment
     from minidl.system.errors import NumericsError
+    from minidl.testing.check_model import wrong_layers
     from minidl.testing.gradcheck import gradcheck
 
     experiment = read_experiment(arguments.experiment, arguments.changes)
-    checks = gradcheck(experiment.model, few(experiment.dataset))
+    feeds = few(experiment.dataset)
+    layers = wrong_layers(experiment.model, feeds)
+    if layers:
+        raise NumericsError("\n".join(layers))
+    checks = gradcheck(experiment.model, feeds)
     if arguments.json:
         for check in checks:
             print(json.dumps({**dataclasses.asdict(check), "passed": check.passed}))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,18 @@ def select(name: str | None) -> None:
     if name is not None:
         _check(name, "")
     _selected = name
+
+
+@contextmanager
+def using(name: str | None) -> Iterator[None]:
+    """Within this block, use these kernels."""
+    global _selected
+    before = _selected
+    select(name)
+    try:
+        yield
+    finally:
+        _selected = before
 
 
 def in_use() -> str:

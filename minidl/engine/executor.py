@@ -42,11 +42,12 @@ class Executor:
         self.state: dict[str, Array] = {}
         self.left_out: frozenset[str] = frozenset()  # nodes that are not run; their arrays hold zeros
         self._feeds = Feeds(graph, weights.dtype)
-        self._arenas = Arena(), Arena()
+        self.arenas = Arena(), Arena()
         self._forwards: dict[Any, ForwardProgram] = {}
         self._backwards: dict[Any, BackwardProgram] = {}
         self._current: ForwardProgram | None = None
         self._computed_at = -1
+        self.last_backward: BackwardProgram | None = None  # for those who look into its calls
         self.has_gradient = False
         self._owner = Owner()
 
@@ -69,6 +70,7 @@ class Executor:
         self._set_seeds(program, seeds)
         for grad in program.untouched:
             grad[...] = 0
+        self.last_backward = program
         for _, call in program.calls:
             call()
         self.has_gradient = True
@@ -102,6 +104,10 @@ class Executor:
             for array, value in arrays.items()
             if array in self._current.declared[name] and isinstance(value, np.ndarray)
         }
+
+    def values(self) -> dict[str, Array]:
+        """What the last forward pass gave, by input and node; one-hot rows as if they were written."""
+        return {} if self._current is None else self._current.written()
 
     def reset_state(self) -> None:
         """Begin anew: what recurrent layers carry is zero."""
@@ -158,14 +164,14 @@ class Executor:
             self.rngs[name].bit_generator.state = generator
 
     def _forward_program(self, shapes: Shapes) -> ForwardProgram:
-        program = self._forwards.get((self._arenas[0].generation, shapes))
+        program = self._forwards.get((self.arenas[0].generation, shapes))
         if program is None:
             if len(self._forwards) >= PROGRAMS_KEPT:
                 self._forget()
             self.weights.draw()
-            program = ForwardProgram(self.context, dict(shapes), self._arenas[0])
-            self._leave_out(program, self._arenas[0])
-            self._forwards[self._arenas[0].generation, shapes] = program
+            program = ForwardProgram(self.context, dict(shapes), self.arenas[0])
+            self._leave_out(program, self.arenas[0])
+            self._forwards[self.arenas[0].generation, shapes] = program
         return program
 
     def _backward_program(self, results: tuple[str, ...]) -> BackwardProgram:
@@ -173,11 +179,11 @@ class Executor:
             raise UsageError("backward needs a forward pass before it: call model.forward(...) first")
         if self._computed_at != self.weights.version:
             raise UsageError("the weights have changed since the last forward pass: call model.forward(...) again")
-        program = self._backwards.get((self._arenas[1].generation, id(self._current), results))
+        program = self._backwards.get((self.arenas[1].generation, id(self._current), results))
         if program is None:
-            program = BackwardProgram(self._current, self._seeded_nodes(results), self._arenas[1])
-            self._leave_out(program, self._arenas[1])
-            self._backwards[self._arenas[1].generation, id(self._current), results] = program
+            program = BackwardProgram(self._current, self._seeded_nodes(results), self.arenas[1])
+            self._leave_out(program, self.arenas[1])
+            self._backwards[self.arenas[1].generation, id(self._current), results] = program
         return program
 
     def _leave_out(self, program: ForwardProgram | BackwardProgram, arena: Arena) -> None:

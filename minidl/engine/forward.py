@@ -98,6 +98,13 @@ class ForwardProgram:
         fed = [self.values[source] for source in sources]
         return fed if state is None else [self.arrays[sources[0]][state], *fed[1:]]
 
+    def written(self) -> dict[str, Array]:
+        """What each input and node gives; one-hot rows as if they were written."""
+        return {
+            name: np.eye(value.depth)[value.ids] if isinstance(value, OneHotRows) else value
+            for name, value in self.values.items()
+        }
+
     def services(self, name: str) -> dict[str, Any]:
         """What a layer may ask for besides arrays."""
         return {"training": self.context.training, "rng": self.context.rngs.get(name)}

@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from minidl.engine.buffers import zeros
 from minidl.engine.memory_limit import fitting
 from minidl.graph.arrays import Param
-from minidl.graph.initializers import initialize
+from minidl.graph.initializers import find
+from minidl.system.blame import blame
 from minidl.system.errors import CheckpointError, UnknownName, UsageError, suggest
 
 Array = NDArray[Any]
@@ -135,7 +136,11 @@ class Parameters:
         rng, self._seed = np.random.default_rng(self._seed), None
         for name, param in self.declared.items():
             values = np.empty(param.shape)
-            initialize(param.init, values, rng)
+            fill = find(param.init)
+            try:
+                fill(values, rng)
+            except Exception as error:
+                raise UsageError(blame(f"the initializer {fill.__name__} of {name} {param.shape}", error)) from error
             self.undrawn[name][...] = values
 
     def views(self, vector: Array) -> dict[str, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,11 @@ class Ids(tuple[int, ...]):
         ids = super().__new__(cls, shape)
         ids._depth = depth
         return ids
+
+    @property
+    def known_depth(self) -> int | None:
+        """The number of symbols, where that is known."""
+        return self._depth
 
     @property
     def depth(self) -> int:
@@ -55,10 +61,10 @@ LENGTHS = InputSpec("B", dtype="int", optional=True, lowest=1, within="T")  # wh
 
 @dataclass(frozen=True)
 class Param:
-    """A trained array; `init` names how it starts (see `minidl.graph.initializers`)."""
+    """A trained array; `init` is how it starts: a function, or the name of one (see `minidl.graph.initializers`)."""
 
     shape: Shape
-    init: str = "zeros"
+    init: str | Callable[..., None] = "zeros"
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,17 @@
-"""First weights. Each initializer fills an array in place from a generator; layers name them in their declarations."""
+"""First weights. An initializer fills an array in place from a generator; layers name one, or give a function."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.system.errors import suggest
+from minidl.graph.arrays import Declaration, Param
+from minidl.system.errors import ConfigError, suggest
 
 Array = NDArray[Any]
 Initializer = Callable[[Array, np.random.Generator], None]
@@ -49,11 +52,12 @@ def gated_glorot(gates: int) -> Initializer:
 
 
 def orthogonal(out: Array, rng: np.random.Generator) -> None:
-    """A random orthogonal matrix for each square block of (H, k·H).      Saxe, McClelland, Ganguli 2014."""
-    units = out.shape[0]
-    for start in range(0, out.shape[1], units):
-        q, r = np.linalg.qr(rng.standard_normal((units, units)))
-        out[:, start : start + units] = q * np.sign(np.diag(r))
+    """Random orthonormal columns, block by block of (H, k·H).      Saxe, McClelland, Ganguli 2014."""
+    units, columns = out.shape
+    for start in range(0, columns, units):
+        width = min(units, columns - start)
+        q, r = np.linalg.qr(rng.standard_normal((units, width)))
+        out[:, start : start + width] = q * np.sign(np.diag(r))
 
 
 def forget_one(out: Array, rng: np.random.Generator) -> None:
@@ -72,18 +76,52 @@ INITIALIZERS: dict[str, Initializer] = {
     "zeros": zeros,
     "ones": ones,
     "glorot": glorot,
-    "glorot_1": glorot,
-    "glorot_steps": glorot_steps,
-    "glorot_3": gated_glorot(3),
-    "glorot_4": gated_glorot(4),
     "orthogonal": orthogonal,
     "forget_one": forget_one,
     "normal": normal,
 }
+GATED = re.compile(r"glorot_([1-9]\d*)")
 
 
-def initialize(name: str, out: Array, rng: np.random.Generator) -> None:
-    """Fill `out` by the initializer of that name."""
-    if name not in INITIALIZERS:
-        raise ValueError(f"there is no initializer {name!r}{suggest(name, INITIALIZERS)}")
-    INITIALIZERS[name](out, rng)
+def initializer(function: Initializer) -> Initializer:
+    """Register a function of one's own, so that layers and experiment files may name it.
+
+    >>> @initializer
+    ... def small(out, rng):
+    ...     out[...] = 0.01 * rng.standard_normal(out.shape)
+    >>> find("small") is small
+    True
+    """
+    name = function.__name__
+    known = INITIALIZERS.get(name)
+    if GATED.fullmatch(name) or (known is not None and known.__module__.startswith("minidl.")):
+        raise ConfigError(f"{name!r} is an initializer of minidl already: choose another name")
+    INITIALIZERS[name] = function
+    return function
+
+
+def find(named: str | Initializer) -> Initializer:
+    """The initializer of that name, or the function itself; ValueError with the nearest name where there is none."""
+    if callable(named):
+        return named
+    if match := GATED.fullmatch(named):
+        return gated_glorot(int(match[1]))
+    if named not in INITIALIZERS:
+        known = f"{suggest(named, INITIALIZERS)} (known: {', '.join(INITIALIZERS)}, glorot_K for K gates)"
+        raise ValueError(f"there is no initializer {named!r}{known}")
+    return INITIALIZERS[named]
+
+
+def initialized(declarations: dict[str, Declaration], inits: Mapping[str, str]) -> dict[str, Declaration]:
+    """The declarations with other first weights for the arrays that are named; all initializers exist."""
+    trained = {name: item for name, item in declarations.items() if isinstance(item, Param)}
+    for name in inits:
+        if name not in trained:
+            there_are = f"{suggest(name, trained)} (there are: {', '.join(trained) or 'none'})"
+            raise ValueError(f"init names {name!r}, and there is no such weight{there_are}")
+    for name, param in trained.items():
+        try:
+            find(inits.get(name, param.init))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return declarations | {name: dataclasses.replace(trained[name], init=init) for name, init in inits.items()}

@@ -18,8 +18,10 @@ from itertools import takewhile
 from typing import Any, ClassVar
 
 from minidl.config.declared import Declared, snake_case
+from minidl.config.plain import FrozenMapping
 from minidl.graph.arrays import Declaration, InputSpec, Out, Param, Shape, State, Tied
 from minidl.graph.fit import check_inputs, check_parameters
+from minidl.graph.initializers import initialized
 from minidl.graph.symbol import Symbol, show
 from minidl.system.errors import GraphError, suggest
 
@@ -31,10 +33,12 @@ class Layer(Declared, family="layer"):
     A subclass is a frozen dataclass with `inputs`, `arrays`, `forward` and `backward`; docs/own_layer.md shows one
     being written. Calling a layer on nodes adds it to a graph; calling the same object twice shares its weights.
 
-    name: of the node; made from the type where it is not given.
+    name: of the node; made from the type where it is not given. init: how weights start, by the name of the array, in
+    the place of what the layer says: {"W": "orthogonal"}.
     """
 
     name: str | None = field(default=None, kw_only=True)
+    init: Mapping[str, str] | None = field(default=None, kw_only=True)
 
     inputs: ClassVar[dict[str, InputSpec]] = {"x": InputSpec("... F")}
     variadic: ClassVar[bool] = False  # any number of inputs, which forward receives as the list `xs`
@@ -50,6 +54,11 @@ class Layer(Declared, family="layer"):
     def __call__(self, *inputs: Any, **named: Any) -> Node:
         """A node of a graph: this layer, fed by these nodes; optional inputs may be given by name."""
         return connect(self, inputs, named)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.init is not None:
+            object.__setattr__(self, "init", FrozenMapping(self.init))
 
     @classmethod
     def default_name(cls) -> str:
@@ -106,9 +115,8 @@ class Node(Symbol):
         self.ports = tuple(self.specs)
         check_inputs(_describe(layer, inputs), self.specs, inputs)
         try:
-            self.declarations = self.arrays(
-                [source.shape if i else first_shape(layer, source) for i, source in enumerate(inputs)]
-            )
+            fed = [source.shape if i else first_shape(layer, source) for i, source in enumerate(inputs)]
+            self.declarations = initialized(self.arrays(fed), layer.init or {})
         except (ValueError, TypeError, IndexError) as error:
             raise GraphError(f"{_describe(layer, inputs)}: {error}") from None
         out = self.declarations.get("y")

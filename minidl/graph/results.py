@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from minidl.graph.arrays import Array, InputSpec
-from minidl.graph.layer import Node
+from minidl.graph.layer import Layer, Node
 from minidl.graph.symbol import Input, Symbol, show
 from minidl.system.errors import GraphError
 
@@ -30,6 +33,16 @@ def named_results(loss: Node | None, outputs: Mapping[str, Symbol] | None) -> di
             given = type(node).__name__
             raise GraphError(f"output {name!r} should be what a layer gave when it was called, got {given}")
     return {**({} if loss is None else {"loss": loss}), **outputs}
+
+
+def alone(layer: Layer, inputs: Sequence[ArrayLike], named: Mapping[str, ArrayLike]) -> tuple[Node, dict[str, Array]]:
+    """A layer on inputs that are like these arrays, given by place and by name; and the arrays by the inputs' names."""
+    specs = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
+    given = [*zip(specs, inputs, strict=False), *named.items()]
+    feeds = {name: np.asarray(array) for name, array in given}
+    symbols = {name: input_like(name, array, layer.inputs.get(name)) for name, array in feeds.items()}
+    placed = [symbols.pop(name) for name, _ in given[: len(inputs)]]
+    return layer(*placed, **symbols), feeds
 
 
 def input_like(name: str, array: Array, spec: InputSpec | None = None) -> Input:

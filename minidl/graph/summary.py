@@ -34,6 +34,13 @@ def _rows(graph: Graph) -> list[tuple[str, ...]]:
     return [HEAD, *inputs, *(_row(graph, name) for name in graph.nodes)]
 
 
+def model_line(graph: Graph) -> str:
+    """A graph in one line: what it reads, its layers, what it gives, its size."""
+    total = sum(parameter_count(graph, name) for name in graph.nodes)
+    layers = " > ".join(type(node.layer).__name__ for node in graph.nodes.values())
+    return f"{', '.join(graph.inputs)} > {layers}, gives {', '.join(graph.results)}, {total:,} parameters"
+
+
 def model_table(graph: Graph) -> str:
     """The table of a graph as text."""
     rows = _rows(graph)

@@ -18,6 +18,8 @@ from minidl.layers.layer_norm import LayerNorm
 from minidl.layers.lstm import LSTM
 from minidl.layers.mae import MAE
 from minidl.layers.merge import Add, Concat, Mean
+from minidl.layers.min_gru import MinGRU
+from minidl.layers.min_lstm import MinLSTM
 from minidl.layers.mse import MSE
 from minidl.layers.multiply import Multiply
 from minidl.layers.one_hot import OneHot
@@ -28,6 +30,7 @@ from minidl.layers.repeat import Repeat
 from minidl.layers.rnn import RNN
 from minidl.layers.sigmoid_ce import SigmoidCE
 from minidl.layers.slice import Slice
+from minidl.layers.slstm import SLSTM
 from minidl.layers.softmax_ce import SoftmaxCE
 from minidl.layers.steps import Last, LastState, Reverse
 
@@ -39,6 +42,7 @@ __all__ = [
     "MAE",
     "MSE",
     "RNN",
+    "SLSTM",
     "Activation",
     "Add",
     "AdditiveAttention",
@@ -56,6 +60,8 @@ __all__ = [
     "LastState",
     "LayerNorm",
     "Mean",
+    "MinGRU",
+    "MinLSTM",
     "Multiply",
     "OneHot",
     "PoissonNLL",

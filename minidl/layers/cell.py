@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -27,8 +27,7 @@ from minidl.graph.operations import affine, affine_gradients, rows
 from minidl.graph.symbol import Symbol, show
 from minidl.layers.dropout import Dropout
 from minidl.layers.recurrent_dropout import RecurrentDropout
-from minidl.layers.time_steps import after_the_end, asked_by, each_step, input_gradients, transposed
-from minidl.system.errors import suggest
+from minidl.layers.time_steps import after_the_end, asked_by, check_asked, each_step, input_gradients, transposed
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,7 @@ class Cell(RecurrentDropout, abstract=True):
     gates: ClassVar[tuple[str, ...]] = ()
     states: ClassVar[tuple[str, ...]] = ("h",)
     caches: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[tuple[str, ...]] = ()  # weights that a setting may leave out: a step is given None for them
     recurrent: ClassVar[bool] = True  # False: there is no Wh, and a is the inputs' share alone
     bias_init: ClassVar[str] = "zeros"
     accepts_one_hot = True
@@ -89,6 +89,9 @@ class Cell(RecurrentDropout, abstract=True):
     def weights(self) -> dict[str, Param]:
         """Further weights, which a step may ask for."""
         return {}
+
+    def has_twin(self, ports: Collection[str]) -> bool:
+        return self.bias
 
     def size_of(self, state: str) -> int:
         """The size of a state."""
@@ -136,8 +139,8 @@ class Cell(RecurrentDropout, abstract=True):
                 np.concatenate(found, axis=-1, out=gates[t])
             for state, value in zip(states, now, strict=True):
                 state[t + 1] = value
-                if ended is not None:
-                    state[t + 1, ended[t]] = 0
+            if ended is not None:
+                states[0][t + 1, ended[t]] = 0
             for name, value in kept[0].items() if kept else ():
                 arrays[name][t] = value
 
@@ -231,19 +234,14 @@ class Cell(RecurrentDropout, abstract=True):
     def _check(self, B: int, first: Mapping[str, Shape]) -> None:
         """Both steps are there and ask for nothing that there is not; first states have the shape of states."""
         states, before = list(self.states), [f"{state}_prev" for state in self.states]
-        always = [*self.weights(), *(["Wh"] if self.recurrent else [])]
+        always = [*self.weights(), *self.options, *(["Wh"] if self.recurrent else [])]
         known = {
             "step": ["a", *(["past"] if self.recurrent else []), *before, *always],
             "step_back": ["gates", *before, *states, *(f"d{state}" for state in states), *self.caches, *always],
         }
-        for function, names in known.items():
-            if not hasattr(self, function):
-                raise ValueError(f"it has no method {function!r}; a cell needs step and step_back")
-            for name in self.asked(function):
-                if name not in names:
-                    raise ValueError(
-                        f"{function} asks for {name!r}{suggest(name, names)} (there are: {', '.join(names)})"
-                    )
+        check_asked(type(self), known)
+        if self.recurrent_dropout and not self.recurrent:
+            raise ValueError("it has no recurrent weights that recurrent_dropout could drop")
         for name, shape in first.items():
             expected = (B, self.size_of(name.removesuffix("0")))
             if tuple(shape) != expected:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Any
 
-from minidl.graph.arrays import Array
-from minidl.graph.operations import sigmoid, split, tanh
+import numpy as np
+
+from minidl.graph.arrays import Array, Declaration, Shape
+from minidl.graph.operations import rows, sigmoid, split, tanh
 from minidl.layers.cell import Cell
 
 
@@ -25,7 +28,8 @@ class GRU(Cell):
         dn = dh (1 - z) (1 - n²),   dz = dh (h_prev - n) z (1 - z),   dr = dn s r (1 - r),   ds = dn r
         dh_prev = dh z + [dr dz ds] Whᵀ,   dWh = Σ h_prevᵀ [dr dz ds],   dWx = Σ xᵀ [dr dz dn]
 
-    units, dropout, recurrent_dropout, bias, lengths, h0: see Cell.
+    reset_after: False for the unit as first published, whose reset gate acts before the product: s = (r h_prev) Wh,
+    without bh. units, dropout, recurrent_dropout, bias, lengths, h0: see Cell.
 
     >>> import numpy as np
     >>> from minidl import Model
@@ -35,21 +39,46 @@ class GRU(Cell):
     Cho et al. 2014, equations 5 to 8, with the reset gate after the product.
     """
 
+    reset_after: bool = field(default=True, kw_only=True)
+
     gates = ("r", "z", "n")
     caches = ("s",)
 
-    def step(self, a: Array, past: Array, h_prev: Array) -> Any:
+    def arrays(self, x: Shape, lengths: Shape | None = None, *first: Shape, **named: Shape) -> dict[str, Declaration]:
+        arrays = super().arrays(x, lengths, *first, **named)
+        return arrays if self.reset_after else {name: item for name, item in arrays.items() if name != "bh"}
+
+    def step(self, a: Array, past: Array, h_prev: Array, Wh: Array) -> Any:
         a_r, a_z, a_n = split(a, 3)
         past_r, past_z, s = split(past, 3)
         r, z = sigmoid(a_r + past_r), sigmoid(a_z + past_z)
-        n = tanh(a_n + r * s)
+        if not self.reset_after:
+            s = (r * h_prev) @ split(Wh, 3)[2]
+        n = tanh(a_n + r * s if self.reset_after else a_n + s)
         h = (1 - z) * n + z * h_prev
         return (r, z, n), (h,), {"s": s}
 
-    def step_back(self, gates: Array, s: Array, h_prev: Array, dh: Array) -> Any:
+    def step_back(self, gates: Array, s: Array, h_prev: Array, dh: Array, Wh: Array) -> Any:
         r, z, n = split(gates, 3)
         dn = dh * (1 - z) * (1 - n**2)
         dz = dh * (h_prev - n) * z * (1 - z)
-        dr = dn * s * r * (1 - r)
-        ds = dn * r
-        return (dr, dz, dn), (dh * z,), {"past": (dr, dz, ds)}
+        if self.reset_after:
+            dr = dn * s * r * (1 - r)
+            ds = dn * r
+            return (dr, dz, dn), (dh * z,), {"past": (dr, dz, ds)}
+        drh = dn @ split(Wh, 3)[2].T  # of r h_prev
+        dr = drh * h_prev * r * (1 - r)
+        return (dr, dz, dn), (dh * z + drh * r,), {"past": (dr, dz, np.zeros_like(dn))}
+
+    def backward(
+        self, x: Array, lengths: Array | None, dy: Array | None, da: Array, dpast: Array, Wh_T: Array, **arrays: Any
+    ) -> None:
+        super().backward(x, lengths, dy, da, dpast, Wh_T, **arrays)
+        if not self.reset_after:
+            dWh_n, rh = split(arrays["dWh"], 3)[2], split(arrays["gates"], 3)[0] * arrays["h"][:-1]
+            np.matmul(rows(rh).T, rows(split(da, 3)[2]), out=dWh_n)
+            if self.recurrent_dropout:
+                self.mask_gradient(dWh_n, split(arrays["mask"], 3)[2], arrays["training"])
+
+    def has_twin(self, ports: Collection[str]) -> bool:
+        return self.reset_after and super().has_twin(ports)

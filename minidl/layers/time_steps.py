@@ -12,6 +12,7 @@ import numpy as np
 
 from minidl.graph.arrays import Array
 from minidl.graph.operations import OneHotRows, affine_gradients, rows
+from minidl.system.errors import suggest
 
 BLOCK = 1 << 15  # numbers copied at a time, where the rows of ended sequences are left out
 
@@ -22,9 +23,19 @@ def asked_by(step: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(step).parameters)[1:]
 
 
+def check_asked(kind: type[Any], known: Mapping[str, Sequence[str]]) -> None:
+    """The methods of a cell are there and ask for nothing that there is not; ValueError with what there is."""
+    for function, names in known.items():
+        if not hasattr(kind, function):
+            raise ValueError(f"it has no method {function!r}; a cell needs step and step_back")
+        for name in asked_by(getattr(kind, function)):
+            if name not in names:
+                raise ValueError(f"{function} asks for {name!r}{suggest(name, names)} (there are: {', '.join(names)})")
+
+
 def each_step(names: Sequence[str], moving: Mapping[str, Array], still: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     """For each step in turn what is asked for: the row of that step of arrays that move, and others as they are."""
-    return zip(*(moving[name] if name in moving else repeat(still[name]) for name in names), strict=False)
+    return zip(*(moving[name] if name in moving else repeat(still.get(name)) for name in names), strict=False)
 
 
 def after_the_end(lengths: Array | None, steps: int) -> Array | None:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from minidl.graph.summary import html_table
 from minidl.model import Model
 
 Array = NDArray[Any]
@@ -46,6 +47,14 @@ class Check:
         return bool(self.error <= self.tolerance)  # False for NaN
 
 
+class Checks(list[Check]):
+    """Checks by array; a table in a notebook."""
+
+    def _repr_html_(self) -> str:
+        rows = [(c.array, str(c.shape), f"{c.error:.1e}", "right" if c.passed else "WRONG") for c in self]
+        return html_table([("array", "shape", "relative error", "gradient"), *rows])
+
+
 def gradcheck(
     model: Model,
     inputs: Mapping[str, ArrayLike],
@@ -53,7 +62,7 @@ def gradcheck(
     probes: int = 4,
     seed: int = 0,
     tolerance: float | None = None,
-) -> list[Check]:
+) -> Checks:
     """Check the gradient of every parameter and every float input of a model, at these inputs.
 
     The model itself is left alone; the check runs on copies in float64 and complex128. probes: random directions an
@@ -71,10 +80,10 @@ def gradcheck(
     rng = np.random.default_rng(seed)
     gradients = problem.gradients()
     floor = FLOOR * max((float(np.linalg.norm(gradient)) for gradient in gradients.values()), default=0.0)
-    return [
+    return Checks(
         Check(name, gradient.shape, problem.error(name, gradient, rng, probes, floor), limit)
         for name, gradient in gradients.items()
-    ]
+    )
 
 
 class _Problem:
@@ -106,11 +115,22 @@ class _Problem:
         return model.executor.forward({**self.inputs, **changed})
 
     def gradients(self) -> dict[str, Array]:
-        """What backward says, by array."""
+        """What backward says, by array; NaN where it depends on what buffers held before: += in the place of =."""
+        first, again = self._backward(), self._backward()
+        return {
+            name: gradient if gradient.tobytes() == again[name].tobytes() else np.full_like(gradient, np.nan)
+            for name, gradient in first.items()
+        }
+
+    def _backward(self) -> dict[str, Array]:
+        """One pass from gradients that hold NaN; all is NaN where it has changed weights."""
+        weights = self.plain.weights.flat.copy()
         self._run(self.plain, {})
-        of_inputs = self.plain.backward(**self.covectors)
-        found = {**self.plain.gradients, **of_inputs}
-        return {name: gradient.copy() for name, gradient in found.items()}
+        self.plain.executor.gradient[...] = np.nan
+        found = {**self.plain.gradients, **self.plain.backward(**self.covectors)}
+        changed = (self.plain.weights.flat != weights).any()
+        self.plain.weights.flat[...] = weights
+        return {name: np.full_like(array, np.nan) if changed else array.copy() for name, array in found.items()}
 
     def error(self, name: str, gradient: Array, rng: np.random.Generator, probes: int, floor: float) -> float:
         """The largest relative error along random directions."""

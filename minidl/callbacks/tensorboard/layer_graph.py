@@ -35,7 +35,15 @@ def layer_graph(graph: Graph) -> list[GraphNode]:
             fed.append(f"{box[owner]}/{array}")
             declared = node.declarations.get(array)
             if owner == name and isinstance(declared, Param):
-                drawn.append(GraphNode(fed[-1], "Parameter", (), declared.shape, {"init": declared.init}))
+                drawn.append(
+                    GraphNode(
+                        fed[-1],
+                        "Parameter",
+                        (),
+                        declared.shape,
+                        {"init": str(getattr(declared.init, "__name__", declared.init))},
+                    )
+                )
         drawn.append(
             GraphNode(place[name], _type(graph, name), tuple(fed), _open_axes(node.shape), _facts(graph, name))
         )

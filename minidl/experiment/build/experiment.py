@@ -25,7 +25,7 @@ class Experiment:
     """What a file says. `read_experiment` makes it.
 
     network: the layers of the file, or the settings of its model file. folder: where paths of the data start. builder:
-    the model file, if there is one.
+    the model file, if there is one. code: it and all that it imports from its folder, by the names that a run gives.
     """
 
     header: Header
@@ -42,6 +42,7 @@ class Experiment:
     model: Model
     folder: Path
     builder: Path | None
+    code: Mapping[str, Path]
 
     @property
     def name(self) -> str:

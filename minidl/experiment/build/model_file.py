@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import json
-import sys
 import traceback
 import typing
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -21,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from minidl.config.findings import Finding, explain
 from minidl.config.plain import plain
 from minidl.config.rules import STRICT
+from minidl.experiment.build.model_package import begin, load
 from minidl.graph.layer import Node
 from minidl.system.errors import ExperimentError, MinidlError, suggest
 
@@ -49,7 +47,7 @@ class Builder:
         asked = inspect.signature(self.build).parameters.keys() & offered.keys() - chosen.keys()
         try:
             node = self.build(**{name: offered[name] for name in asked}, **chosen)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             mistakes.append(Finding((), theirs(self.path, error)))
             return None, {}
         if not isinstance(node, Node):
@@ -97,15 +95,6 @@ def find_builder(name: Any, folder: Path) -> Path:
     )
 
 
-class _Uncached(SourceFileLoader):
-    """Compiles a file whenever it is loaded: what Python keeps is told from a newer file by size and second only."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        """The code of the file as it is now."""
-        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
-        return code
-
-
 def load_builder(path: Path) -> Builder:
     """The builder in a model file; its layers enter the registry. ExperimentError shows what its code has raised."""
     module = run_file(path)
@@ -117,27 +106,35 @@ def load_builder(path: Path) -> Builder:
 
 
 def run_file(path: Path) -> ModuleType:
-    """A file of the user's, as a module; ExperimentError shows what its code has raised."""
-    loader = _Uncached(f"models.{path.stem}", str(path))
-    spec = importlib.util.spec_from_file_location(loader.name, path, loader=loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
+    """A file of models/ run anew, with those that it imports; ExperimentError shows what its code has raised."""
+    begin(path.parent)
     try:
-        loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[spec.name]
+        return load(path)
+    except (Exception, SystemExit) as error:
         raise ExperimentError(theirs(path, error)) from error
-    return module
 
 
-def theirs(path: Path, error: Exception) -> str:
-    """What code of the user's has raised, with the lines of their file that led there."""
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return f"{path}:{error.lineno}: {error.msg}\n  {(error.text or '').strip()}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    lines = "".join(f"\n  {path}:{frame.lineno}: {frame.line}" for frame in frames)
+def load_folder(folder: Path) -> None:
+    """All files of a models/ folder, for the layers that they define."""
+    begin(folder)
+    for path in sorted(folder.glob("*.py")):
+        try:
+            load(path)
+        except (Exception, SystemExit) as error:
+            raise ExperimentError(theirs(path, error)) from error
+
+
+def theirs(path: Path, error: BaseException) -> str:
+    """What code of the user's has raised, with the lines of their files that led there."""
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).parent == path.parent:
+        return f"{error.filename}:{error.lineno}: {error.msg}\n  {(error.text or '').strip()}"
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent == path.parent
+    ]
+    lines = "".join(f"\n  {frame.filename}:{frame.lineno}: {frame.line}" for frame in frames)
     kind = "" if isinstance(error, MinidlError) else f"{type(error).__name__}: "
+    if isinstance(error, SystemExit):
+        kind = "it ends the program (SystemExit): "
     return f"{path} fails: {kind}{error}{lines}"
 
 

@@ -44,7 +44,7 @@ def set_up(experiment: Experiment, before: Computing | None = None) -> Computing
     """
     wanted = experiment.header
     kernels: str = wanted.kernels
-    if kernels == "auto":
+    if kernels in ("auto", "numba"):  # numba: in files of the first release
         kernels = _as_before(before)
     dispatch.select(None if kernels == "auto" else kernels)
     if (reason := dispatch.missing()) is not None:

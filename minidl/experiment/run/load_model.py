@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from minidl.data import Vocabulary, split_words
-from minidl.experiment.build.model_file import load_builder
+from minidl.experiment.build.model_file import load_folder
 from minidl.experiment.run.user_code import folder_of
 from minidl.graph.layer import Layer
 from minidl.model import Model, check_described
@@ -36,8 +36,7 @@ def load_trained(path: Path) -> Trained:
     """
     archive = read_archive(path, _check_own)
     if not _is_own(archive.meta):
-        for file in sorted(folder_of(path, archive).glob("*.py")):
-            load_builder(file)
+        load_folder(folder_of(path, archive))
     model = Model.from_config(archive.meta.get("model"), archive.arrays, str(path))
     return Trained(path, archive, model)
 

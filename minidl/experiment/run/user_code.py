@@ -21,7 +21,7 @@ SHOWN = 20  # lines of a change
 
 def files(experiment: Experiment) -> dict[str, Path]:
     """The files of the model by their name in the run folder; none where it is a list of layers."""
-    return {} if experiment.builder is None else {f"{FOLDER}/{experiment.builder.name}": experiment.builder}
+    return {} if experiment.builder is None else dict(experiment.code)
 
 
 def hashes(experiment: Experiment) -> dict[str, str]:

@@ -141,5 +141,5 @@ def _checked(path: Path, changes: list[str]) -> tuple[str, Sources]:
 
 
 def _sources(experiment: Experiment) -> Sources:
-    code = "" if experiment.builder is None else experiment.builder.read_text(encoding="utf-8", errors="replace")
+    code = "".join(path.read_text(encoding="utf-8", errors="replace") for path in experiment.code.values())
     return experiment.dataset.digest, code

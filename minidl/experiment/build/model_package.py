@@ -1,0 +1,81 @@
+"""The package `models`: the files of one models/ folder, which may import one another, each compiled as it is now."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+
+PACKAGE = "models"
+
+
+class _Uncached(SourceFileLoader):
+    """Compiles a file whenever it is loaded: what Python keeps is told from a newer file by size and second only."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the file as it is now."""
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
+class _ModelFiles(MetaPathFinder):
+    """Finds `models.NAME`, also where a function imports it later, in the folder that was begun last."""
+
+    folder = Path()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Where a file of the folder is loaded from."""
+        package, _, name = fullname.partition(".")
+        file = self.folder / f"{name}.py"
+        if package != PACKAGE or not name or not file.is_file():
+            return None
+        return importlib.util.spec_from_file_location(fullname, file, loader=_Uncached(fullname, str(file)))
+
+
+_finder = _ModelFiles()
+
+
+def begin(folder: Path) -> None:
+    """From now on `models` is this folder, of which nothing has been imported yet."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+        del sys.modules[name]
+    package = ModuleType(PACKAGE, "The files of a models/ folder.")
+    package.__path__ = []  # nothing but the files of this folder
+    package.__package__ = PACKAGE
+    sys.modules[PACKAGE] = package
+    _finder.folder = folder
+    if _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)
+
+
+def load(path: Path) -> ModuleType:
+    """A file of the folder as a module, run unless another has imported it already."""
+    name = f"{PACKAGE}.{path.stem}"
+    if name in sys.modules:
+        return sys.modules[name]
+    loader = _Uncached(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    assert spec is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up
+    try:
+        loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def imported_files(builder: Path) -> dict[str, Path]:
+    """A model file and all that it has imported from its folder, by their names in a run: "models/NAME.py"."""
+    files = {builder} | {
+        Path(file)
+        for name, module in sys.modules.items()
+        if name.startswith(f"{PACKAGE}.") and (file := getattr(module, "__file__", None))
+    }
+    return {f"{PACKAGE}/{path.name}": path for path in sorted(files) if path.parent == builder.parent}

@@ -1,0 +1,77 @@
+"""The layers of a model, each tried by itself on what it is fed there."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from minidl.graph.arrays import Ids, Tied
+from minidl.graph.layer import Layer, Node
+from minidl.graph.symbol import Axis, Symbol
+from minidl.model import Model
+from minidl.testing.check_layer import check_layer
+
+FEW = {"T": 6, "B": 3}  # steps and sequences
+
+
+def wrong_layers(model: Model, feeds: Mapping[str, ArrayLike]) -> list[str]:
+    """What is wrong with each layer of a model: its name, the place of its class, and what it did.
+
+    Left out is what cannot stand alone: a layer that shares weights of another, or reads its state.
+    """
+    twin = model.replica(dtype="float64")
+    twin.forward(**feeds)
+    values = twin.executor.values()
+    found: list[str] = []
+    tried: set[Layer] = set()
+    for name, node in model.graph.nodes.items():
+        if node.layer in tried or not set(model.graph.sources(name)) <= values.keys() or not _stands_alone(node):
+            continue
+        tried.add(node.layer)
+        fed = {
+            port: _few(values[source], symbol)
+            for port, source, symbol in zip(node.ports, model.graph.sources(name), node.inputs, strict=True)
+        }
+        found += _tried(name, node.layer, fed)
+    return found
+
+
+def _tried(name: str, layer: Layer, fed: Mapping[str, Any]) -> list[str]:
+    points = check_layer(layer, *fed.values(), raises=False) if layer.variadic else _by_name(layer, fed)
+    wrong = [point for point in points if not point.passed]
+    own = type(layer).__module__.startswith("minidl.")
+    if not wrong or (own and wrong[0].number == 0):  # a layer of minidl that is not made to stand alone
+        return []
+    what = "".join(f"\n  {point.name}: {point.wrong}" for point in wrong)
+    return [f"the layer {name!r} ({type(layer).__name__}{_place(layer)}) is wrong:{what}"]
+
+
+def _by_name(layer: Layer, fed: Mapping[str, Any]) -> Any:
+    return check_layer(layer, raises=False, **fed)
+
+
+def _stands_alone(node: Node) -> bool:
+    return node.layer.reads is None and not any(isinstance(item, Tied) for item in node.declarations.values())
+
+
+def _few(value: NDArray[Any], symbol: Symbol) -> NDArray[Any]:
+    """Some steps of some sequences; of ids, the last one takes part, so that it is known how many there are."""
+    axes = [axis.symbol if isinstance(axis, Axis) else "" for axis in symbol.shape]
+    some = np.array(value[tuple(slice(FEW.get(axis)) for axis in axes)])
+    if isinstance(symbol.shape, Ids):
+        if symbol.shape.known_depth is None:
+            return np.asarray(np.minimum(some, FEW["T"]))  # lengths
+        some.flat[0] = symbol.shape.depth - 1
+    return some
+
+
+def _place(layer: Layer) -> str:
+    try:
+        _, line = inspect.getsourcelines(type(layer))
+        return f", {inspect.getsourcefile(type(layer))}:{line}"
+    except (OSError, TypeError):
+        return ""
