@@ -273,7 +273,7 @@ def test_the_code_of_a_model_belongs_to_its_run(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models/own.py").write_text(OWN)
     write_experiment(tmp_path, model={"type": "own"}, train__steps=40, train__early_stop=None)
-    assert interrupted_at(tmp_path, 12, signal.SIGINT, "tiny.yaml").code == 130
+    assert interrupted_at(tmp_path, 13, signal.SIGINT, "tiny.yaml").code == 130
     (tmp_path / "models/own.py").write_text(OWN.replace("1.0", "5.0"))
     ended = run(tmp_path, "tiny.yaml", "--resume")
     assert ended.code == 4

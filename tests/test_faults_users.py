@@ -82,7 +82,7 @@ def test_a_layer_that_fails(tmp_path: Path) -> None:
     assert (folder.state, folder.facts["step"]) == ("failed", 9)
     assert folder.checkpoints.newest()[0].name == "step-00000009.npz"
     write_faulty(tmp_path, mended)
-    assert run(tmp_path, "tiny.yaml", "--resume").code == 0
+    assert run(tmp_path, "tiny.yaml", "--resume", "--accept-changes").code == 0
     assert left(folder).differences(expected) == {}
 
 

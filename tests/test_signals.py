@@ -157,7 +157,7 @@ def test_a_signal_before_the_first_step_is_done_leaves_at_once(
     assert run(tmp_path, "tiny.yaml", "--resume").code == 0
 
 
-def test_a_run_that_ends_before_its_first_checkpoint_has_nothing_to_go_on_from(tmp_path: Path) -> None:
+def test_a_run_that_ends_before_its_first_checkpoint_begins_again(tmp_path: Path) -> None:
     write_experiment(tmp_path)
 
     def work() -> int:
@@ -175,7 +175,9 @@ def test_a_run_that_ends_before_its_first_checkpoint_has_nothing_to_go_on_from(t
     assert (ended.code, the_run(tmp_path).state) == (143, "interrupted")
     assert "interrupted: the run lies in runs/tiny/001" in ended.out
     assert "--resume" not in ended.out
-    assert run(tmp_path, "tiny.yaml", "--resume").code == 4
+    resumed = run(tmp_path, "tiny.yaml", "--resume")
+    assert resumed.code == 0
+    assert "runs/tiny/001 ended before its first checkpoint: it begins again" in resumed.err
 
 
 @pytest.mark.parametrize(

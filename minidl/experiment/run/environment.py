@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from minidl.config.diff import differences
 from minidl.engine.dispatch import NUMPY, simd
 from minidl.engine.threads import blas_architecture
@@ -59,7 +61,7 @@ def essence(experiment: Experiment) -> dict[str, str]:
     described = json.dumps(resolved, sort_keys=True, default=str).encode()
     return {
         "minidl": __version__,
-        "numpy": _version("numpy"),
+        "numpy": np.__version__,
         "data": experiment.dataset.digest,
         "experiment": hashlib.sha256(described).hexdigest(),
     }
