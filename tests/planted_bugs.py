@@ -37,48 +37,52 @@ class Bug:
     edits: tuple[tuple[str, str], ...]
 
     def plant(self, source: str) -> ast.Module:
-        """The syntax tree of a module with the bug in it; texts that are no whole expression or statement are lines."""
-        in_text = [edit for edit in self.edits if not (_is_whole(edit[0]) and _is_whole(edit[1]))]
-        for right, wrong in in_text:
-            assert source.count(right) == 1, f"{self.label}: {right!r} occurs {source.count(right)} times"
-            source = source.replace(right, wrong)
-        tree = ast.parse(source)
+        """The syntax tree of a module with the bug in it; a text that is a part of a statement is one in a line."""
         for right, wrong in self.edits:
-            if (right, wrong) not in in_text:
-                planter = _Replace(right, wrong)
-                tree = planter.visit(tree)
-                assert planter.count == 1, f"{self.label}: {right!r} occurs {planter.count} times"
-        return ast.fix_missing_locations(tree)
+            planter = _Replace(right, wrong)
+            changed = planter.visit(ast.parse(source))
+            if planter.count == 1:
+                source = ast.unparse(ast.fix_missing_locations(changed))
+                continue
+            source, written = (source, right) if right in source else (_in_one_form(source), _in_one_form(right))
+            assert source.count(written) == 1, f"{self.label}: {right!r} occurs {source.count(written)} times"
+            source = source.replace(written, wrong)
+        return ast.parse(source)
 
 
-def _is_whole(text: str) -> bool:
-    """Whether a text is one or several statements, or one expression, and not a list of such or a target."""
-    found = _parsed(text)
-    bare = (
-        found is not None and isinstance(found[0], ast.Expr) and isinstance(found[0].value, (ast.Tuple, ast.Subscript))
-    )
-    return found is not None and not (bare and not text.startswith(("(", "arrays")))
-
-
-def _parsed(text: str) -> list[ast.stmt] | None:
-    """The statements of a text; None where it is only a part of some."""
+def _in_one_form(text: str) -> str:
+    """A text as `ast` writes it, where it is code by itself."""
     try:
-        return ast.parse(textwrap.dedent(text)).body or None
+        return ast.unparse(ast.parse(text))
     except SyntaxError:
-        return None
+        return text
+
+
+def _parsed(text: str) -> list[ast.stmt]:
+    """The statements of a text; none where it is only a part of some."""
+    try:
+        return ast.parse(textwrap.dedent(text)).body
+    except SyntaxError:
+        return []
 
 
 class _Replace(ast.NodeTransformer):
     """Puts other statements, or another expression, in the place of those that read like a text."""
 
     def __init__(self, right: str, wrong: str) -> None:
-        (self.right,), self.wrong = _parsed(right) or [ast.Pass()], _parsed(wrong) or []
-        self.expression = self.right.value if isinstance(self.right, ast.Expr) else None
+        found, self.wrong = _parsed(right), _parsed(wrong)
+        whole = len(found) == 1 and bool(self.wrong)
+        self.right = found[0] if whole else None
+        only = self.wrong[0] if len(self.wrong) == 1 else None
+        is_expression = whole and isinstance(found[0], ast.Expr) and isinstance(only, ast.Expr)
+        is_expression = is_expression and (right.startswith("(") or not isinstance(found[0].value, ast.Tuple))
+        self.expression = found[0].value if is_expression and isinstance(found[0], ast.Expr) else None
         self.count = 0
 
     def visit(self, node: ast.AST) -> Any:
         wanted = self.right if isinstance(node, ast.stmt) else self.expression
-        if wanted is not None and _reads(node) == _reads(wanted):
+        stored = isinstance(getattr(node, "ctx", None), ast.Store)
+        if wanted is not None and not stored and type(node) is type(wanted) and _reads(node) == _reads(wanted):
             self.count += 1
             if isinstance(node, ast.stmt):
                 return self.wrong
@@ -215,6 +219,13 @@ BUGS = [
     *bugs(
         "minidl.layers.cell",
         "LSTM",
+        (
+            "an argument misspelt",
+            "binding",
+            "lengths: Array | None, past: Array,",
+            "lengths: Array | None, pasd: Array,",
+        ),
+        ("one cache in double precision", "dtype", "Cache((T, B, kH))", "Cache((T, B, kH), 'float64')"),
         ("dh is not reset", "gradient", "d[...] = 0 if last is None else last", "pass"),
         ("dWh from the steps after", "gradient", "arrays[self.states[0]][:-1]", "arrays[self.states[0]][1:]"),
         (
@@ -248,12 +259,6 @@ BUGS = [
             "        np.sum(rows(dy), axis=0, out=db)",
             "        np.sum(rows(dy), axis=0, out=db)\n        db *= 0.5",
         ),
-        (
-            "the slope of a sigmoid off by a factor",
-            "gradient",
-            "return np.multiply(out, y, out=out)",
-            "return np.multiply(out, 0.5, out=out)",
-        ),
     ),
     *bugs(
         "minidl.graph.operations",
@@ -278,8 +283,8 @@ BUGS = [
         (
             "no bias for one-hot rows",
             "gradient",
-            "    if b is not None:\n        out += b",
-            "        if b is not None:\n            out += b",
+            "if b is not None:\n    out += b",
+            "if b is not None and not isinstance(x, OneHotRows):\n    out += b",
         ),
     ),
     *bugs(
@@ -575,7 +580,7 @@ BUGS = [
     *bugs(
         "minidl.engine.backward",
         "Graph",
-        ("fan-out is not summed", "gradient", "if len(parts) > 1 else [call]", "if False else [call]"),
+        ("fan-out is not summed", "gradient", "len(summands) > 1", "len(summands) > 99"),
         (
             "fan-out sums but the first",
             "gradient",
