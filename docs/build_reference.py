@@ -18,6 +18,7 @@ from minidl.data import Data, Task
 from minidl.experiment.build.init_from import InitFrom
 from minidl.experiment.build.sections import Log, Patience, Samples, Train
 from minidl.graph.layer import Layer
+from minidl.layers import Cell
 from minidl.optim import Optimizer
 from minidl.optim.schedules import Schedule
 from minidl.training.callback import Every
@@ -45,7 +46,8 @@ def reference() -> str:
     parts = ["# Reference", "Made from the declarations by `python docs/build_reference.py`."]
     for title, family in FAMILIES.items():
         parts.append(f"## {title}")
-        for name, cls in family.types().items():
+        bases = {"Cell": Cell} if family is Layer else {}
+        for name, cls in sorted({**bases, **family.types()}.items()):
             parts += [f"### {name}", *_described(cls)]
     parts.append("## Sections of an experiment")
     for name, cls in SECTIONS.items():
