@@ -142,7 +142,7 @@ def test_version(minidl: Command) -> None:
         (["run", "tiny.yaml", "train.steps", "5"], "such as train.steps=VALUE"),
         (["sample", "tiny", "--temprature", "0.5"], "did you mean '--temperature'?"),
         (["sample", "tiny", "tiny"], "there is no place for 'tiny'"),
-        (["sample", "tiny", "--length", "many"], "invalid int value: 'many'"),
+        (["sample", "tiny", "--length", "many"], "a whole number of at most 18 digits, such as 20, "),
         (["sample", "tiny", "--length", "0"], "--length should be 1 or more, got 0"),
         (["sample", "tiny", "--seed", "-1"], "--seed should be 0 or more, got -1"),
         (["sample", "tiny", "--temperature", "-1"], "should be 0 or more, got -1.0"),
@@ -282,7 +282,7 @@ def test_a_prime_that_cannot_be_read(minidl: Command, project: Path) -> None:
 
 def test_a_sample_of_any_length_may_be_asked_for(project: Path) -> None:
     """Until nobody reads it any more; and stdin may be closed."""
-    command = f"'{sys.executable}' -m minidl sample tiny --length {10**30}"
+    command = f"'{sys.executable}' -m minidl sample tiny --length {10**17}"
     for streams, code in (("--prime x | head -c 10", 0), ("--chat <&-", 0), ("--length 3 --prime - <&-", 0)):
         done = subprocess.run(
             f"{command} {streams}", shell=True, env=ENVIRONMENT, capture_output=True, text=True, check=False
@@ -392,9 +392,8 @@ def test_check_ends_with_five_where_a_gradient_is_wrong(minidl: Command, project
     Path("models/wrong.py").write_text(WRONG)
     said = minidl("check", "tiny.yaml", "model={type: wrong}")
     assert said.code == NumericsError.exit_code == 5
-    assert "half/W" in said.out
-    assert "WRONG" in said.out
-    assert "the gradient is wrong for half/W" in said.err
+    assert "the layer 'half' (HalfDense, " in said.err
+    assert "the gradient dW is" in said.err
 
 
 @pytest.mark.parametrize(("lengths", "steps"), [(True, 20), (False, STEPS)])
