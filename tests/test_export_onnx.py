@@ -78,6 +78,10 @@ def float32(feeds: Arrays) -> Arrays:
 def test_agrees_with_minidl(layer: str, case: str, load: Load) -> None:
     """Every wiring of the contract, at every size, and on from the states that the last call left."""
     model = contract.model_of(contract.WIRINGS[layer][case], "float32").replica()
+    if layer in ("MinGRU", "MinLSTM", "SLSTM") or "peepholes" in case or case == "projection":
+        with pytest.raises(UsageError, match="ONNX has no operators for"):
+            to_onnx(model)
+        return
     theirs = load(model)
     state: Arrays = {}
     for seed, (T, B) in enumerate([*contract.SIZES, contract.SIZES[-1]]):

@@ -10,6 +10,7 @@ import numpy as np
 from minidl.exchange.operators import KINDS
 from minidl.exchange.sheet import ABSENT, Array, Desk, StateOutput
 from minidl.graph.operations import split
+from minidl.system.errors import UsageError
 
 INT32 = 6  # ONNX's number for it
 
@@ -21,11 +22,16 @@ def rnn(at: Desk) -> None:
 
 def gru(at: Desk) -> None:
     """Our r, z, n are its z, r, h; the reset gate comes after the product."""
-    _recurrent(at, "GRU", order=(1, 0, 2), linear_before_reset=1)
+    _recurrent(at, "GRU", order=(1, 0, 2), linear_before_reset=int(at.layer.reset_after))
 
 
 def lstm(at: Desk) -> None:
     """Our i, f, g, o are its i, o, f, c."""
+    if at.layer.peepholes or at.layer.projection:
+        raise UsageError(
+            f"node {at.name!r}: ONNX has no operators for an LSTM with peepholes or a projection; "
+            "its weights can be had as safetensors"
+        )
     _recurrent(at, "LSTM", order=(0, 3, 1, 2))
 
 

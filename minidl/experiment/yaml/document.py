@@ -80,7 +80,7 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         """Text with line breaks is double-quoted, for other styles lose those that YAML 1.1 knew besides."""
-        one_line = text.splitlines() in ([], [text])
+        one_line = text.splitlines() in ([], [text]) and text != "<<"  # which is refused where it stands bare
         return self.represent_scalar(scalars.TEXT, text, style=None if one_line else '"')
 
 

@@ -137,7 +137,7 @@ class _Builder:
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = self._key(key_node)
-            if key == "<<":
+            if key == "<<" and key_node.style is None:  # between quotes it is a name as any other
                 self._refuse(key_node, "'<<' is not YAML 1.2: use extends or ${...}")
             elif key in mapping:
                 first = self.reading.marks[(*path, key)]
