@@ -36,6 +36,7 @@ class Model:
     loss: the node to minimise, if any. outputs: further nodes that `forward` returns, by name; what feeds the loss
     where none is given. seed: of first weights and dropout. dtype: float32 or float64.
 
+    >>> import numpy as np
     >>> from minidl import Input, Model
     >>> from minidl.layers import LSTM, Dense
     >>> model = Model(outputs={"y": Dense(2)(LSTM(3)(Input("x", depth=4)))})
@@ -70,6 +71,7 @@ class Model:
     ) -> Model:
         """A model of one layer, run forward on these arrays; `backward(y=dy)` then gives its gradients.
 
+        >>> import numpy as np
         >>> from minidl.layers import Dense
         >>> sorted(Model.of(Dense(2), np.ones((3, 1, 4))).backward(y=1.0))
         ['x']
