@@ -13,3 +13,9 @@ def blame(what: str, error: BaseException) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(OWN)]
     lines = "".join(f"\n  {frame.filename}:{frame.lineno}: {frame.line}" for frame in frames)
     return f"{what} fails: {type(error).__name__}: {error}{lines}"
+
+
+def remark(error: BaseException, line: str) -> None:
+    """Have a line stand below an error where Python shows it, from 3.11 on."""
+    if hasattr(error, "add_note"):
+        error.add_note(line)
