@@ -14,6 +14,7 @@ from minidl.cli.arguments import Parser, add_run, whole
 from minidl.system.persistent_signals import until_heard
 
 if TYPE_CHECKING:
+    from minidl.experiment.run.load_model import Trained
     from minidl.generate.sampler import Sampler
     from minidl.model import Model
     from minidl.training.adapting import AdaptingModel
@@ -25,6 +26,7 @@ EXAMPLES = """examples:
   minidl sample char_lstm --samples 5 --min-p 0.1 --stop "\\n\\n"
   minidl sample char_lstm --prime-file opening.txt
   echo "To be" | minidl sample char_lstm --prime -
+  minidl sample names_documents --samples 20          documents end by themselves; how many are new is told
   minidl sample char_lstm --chat                      goes on from each line that you type
   minidl sample char_lstm --chat --adapt              and learns from it
 
@@ -57,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Write symbols as they are drawn."""
     from minidl.experiment.run.load_model import load_trained
     from minidl.generate.sampler import Sampler
-    from minidl.generate.sampling import sample_text
+    from minidl.generate.sampling import ends_of, sample_text
     from minidl.storage.run_folder import model_file
     from minidl.system.errors import UsageError
 
@@ -72,7 +74,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--stop should be a text of one character or more")
     limits = (arguments.top_k, arguments.top_p, arguments.min_p)
     sampler = Sampler(arguments.temperature, *limits, arguments.repetition_penalty)
-    model = load_trained(model_file(arguments.run, arguments.runs)).model
+    trained = load_trained(model_file(arguments.run, arguments.runs))
+    model = trained.model
+    if ends_of(model):
+        _write_documents(trained, arguments, sampler)
+        return 0
     reader = _reader(model) if arguments.adapt else None
     model = model if reader is None else reader.model
     if arguments.chat:
@@ -92,6 +98,23 @@ def run(arguments: argparse.Namespace) -> int:
         _write(piece)
     print()
     return 0
+
+
+def _write_documents(trained: Trained, arguments: argparse.Namespace, sampler: Sampler) -> None:
+    """Documents below one another, each to its own end, and how many of them are new."""
+    from minidl.experiment.run.novelty import novelty
+    from minidl.generate.sampling import sample_texts
+    from minidl.system.errors import UsageError
+
+    if arguments.chat or arguments.adapt:
+        raise UsageError("this model writes documents, each of its own: it has no conversation to go on with")
+    prime = _prime(arguments) or ""
+    _warn(trained.model, prime)
+    given = {"length": arguments.length, "sampler": sampler, "seed": arguments.seed, "stop": arguments.stop}
+    texts = [prime + text for text in sample_texts(trained.model, arguments.samples, prime=prime, **given)]
+    for text in texts:
+        _write(f"{text}\n")
+    logger.info("%s", novelty(trained, texts))
 
 
 def _write_several(model: Model, count: int, prime: str | None, given: dict[str, Any]) -> None:
