@@ -61,17 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     from minidl.generate.sampler import Sampler
     from minidl.generate.sampling import ends_of, sample_text
     from minidl.storage.run_folder import model_file
-    from minidl.system.errors import UsageError
 
-    for name, least in (("length", 1), ("seed", 0), ("samples", 1)):
-        if getattr(arguments, name) < least:
-            raise UsageError(f"--{name} should be {least} or more, got {getattr(arguments, name)}")
-    if sum((arguments.prime is not None, arguments.prime_file is not None, arguments.chat)) > 1:
-        raise UsageError("the prime comes from one of --prime, --prime-file and --chat")
-    if arguments.samples > 1 and arguments.chat:
-        raise UsageError("a chat has one answer at a time: leave --samples out")
-    if "" in arguments.stop:
-        raise UsageError("--stop should be a text of one character or more")
+    _check(arguments)
     limits = (arguments.top_k, arguments.top_p, arguments.min_p)
     sampler = Sampler(arguments.temperature, *limits, arguments.repetition_penalty)
     trained = load_trained(model_file(arguments.run, arguments.runs))
@@ -98,6 +89,21 @@ def run(arguments: argparse.Namespace) -> int:
         _write(piece)
     print()
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what does not go together."""
+    from minidl.system.errors import UsageError
+
+    for name, least in (("length", 1), ("seed", 0), ("samples", 1)):
+        if getattr(arguments, name) < least:
+            raise UsageError(f"--{name} should be {least} or more, got {getattr(arguments, name)}")
+    if sum((arguments.prime is not None, arguments.prime_file is not None, arguments.chat)) > 1:
+        raise UsageError("the prime comes from one of --prime, --prime-file and --chat")
+    if arguments.samples > 1 and arguments.chat:
+        raise UsageError("a chat has one answer at a time: leave --samples out")
+    if "" in arguments.stop:
+        raise UsageError("--stop should be a text of one character or more")
 
 
 def _write_documents(trained: Trained, arguments: argparse.Namespace, sampler: Sampler) -> None:
