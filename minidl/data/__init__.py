@@ -8,6 +8,7 @@ from minidl.data.sources import read_text
 from minidl.data.streams import Streams, evaluation_streams
 from minidl.data.table import Table
 from minidl.data.tasks.classification import Classification
+from minidl.data.tasks.documents import Documents
 from minidl.data.tasks.forecasting import Forecasting
 from minidl.data.tasks.labels import Labels
 from minidl.data.tasks.reader import Reader
@@ -30,6 +31,7 @@ __all__ = [
     "Classification",
     "Data",
     "Dataset",
+    "Documents",
     "Forecasting",
     "Labels",
     "Reader",

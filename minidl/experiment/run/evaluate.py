@@ -104,6 +104,8 @@ def reader_of(trained: Trained) -> Reader:
 
 
 def _unit(data: Data) -> str:
+    if isinstance(data, Table):
+        return data.task.unit
     return data.tokens if isinstance(data, Text) else "step"
 
 
