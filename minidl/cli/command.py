@@ -8,7 +8,7 @@ from types import ModuleType
 
 from minidl.cli import colours, streams
 from minidl.cli.arguments import Parser
-from minidl.system.blame import blame, users_lines
+from minidl.system.blame import users_frames, users_traceback
 from minidl.system.errors import MinidlError, StorageError, UsageError
 from minidl.system.persistent_signals import until_heard
 from minidl.system.processes import end_together
@@ -62,9 +62,9 @@ def ended(prog: str, work: Callable[[], int]) -> int:
         place = f"{error.filename or 'stdout'}: " if error.strerror else ""
         message, code = f"{place}{error.strerror or error}", StorageError.exit_code
     except Exception as error:
-        if not users_lines(error):
+        if not users_frames(error):
             raise
-        message, code = blame("the model's own code", error), UsageError.exit_code
+        message, code = f"the model's own code fails\n{users_traceback(error)}", 1
     else:
         return code
     end_together(code, lambda who: _show_error(message, f"{prog}{who}"))

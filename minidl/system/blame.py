@@ -12,13 +12,20 @@ INSTALLED = {"site-packages", "dist-packages"}
 
 def blame(what: str, error: BaseException) -> str:
     """That some code of the user's fails: its exception, and the lines of that code that led to it."""
-    return f"{what} fails: {type(error).__name__}: {error}{''.join(users_lines(error))}"
+    lines = "".join(f"\n  {frame.filename}:{frame.lineno}: {frame.line}" for frame in users_frames(error))
+    return f"{what} fails: {type(error).__name__}: {error}{lines}"
 
 
-def users_lines(error: BaseException) -> list[str]:
-    """The lines of the user's own files that led to an error, the innermost last; none where it is not theirs."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return [f"\n  {frame.filename}:{frame.lineno}: {frame.line}" for frame in frames if _is_users(frame.filename)]
+def users_traceback(error: BaseException) -> str:
+    """The traceback of an error as Python shows it, from where it enters code of the user's."""
+    whole = traceback.TracebackException.from_exception(error)
+    whole.stack = traceback.StackSummary.from_list(users_frames(error))
+    return "".join(whole.format(chain=False)).rstrip()
+
+
+def users_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """The frames of an error that are in the user's own files, the innermost last; none where it is not theirs."""
+    return [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
 
 
 def _is_users(file: str) -> bool:
