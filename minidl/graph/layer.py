@@ -122,6 +122,8 @@ class Node(Symbol):
         out = self.declarations.get("y")
         if not isinstance(out, Out):
             raise GraphError(f"{type(layer).__name__}.arrays declares no output: it needs 'y': Out(shape)")
+        if out.steps_of is not None and not isinstance(self.declarations.get(out.steps_of), State):
+            raise GraphError(f"{type(layer).__name__}.arrays declares no State {out.steps_of!r}, as y is the steps of")
         check_arguments(layer, self.declarations)
         check_parameters(_describe(layer, inputs), self.declarations)
         self.shape = out.shape
