@@ -105,8 +105,11 @@ DECLARED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "no shape": (lambda x: {"y": Out(None)}, "got None"),  # type: ignore[arg-type]
     "an unknown dtype": (lambda x: {"y": Out(x), "c": Cache(x, "float33")}, "'float33'"),
     "objects": (lambda x: {"y": Out(x), "c": Cache(x, "O")}, "dtype of 'c'"),
-    "steps of nothing": (lambda x: {"y": Out(x, steps_of="h")}, "'h', which is not declared as a State"),
-    "steps of a cache": (lambda x: {"y": Out(x, steps_of="c"), "c": Cache(x)}, "not declared as a State"),
+    "steps of nothing": (
+        lambda x: {"y": Out(x, steps_of="h")},
+        "declares no State 'h', as y is the steps of",
+    ),
+    "steps of a cache": (lambda x: {"y": Out(x, steps_of="c"), "c": Cache(x)}, "declares no State 'c'"),
 }
 
 

@@ -143,13 +143,7 @@ class Parameters:
             return
         rng, self._seed = np.random.default_rng(self._seed), None
         for name, param in self.declared.items():
-            values = np.empty(param.shape)
-            fill = find(param.init)
-            try:
-                fill(values, rng)
-            except Exception as error:
-                raise UsageError(blame(f"the initializer {fill.__name__} of {name} {param.shape}", error)) from error
-            self.undrawn[name][...] = values
+            self.undrawn[name][...] = first_values(name, param, rng)
 
     def views(self, vector: Array) -> dict[str, Array]:
         """The parts of a vector that is laid out as the weights are: gradients, moments of an optimizer."""
@@ -176,6 +170,26 @@ class Parameters:
         other = Parameters(self.declared, dtype)
         other.flat[...] = self.flat
         return other
+
+
+def first_values(name: str, param: Param, rng: np.random.Generator) -> Array:
+    """What a weight starts from; UsageError where the initializer fails, or leaves some of it unfilled."""
+    values = np.full(param.shape, np.nan)
+    fill = find(param.init)
+    label = param.init if isinstance(param.init, str) else getattr(fill, "__name__", repr(fill))
+    what = f"the initializer {label} of {name} {param.shape}"
+    try:
+        fill(values, rng)
+    except Exception as error:
+        raise UsageError(blame(what, error)) from error
+    if missing := int(np.isnan(values).sum()):
+        code = getattr(fill, "__code__", None)
+        where = f"\n  {code.co_filename}:{code.co_firstlineno}" if code else ""
+        raise UsageError(
+            f"{what} leaves {missing} of {values.size} numbers unfilled, or NaN: "
+            f"write them in place, out[...] = ...; what it returns is not read{where}"
+        )
+    return values
 
 
 def fitting_weights(arrays: Mapping[str, Array], declared: Mapping[str, Param], source: str) -> dict[str, Array]:

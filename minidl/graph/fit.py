@@ -71,7 +71,7 @@ def checked(layer: str, declared: Any) -> dict[str, Declaration]:
             raise ValueError(f"the dtype of {name!r} should be one of NumPy's for numbers, got {item.dtype!r}")
         steps_of = item.steps_of if isinstance(item, Out) else None
         if steps_of is not None and not isinstance(declared.get(steps_of), State):
-            raise ValueError(f"{name!r} is declared as the steps of {steps_of!r}, which is not declared as a State")
+            raise ValueError(f"{layer}.arrays declares no State {steps_of!r}, as {name} is the steps of")
     return dict(declared)
 
 
