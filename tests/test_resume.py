@@ -360,13 +360,15 @@ def test_a_signal_at_the_last_step_costs_nothing(tmp_path: Path, number: int, co
 
 
 def test_a_timed_run_counts_the_time_before_it_was_cut(tmp_path: Path) -> None:
-    write_experiment(tmp_path, train={"minutes": 10, "checkpoint_every": {"steps": 1}})
+    train = {"minutes": 10, "checkpoint_every": {"steps": 1}}
+    optimizer = {"type": "SGD", "lr": 0.05}
+    write_experiment(tmp_path, train=train, optimizer=optimizer, data__split=[1.0, 0.0, 0.0])
     assert interrupted_at(tmp_path, 3, signal.SIGINT, "tiny.yaml").code == 130
     last = the_run(tmp_path).checkpoints.path / "last"
     before = read_archive(last).meta["progress"]
     assert (before["step"], before["done"]) == (3, False)
     assert 0 < before["seconds"] < 600
-    edited(lambda _, meta: meta["progress"].update(seconds=598))(last.resolve())
+    edited(lambda _, meta: meta["progress"].update(seconds=599.5))(last.resolve())
     assert resumed(tmp_path)[0] == 0
     after = read_archive(last).meta["progress"]
     assert after["done"]
