@@ -36,6 +36,7 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (r"values/.*/([ifogrzn])", "Gate values in the last training batch, without padding."),
     (r"values/.*", "Output of the layer in the last training batch, without padding."),
     (r".*/non_finite", "NaN or infinite values that the histogram has left out."),
+    (r"sample/new_.*", "Share of documents drawn at this temperature that the training part does not have."),
     (r"sample/.*", "What the model writes, drawn at this temperature."),
 )  # fmt: skip
 
