@@ -196,7 +196,7 @@ def test_200_symbols_of_128_units_are_read_in_100_milliseconds(browser: Any, tmp
         return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
 
     seconds: list[float] = []
-    while len(seconds) < 8 or (min(seconds) >= 0.1 and len(seconds) < 40):  # the best of several: others are at work too
+    while len(seconds) < 8 or (min(seconds) >= 0.1 and len(seconds) < 40):  # the best of several
         before = busy()
         shown.evaluate("read()")
         seconds.append(busy() - before)
