@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from minidl.layers import LSTM, Dense, OneHot, SoftmaxCE
 
 # The layers' own code is what most tests are about; tests/test_kernels.py sets the compiled twins against it.
 os.environ.setdefault("MINIDL_KERNELS", "numpy")
+# Where bytecode is not kept, each run that a test starts would compile all that it imports anew: twice the time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # A shell that starts the tests in the background ignores Ctrl-C on their behalf, and so would the runs that they stop.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -1,19 +1,22 @@
 """Mistakes that people make when they write layers and executors, planted into copies of minidl.
 
 A bug is an expression or a statement of one module that is replaced by another, found in the syntax tree, however its
-lines are written. `planted` imports the whole package anew with that one
-change, and with it a fresh copy of the contract: classes, registry and checks of the copy know nothing of the real
-ones. Where a module has been rewritten, its bugs have to be planted anew: a text that is not found once is an error.
+lines are written. Within a function, `planted` gives the real function the code that has the bug, and takes it back. A
+bug anywhere else needs a copy: the whole package is imported anew with that one change, and with it the contract, so
+that classes, registry and checks of the copy know nothing of the real ones. Where a module has been rewritten, its bugs
+have to be planted anew: a text that is not found once is an error.
 """
 
 from __future__ import annotations
 
 import ast
+import copy
 import importlib
 import importlib.util
+import inspect
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
@@ -127,6 +130,64 @@ class _BuggyLoader(SourceFileLoader):
 
 @contextmanager
 def planted(bug: Bug) -> Iterator[ModuleType]:
+    """The contract over minidl with the bug in it."""
+    module = importlib.import_module(bug.module)
+    source = inspect.getsource(module)
+    tree = bug.plant(source)
+    if _without_bodies(tree) == _without_bodies(ast.parse(source)):
+        codes = _codes(compile(tree, str(module.__file__), "exec", dont_inherit=True))
+        with _other_code(module, codes):
+            yield importlib.import_module("contract")
+    else:
+        with planted_in_copy(bug) as contract:
+            yield contract
+
+
+def _without_bodies(tree: ast.Module) -> str:
+    """All of a module but what its functions do."""
+    tree = copy.deepcopy(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.body = []
+    return ast.dump(tree)
+
+
+def _codes(code: CodeType, within: str = "") -> dict[str, CodeType]:
+    """The code of each function of a module, and of each method of a class, by its qualified name."""
+    found = {}
+    for item in code.co_consts:
+        if isinstance(item, CodeType):
+            found[within + item.co_name] = item
+            found |= _codes(item, f"{within}{item.co_name}.")
+    return found
+
+
+@contextmanager
+def _other_code(module: ModuleType, codes: Mapping[str, CodeType]) -> Iterator[None]:
+    """The functions of a module, and the methods of its classes, with other code for a while."""
+    before = {}
+    for owner in (module, *(item for item in vars(module).values() if isinstance(item, type))):
+        for item in vars(owner).values():
+            function = inspect.unwrap(
+                next((getattr(item, n) for n in ("__func__", "fget", "func") if hasattr(item, n)), item)
+            )
+            if (
+                inspect.isfunction(function)
+                and function.__module__ == module.__name__
+                and function.__qualname__ in codes
+            ):
+                before[function] = function.__code__
+    try:
+        for function in before:
+            function.__code__ = codes[function.__qualname__]
+        yield
+    finally:
+        for function, code in before.items():
+            function.__code__ = code
+
+
+@contextmanager
+def planted_in_copy(bug: Bug) -> Iterator[ModuleType]:
     """The contract over a copy of minidl that has the bug."""
     kept = _take_modules()
     planter = _Planter(bug)

@@ -8,7 +8,7 @@ import pytest
 
 from minidl.cli.main import main
 from minidl.experiment import read_experiment
-from minidl.system.errors import ExperimentError
+from minidl.system.errors import ExperimentError, UsageError
 
 CELL = """
 from dataclasses import dataclass
@@ -103,3 +103,45 @@ def test_a_misspelt_initializer_is_told_with_its_line(folder: Path) -> None:
     with pytest.raises(ExperimentError, match=r"(?s)did you mean 'ones'.*net.py:7") as caught:
         read_experiment(folder / "imports.yaml")
     assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("init", "words"),
+    [
+        ('"glorot_2"', r"b: glorot_2 is for 2 axes.*net.py:7"),
+        ('"orthogonal"', r"b: orthogonal is for 2 axes, and \(\d+,\) has 1"),
+        ("3", "b: an initializer is a name, or a function"),
+        ("lambda shape: 1", r"b: the initializer <lambda> takes \(shape\); it is called with \(out, rng\)"),
+    ],
+)
+def test_an_initializer_that_does_not_fit_is_told_with_its_line(folder: Path, init: str, words: str) -> None:
+    given = f"""
+from dataclasses import dataclass
+from minidl.graph.arrays import Param
+from minidl.layers import Dense
+
+@dataclass(frozen=True)
+class Head(Dense):
+    def arrays(self, x):
+        return super().arrays(x) | {{"b": Param((self.units,), {init})}}
+
+def head(size):
+    return Head(size)
+"""
+    (folder / "models/head.py").write_text(given)
+    with pytest.raises(ExperimentError, match=rf"(?s){words}"):
+        read_experiment(folder / "imports.yaml")
+    (folder / "models/head.py").write_text(given.replace(init, "lambda out, rng: out + 1"))
+    with pytest.raises(UsageError, match=r"(?s)leaves \d+ of \d+ numbers unfilled.*head.py:9"):
+        _ = read_experiment(folder / "imports.yaml").model.parameters
+
+
+def test_a_layer_that_fails_in_a_run_shows_the_lines_of_its_own(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "models/plain.py").write_text(CELL.replace("return (dh", "1 / 0\n        return (dh"))
+    assert main(["run", "imports.yaml"]) == 1
+    error = capsys.readouterr().err
+    assert "the model's own code fails\nTraceback" in error
+    assert 'models/plain.py", line 15, in step_back\n    1 / 0' in error
+    assert "minidl/" not in error

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from minidl.data import baselines
+from minidl.data.baselines import symbols_of
 from minidl.data.batches import Dataset
-from minidl.data.streams import Streams
 from minidl.training.callback import Callback
 from minidl.training.metrics import in_units
 
@@ -60,9 +60,10 @@ class Baselines(Callback):
 
 
 def _measured(data: Dataset) -> dict[str, float]:
-    if data.vocabulary is None or not (isinstance(data.train, Streams) and isinstance(data.validation, Streams)):
+    train, validation = symbols_of(data.train), symbols_of(data.validation)
+    if data.vocabulary is None or train is None or validation is None:
         return data.baselines
-    if len(data.train.ids()) + len(data.validation.ids()) > LONGEST:
+    if len(train) + len(validation) > LONGEST:
         logger.info("the text is too long for n-grams and xz to be computed at the start of a run: no baselines")
         return {}
     values = {name: {"loss": loss, **in_units(loss, data.unit)} for name, loss in baselines(data).items()}

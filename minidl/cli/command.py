@@ -8,6 +8,7 @@ from types import ModuleType
 
 from minidl.cli import colours, streams
 from minidl.cli.arguments import Parser
+from minidl.system.blame import users_frames, users_traceback
 from minidl.system.errors import MinidlError, StorageError, UsageError
 from minidl.system.persistent_signals import until_heard
 from minidl.system.processes import end_together
@@ -60,6 +61,10 @@ def ended(prog: str, work: Callable[[], int]) -> int:
         streams.discard(sys.stdout)
         place = f"{error.filename or 'stdout'}: " if error.strerror else ""
         message, code = f"{place}{error.strerror or error}", StorageError.exit_code
+    except Exception as error:
+        if not users_frames(error):
+            raise
+        message, code = f"the model's own code fails\n{users_traceback(error)}", 1
     else:
         return code
     end_together(code, lambda who: _show_error(message, f"{prog}{who}"))

@@ -14,6 +14,7 @@ from minidl.cli.arguments import Parser, add_run, whole
 from minidl.system.persistent_signals import until_heard
 
 if TYPE_CHECKING:
+    from minidl.experiment.run.load_model import Trained
     from minidl.generate.sampler import Sampler
     from minidl.model import Model
     from minidl.training.adapting import AdaptingModel
@@ -25,6 +26,7 @@ EXAMPLES = """examples:
   minidl sample char_lstm --samples 5 --min-p 0.1 --stop "\\n\\n"
   minidl sample char_lstm --prime-file opening.txt
   echo "To be" | minidl sample char_lstm --prime -
+  minidl sample names_documents --samples 20          documents end by themselves; how many are new is told
   minidl sample char_lstm --chat                      goes on from each line that you type
   minidl sample char_lstm --chat --adapt              and learns from it
 
@@ -57,22 +59,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Write symbols as they are drawn."""
     from minidl.experiment.run.load_model import load_trained
     from minidl.generate.sampler import Sampler
-    from minidl.generate.sampling import sample_text
+    from minidl.generate.sampling import ends_of, sample_text
     from minidl.storage.run_folder import model_file
-    from minidl.system.errors import UsageError
 
-    for name, least in (("length", 1), ("seed", 0), ("samples", 1)):
-        if getattr(arguments, name) < least:
-            raise UsageError(f"--{name} should be {least} or more, got {getattr(arguments, name)}")
-    if sum((arguments.prime is not None, arguments.prime_file is not None, arguments.chat)) > 1:
-        raise UsageError("the prime comes from one of --prime, --prime-file and --chat")
-    if arguments.samples > 1 and arguments.chat:
-        raise UsageError("a chat has one answer at a time: leave --samples out")
-    if "" in arguments.stop:
-        raise UsageError("--stop should be a text of one character or more")
+    _check(arguments)
     limits = (arguments.top_k, arguments.top_p, arguments.min_p)
     sampler = Sampler(arguments.temperature, *limits, arguments.repetition_penalty)
-    model = load_trained(model_file(arguments.run, arguments.runs)).model
+    trained = load_trained(model_file(arguments.run, arguments.runs))
+    model = trained.model
+    if ends_of(model):
+        _write_documents(trained, arguments, sampler)
+        return 0
     reader = _reader(model) if arguments.adapt else None
     model = model if reader is None else reader.model
     if arguments.chat:
@@ -92,6 +89,38 @@ def run(arguments: argparse.Namespace) -> int:
         _write(piece)
     print()
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what does not go together."""
+    from minidl.system.errors import UsageError
+
+    for name, least in (("length", 1), ("seed", 0), ("samples", 1)):
+        if getattr(arguments, name) < least:
+            raise UsageError(f"--{name} should be {least} or more, got {getattr(arguments, name)}")
+    if sum((arguments.prime is not None, arguments.prime_file is not None, arguments.chat)) > 1:
+        raise UsageError("the prime comes from one of --prime, --prime-file and --chat")
+    if arguments.samples > 1 and arguments.chat:
+        raise UsageError("a chat has one answer at a time: leave --samples out")
+    if "" in arguments.stop:
+        raise UsageError("--stop should be a text of one character or more")
+
+
+def _write_documents(trained: Trained, arguments: argparse.Namespace, sampler: Sampler) -> None:
+    """Documents below one another, each to its own end, and how many of them are new."""
+    from minidl.experiment.run.novelty import novelty
+    from minidl.generate.sampling import sample_texts
+    from minidl.system.errors import UsageError
+
+    if arguments.chat or arguments.adapt:
+        raise UsageError("this model writes documents, each of its own: it has no conversation to go on with")
+    prime = _prime(arguments) or ""
+    _warn(trained.model, prime)
+    given = {"length": arguments.length, "sampler": sampler, "seed": arguments.seed, "stop": arguments.stop}
+    texts = [prime + text for text in sample_texts(trained.model, arguments.samples, prime=prime, **given)]
+    for text in texts:
+        _write(f"{text}\n")
+    logger.info("%s", novelty(trained, texts))
 
 
 def _write_several(model: Model, count: int, prime: str | None, given: dict[str, Any]) -> None:

@@ -4,10 +4,12 @@ from minidl.data.arrays import ArrayBatches, Arrays, from_arrays
 from minidl.data.baselines import baselines
 from minidl.data.batches import ArraySpec, Batch, Batches, Dataset
 from minidl.data.data import Data
+from minidl.data.series import Series
 from minidl.data.sources import read_text
 from minidl.data.streams import Streams, evaluation_streams
 from minidl.data.table import Table
 from minidl.data.tasks.classification import Classification
+from minidl.data.tasks.documents import Documents
 from minidl.data.tasks.forecasting import Forecasting
 from minidl.data.tasks.labels import Labels
 from minidl.data.tasks.reader import Reader
@@ -30,10 +32,12 @@ __all__ = [
     "Classification",
     "Data",
     "Dataset",
+    "Documents",
     "Forecasting",
     "Labels",
     "Reader",
     "Regression",
+    "Series",
     "Split",
     "Streams",
     "Table",

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.data.batches import Dataset
+from minidl.data.batches import Batches, Dataset
+from minidl.data.independent import Part
 from minidl.data.streams import Streams
+from minidl.data.tasks.documents import DocumentBatches
 from minidl.system.errors import DataError
 
 PIECE = 1 << 16  # bytes
@@ -26,14 +28,23 @@ def baselines(dataset: Dataset) -> dict[str, float]:
     Raises DataError for data that is no text or has no validation part.
     """
     vocabulary = dataset.vocabulary
-    if vocabulary is None or not (isinstance(dataset.train, Streams) and isinstance(dataset.validation, Streams)):
+    train, validation = symbols_of(dataset.train), symbols_of(dataset.validation)
+    if vocabulary is None or train is None or validation is None:
         raise DataError("baselines are for a text with a validation part: see the split of the data")
-    train, validation = dataset.train.ids(), dataset.validation.ids()
     losses = {"uniform": math.log(len(vocabulary))}
     losses.update(zip(_ORDERS, ngram_losses(train, validation, len(vocabulary)), strict=True))
     if dataset.unit == "char":
         losses.update(_xz_loss(vocabulary.decode(train), vocabulary.decode(validation)))
     return losses
+
+
+def symbols_of(part: Batches | None) -> NDArray[Any] | None:
+    """The ids of a text, or of documents one behind the other, each with its end; None of other data."""
+    if isinstance(part, Streams):
+        return part.ids()
+    if isinstance(part, Part) and isinstance(part.examples, DocumentBatches):
+        return np.concatenate([part.examples.sequences[i][1:] for i in part.chosen.tolist()])
+    return None
 
 
 def ngram_losses(train: NDArray[Any], validation: NDArray[Any], depth: int) -> list[float]:

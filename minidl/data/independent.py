@@ -98,7 +98,7 @@ class Part(Independent):
     ) -> None:
         if by_length:
             chosen = chosen[np.argsort(examples.lengths[chosen], kind="stable")]
-        self._examples, self._chosen = examples, chosen
+        self.examples, self.chosen = examples, chosen
         lengths = examples.lengths[chosen]
         super().__init__(
             len(chosen), batch_size, seed, shuffle, int(lengths.sum()), lengths=lengths, rows=examples.rows[chosen]
@@ -106,4 +106,4 @@ class Part(Independent):
 
     def take(self, chosen: Order) -> dict[str, NDArray[Any]]:
         """The model's inputs for these examples of the part."""
-        return self._examples.take(self._chosen[chosen])
+        return self.examples.take(self.chosen[chosen])

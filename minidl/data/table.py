@@ -10,6 +10,7 @@ from annotated_types import Gt
 
 from minidl.data.batches import Dataset
 from minidl.data.data import Data
+from minidl.data.sources.csv_file import DELIMITER_NAMES
 from minidl.data.sources.rows import Rows
 from minidl.data.sources.table_file import Dialect, read_table
 from minidl.data.tasks.split import Split
@@ -17,24 +18,23 @@ from minidl.data.tasks.task import Missing, Settings, Task
 from minidl.data.tasks.text_input import Normal
 from minidl.system.errors import ConfigError
 
-DELIMITERS = {"tab": "\t", "\\t": "\t"}  # other ways to write one
-
 
 @dataclass(frozen=True)
 class Table(Data):
     r"""A table, and what to learn from it. The first row of a CSV file names the columns.
 
     `source`: a path, a built-in name, or `{"url": ..., "sha256": ...}`: CSV in all its dialects, TSV, JSON lines,
-    Parquet, Arrow, .ts, .arff, CoNLL, and .gz of each. `task`: what is learnt, and from which columns. `delimiter`:
-    what stands between cells; found unless it is given. `decimal`: the sign between whole and broken part of a
-    number; found unless it is given. `encoding`: of the text; UTF-8 or UTF-16 unless another is given. `split`:
-    shares of train, validation, test, or kind and parts. `batch_size` (B): examples a step. `shuffle`: training
-    examples come in a new order each epoch, and texts are drawn for the three parts; without it both are as in the
-    file. A series is always split in time. `seed`: of the draws. `group`: a column that keeps series apart, or
-    names the group that an example belongs to. `time`: a column by which rows are put in order. `missing`: what
-    becomes of empty cells: an error, the row dropped, filled with the value before, or masked (0, and a column of 0
-    and 1 beside it). `weight`: a column with what each example counts. `max_length`: symbols or steps that are read
-    of an example at most. `normalise`: the form of Unicode that texts are brought into.
+    Parquet, Arrow, .ts, .arff, CoNLL, for documents plain text, and .gz of each. `task`: what is learnt, and from
+    which columns. `delimiter`: what stands between cells; found unless it is given. `decimal`: the sign between
+    whole and broken part of a number; found unless it is given. `encoding`: of the text; UTF-8 or UTF-16 unless
+    another is given. `split`: shares of train, validation, test, or kind and parts. `batch_size` (B): examples a
+    step. `shuffle`: training examples come in a new order each epoch, and texts are drawn for the three parts;
+    without it both are as in the file. A series is always split in time. `seed`: of the draws. `group`: a column
+    that keeps series apart, or names the group that an example belongs to. `time`: a column by which rows are put
+    in order. `missing`: what becomes of empty cells: an error, the row dropped, filled with the value before, or
+    masked (0, and a column of 0 and 1 beside it). `weight`: a column with what each example counts. `max_length`:
+    symbols or steps that are read of an example at most. `normalise`: the form of Unicode that texts are brought
+    into.
 
     >>> from minidl.data import Classification
     >>> dataset = Table("unicode_names", Classification("name", label="category")).load(Path())
@@ -72,10 +72,11 @@ class Table(Data):
 
     def rows(self, source: str | dict[str, str], folder: Path, *, only: bool = False) -> Rows:
         """The rows of a source, read as this table is. only: keep the columns of the task alone."""
-        delimiter = None if self.delimiter is None else DELIMITERS.get(self.delimiter, self.delimiter)
+        delimiter = None if self.delimiter is None else DELIMITER_NAMES.get(self.delimiter, self.delimiter)
         wanted = [*self.task.wanted(), *filter(None, (self.group, self.time, self.weight))]
         dialect = Dialect(delimiter, self.decimal, self.encoding)
-        return read_table(source, folder, dialect, wanted=list(dict.fromkeys(wanted)), only=only)
+        names, lines = list(dict.fromkeys(wanted)), self.task.reads_lines
+        return read_table(source, folder, dialect, wanted=names, only=only, lines=lines)
 
     def settings(self) -> Settings:
         """What the table says beside its task."""

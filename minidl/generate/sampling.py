@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minidl.data.tasks.documents import DocumentsReader
+from minidl.data.tasks.reader import Reader
 from minidl.data.vocabulary import Vocabulary
 from minidl.engine.dispatch import implementation
 from minidl.generate.sampler import Sampler
@@ -22,11 +25,13 @@ def generate(
     sampler: Sampler,
     rng: np.random.Generator,
     output: str | None = None,
+    *,
+    never: Sequence[int] = (),
 ) -> Iterator[int]:
     """Symbols without an end, each drawn after those before it: after `prime`, and after its own.
 
     model: a replica of a model from ids (T, B) to logits (T, B, V); its state starts at zero. output: which of its
-    outputs are the logits, if it has several.
+    outputs are the logits, if it has several. never: symbols that are not drawn.
     """
     ids, logits = _ends(model, output)
     if len(prime) == 0:
@@ -37,7 +42,7 @@ def generate(
     model.reset_state()
 
     def chosen(scores: NDArray[Any]) -> int:
-        symbol: int = draw(sampler.penalised(scores, written), rng)
+        symbol: int = draw(sampler.penalised(without(scores, never), written), rng)
         written[symbol] = True
         return symbol
 
@@ -50,6 +55,15 @@ def generate(
         yield symbol
         window[0, 0] = symbol
         model.executor.rerun()
+
+
+def without(scores: NDArray[Any], never: Sequence[int]) -> NDArray[Any]:
+    """Logits (..., V) by which some symbols are not drawn."""
+    if not never:
+        return scores
+    scores = scores.copy()
+    scores[..., list(never)] = -np.inf
+    return scores
 
 
 def _ends(model: Model, output: str | None) -> tuple[str, str]:
@@ -75,11 +89,13 @@ def sample_text(
     """Pieces of text as they are drawn, `length` symbols in all; the prime is not repeated.
 
     The model itself is left alone. A symbol of the prime that the vocabulary does not know is left out, or read as
-    the unknown word. stop: strings before which the text ends; what may be the beginning of one is held back.
+    the unknown word. stop: strings before which the text ends; what may be the beginning of one is held back. A model
+    of documents ends its texts by itself.
     """
-    vocabulary, start = _start(model, prime)
-    symbols = generate(model.replica(), start, sampler or Sampler(), np.random.default_rng(seed))
-    drawn = (symbol for _, symbol in zip(range(length), symbols, strict=False))
+    vocabulary, start, ends = _start(model, prime)
+    rng = np.random.default_rng(seed)
+    symbols = generate(model.replica(), start, sampler or Sampler(), rng, never=ends[:1])
+    drawn = itertools.takewhile(lambda symbol: symbol not in ends, itertools.islice(symbols, length))
     yield from until(stop, _pieces(vocabulary, int(start[-1]), drawn))
 
 
@@ -94,30 +110,43 @@ def sample_texts(
     stop: Sequence[str] = (),
 ) -> list[str]:
     """`count` texts that are drawn side by side, in one batch; otherwise as `sample_text`."""
-    vocabulary, start = _start(model, prime)
+    vocabulary, start, ends = _start(model, prime)
     replica, sampler, rngs = model.replica(), sampler or Sampler(), np.random.default_rng(seed).spawn(count)
     ids, logits = _ends(replica, None)
     replica.reset_state()
     given = np.repeat(np.asarray(start, np.int64)[:, None], count, axis=1)
     columns: list[NDArray[Any]] = []
     written: NDArray[np.bool_] | None = None
-    for _ in range(length):
-        scores = replica.forward(**{ids: given})[logits][-1]
+    ended = np.zeros(count, bool)
+    while len(columns) < length and not ended.all():
+        scores = without(replica.forward(**{ids: given})[logits][-1], ends[:1])
         written = np.zeros(scores.shape, bool) if written is None else written
         drawn = [sampler.draw(sampler.penalised(*row), rng) for *row, rng in zip(scores, written, rngs, strict=True)]
         given = np.array([drawn])
         written[np.arange(count), drawn] = True
         columns.append(given[0])
-    texts = np.array(columns).T
-    return ["".join(until(stop, _pieces(vocabulary, int(start[-1]), text.tolist()))) for text in texts]
+        ended |= np.isin(given[0], ends)
+    texts = [itertools.takewhile(lambda symbol: symbol not in ends, text) for text in np.array(columns).T.tolist()]
+    return ["".join(until(stop, _pieces(vocabulary, int(start[-1]), text))) for text in texts]
 
 
-def _start(model: Model, prime: str) -> tuple[Vocabulary, NDArray[Any]]:
-    """The vocabulary, and the ids that a text goes on from."""
+def _start(model: Model, prime: str) -> tuple[Vocabulary, NDArray[Any], tuple[int, ...]]:
+    """The vocabulary, the ids that a text goes on from, and those of start and end, if it is a document."""
     if model.vocabulary is None:
         raise UsageError("this model has no vocabulary, so that it cannot write text")
-    ids = model.vocabulary.encode(prime, unknown="skip")
-    return model.vocabulary, ids if len(ids) else np.zeros(1, np.int64)
+    ends = ends_of(model)
+    ids = model.vocabulary.encode(prime.removeprefix("\n") if ends else prime, unknown="skip")
+    if ends:
+        return model.vocabulary, np.concatenate([ends[:1], ids]), ends
+    return model.vocabulary, ids if len(ids) else np.zeros(1, np.int64), ()
+
+
+def ends_of(model: Model) -> tuple[int, ...]:
+    """The ids by which a model of documents begins and ends a text; none of another model."""
+    if "reader" not in model.metadata:
+        return ()
+    reader = Reader.load(model.metadata, model.vocabulary)
+    return reader.ends if isinstance(reader, DocumentsReader) else ()
 
 
 def _pieces(vocabulary: Vocabulary, before: int, symbols: Iterable[int]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -81,6 +82,7 @@ INITIALIZERS: dict[str, Initializer] = {
     "forget_one": forget_one,
     "normal": normal,
 }
+AXES = {"orthogonal": 2, "glorot_steps": 3}
 GATED = re.compile(r"glorot_([1-9]\d*)")
 
 
@@ -104,13 +106,41 @@ def initializer(function: Initializer) -> Initializer:
 def find(named: str | Initializer) -> Initializer:
     """The initializer of that name, or the function itself; ValueError with the nearest name where there is none."""
     if callable(named):
-        return named
+        return _of_two_arguments(named)
+    if not isinstance(named, str):
+        raise ValueError(f"an initializer is a name, or a function of (out, rng) that fills out; got {named!r}")
     if match := GATED.fullmatch(named):
         return gated_glorot(int(match[1]))
     if named not in INITIALIZERS:
         known = f"{suggest(named, INITIALIZERS)} (known: {', '.join(INITIALIZERS)}, glorot_K for K gates)"
         raise ValueError(f"there is no initializer {named!r}{known}")
     return INITIALIZERS[named]
+
+
+def _of_two_arguments(function: Initializer) -> Initializer:
+    try:
+        parameters = inspect.signature(function)
+    except ValueError:  # of some functions in C nothing is known
+        return function
+    try:
+        parameters.bind(None, None)
+    except TypeError:
+        label = getattr(function, "__name__", repr(function))
+        takes = f"takes {parameters}; it is called with (out, rng): the array to fill, a random generator"
+        raise ValueError(f"the initializer {label} {takes}") from None
+    return function
+
+
+def check_shape(named: str | Initializer, shape: tuple[int, ...]) -> None:
+    """ValueError where an initializer of minidl cannot fill an array of this shape."""
+    if not isinstance(named, str):
+        return
+    gated = GATED.fullmatch(named)
+    axes = 2 if gated else AXES.get(named, len(shape))
+    if len(shape) != axes:
+        raise ValueError(f"{named} is for {axes} axes, and {shape} has {len(shape)}")
+    if gated and shape[1] % int(gated[1]):
+        raise ValueError(f"{named} is for columns of {gated[1]} gates, and {shape} has {shape[1]} columns")
 
 
 def initialized(declarations: dict[str, Declaration], inits: Mapping[str, str]) -> dict[str, Declaration]:
@@ -123,6 +153,7 @@ def initialized(declarations: dict[str, Declaration], inits: Mapping[str, str]) 
     for name, param in trained.items():
         try:
             find(inits.get(name, param.init))
+            check_shape(inits.get(name, param.init), param.shape)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     return declarations | {name: dataclasses.replace(trained[name], init=init) for name, init in inits.items()}

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from minidl.data.sources import conll, json_lines, parquet, ucr
+from minidl.data.sources import conll, json_lines, npz_rows, parquet, ucr, wav
 from minidl.data.sources.csv_file import read_rows
 from minidl.data.sources.encoding import decode, find_encoding, not_decoded
+from minidl.data.sources.lines import read_lines
 from minidl.data.sources.rows import Rows
 from minidl.data.sources.source import Source, read_bytes
 from minidl.system.errors import DataError
@@ -30,7 +31,10 @@ BINARY: dict[str, Callable[[bytes, str], Rows]] = {
     ".parquet": parquet.read_parquet,
     ".arrow": parquet.read_arrow,
     ".feather": parquet.read_arrow,
+    ".npz": npz_rows.read_npz_rows,
+    ".wav": wav.read_wav,
 }
+DELIMITED = (".csv", ".tsv", ".tab")
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,22 @@ def read_table(
     *,
     wanted: Sequence[str] = (),
     only: bool = False,
+    lines: bool = False,
 ) -> Rows:
     """The rows of a source: CSV and its dialects, JSON lines, Parquet, Arrow, .ts, .arff, CoNLL, or .gz of these.
 
-    wanted: columns that will be asked for, by which the delimiter is found. only: whether to keep these alone.
+    wanted: columns that will be asked for, by which the delimiter is found. only: whether to keep these alone. lines:
+    whether the source is plain text, and each line a row.
     """
     dialect = dialect or Dialect()
     name, raw = read_bytes(source, folder)
     ending = Path(name).suffix.lower()
+    if lines and (ending in BINARY or ending in FORMATS or ending in DELIMITED):
+        raise DataError(
+            f"{name} is a table: name the column of the texts with text, as in {{type: documents, text: name}}"
+        )
+    if lines:
+        return read_lines(_whole(raw, name, dialect.encoding), name)
     if ending in BINARY:
         return BINARY[ending](raw, name)
     if ending in FORMATS:

@@ -130,7 +130,7 @@ class SequenceTask(Task, abstract=True):
         base = {"input": found, "drop": settings.missing == "drop", "weight": settings.weight}
         reader = self.learn(rows, members, parts, base).with_vocabulary(vocabulary)
         examples: Any = reader.read(rows, targets=True)
-        _tell_cut(rows, found, settings)
+        tell_cut(rows, found, settings)
         train, validation, test = three_parts(examples, parts, settings)
         described = self.describe(reader, examples, parts)
         spec = found.spec(vocabulary)
@@ -224,12 +224,12 @@ def weights(rows: Rows, name: str) -> Array:
     return found.astype(np.float32)
 
 
-def _tell_cut(rows: Rows, found: SequenceInput, settings: Settings) -> None:
+def tell_cut(rows: Rows, found: SequenceInput, settings: Settings) -> None:
     """Say how many sequences are longer than what is read of them."""
     if settings.max_length is None:
         return
     if isinstance(found, TextInput):
-        cut = found.count_cut(rows)
+        cut = int(found.is_cut(rows).sum())
     else:
         cut = sum(len(group) > settings.max_length for group in groups(rows, settings.group))
     if cut:

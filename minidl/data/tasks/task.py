@@ -72,6 +72,16 @@ class Task(Declared, family="task"):
         """The name in files: the class in small letters."""
         return snake_case(cls.__name__)
 
+    @property
+    def reads_lines(self) -> bool:
+        """Whether its source is plain text, and each line a row."""
+        return False
+
+    @property
+    def unit(self) -> Literal["char", "word", "step"]:
+        """What one target is."""
+        return "step"
+
     def wanted(self) -> tuple[str, ...]:
         """The columns that it reads."""
         raise NotImplementedError

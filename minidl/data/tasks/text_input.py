@@ -71,11 +71,12 @@ class TextInput(SequenceInput):
                     raise rows.error(i, f"column {self.text!r} is empty: fill it, or leave the row out")
             yield texts if self.max_length is None else [text[: self.max_length] for text in texts]
 
-    def count_cut(self, rows: Rows) -> int:
-        """How many texts are longer than what is read of them."""
+    def is_cut(self, rows: Rows) -> NDArray[np.bool_]:
+        """Which texts are longer than what is read of them."""
         if self.max_length is None:
-            return 0
-        return sum(len(self.symbols(cell)) > self.max_length for cell in rows.column(self.text))
+            return np.zeros(len(rows), bool)
+        cells = rows.column(self.text)
+        return np.fromiter((len(self.symbols(cell)) > self.max_length for cell in cells), bool, len(rows))
 
     def learn(self, rows: Rows, training: Order, max_vocab: int | None) -> Vocabulary:
         """Characters of all texts, so that none is unseen; words of the training part, others are unknown."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt
@@ -16,13 +16,12 @@ from minidl.data.ragged import Ragged
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.reader import Answers, Array, Reader
 from minidl.data.tasks.sequence_task import three_parts
+from minidl.data.tasks.start_end import END, START, with_ends
 from minidl.data.tasks.task import Settings, Task
 from minidl.data.tasks.text_input import TextInput
 from minidl.data.vocabulary import Vocabulary
-from minidl.data.words import UNKNOWN
 from minidl.system.errors import CheckpointError
 
-START, END = "\x02", "\x03"  # the characters that ASCII has for the start and the end of a text
 LONGER = 1.5  # than the longest of training: where a translation is given up
 
 
@@ -160,9 +159,4 @@ class Translation(Task):
             for texts in column.texts(rows, training if self.tokens == "word" else None):
                 for text in texts:
                     counts.update(text)
-        most: Any = counts.most_common(None if self.max_vocab is None else self.max_vocab - 3)
-        symbols = [START, END, *sorted(symbol for symbol, _ in most if symbol not in (START, END, UNKNOWN))]
-        known_all = self.tokens == "char" and len(most) == len(counts)
-        return Vocabulary(
-            tuple(symbols if known_all else [*symbols, UNKNOWN]), self.tokens, None if known_all else len(symbols)
-        )
+        return with_ends(counts, self.tokens, self.max_vocab)
