@@ -19,10 +19,11 @@ from typing import Any, ClassVar
 
 from minidl.config.declared import Declared, snake_case
 from minidl.config.plain import FrozenMapping
-from minidl.graph.arrays import Declaration, InputSpec, Out, Param, Shape, State, Tied
-from minidl.graph.fit import check_inputs, check_parameters
+from minidl.graph.arrays import Declaration, InputSpec, Param, Shape, State, Tied
+from minidl.graph.fit import check_inputs, check_parameters, checked
 from minidl.graph.initializers import initialized
 from minidl.graph.symbol import Symbol, show
+from minidl.system.blame import remark
 from minidl.system.errors import GraphError, suggest
 
 
@@ -119,22 +120,23 @@ class Node(Symbol):
             self.declarations = initialized(self.arrays(fed), layer.init or {})
         except (ValueError, TypeError, IndexError) as error:
             raise GraphError(f"{_describe(layer, inputs)}: {error}") from None
-        out = self.declarations.get("y")
-        if not isinstance(out, Out):
-            raise GraphError(f"{type(layer).__name__}.arrays declares no output: it needs 'y': Out(shape)")
-        if out.steps_of is not None and not isinstance(self.declarations.get(out.steps_of), State):
-            raise GraphError(f"{type(layer).__name__}.arrays declares no State {out.steps_of!r}, as y is the steps of")
+        except Exception as error:
+            remark(error, f"in arrays of the {_describe(layer, inputs)}")
+            raise
+        out = self.declarations["y"]
         check_arguments(layer, self.declarations)
         check_parameters(_describe(layer, inputs), self.declarations)
         self.shape = out.shape
 
     def arrays(self, shapes: Sequence[Shape]) -> dict[str, Declaration]:
         """What the layer declares for inputs of these shapes."""
+        kind = type(self.layer).__name__
         if self.layer.variadic:
-            return self.layer.arrays(*shapes)
+            return checked(kind, self.layer.arrays(*shapes))
         known = zip(self.layer.inputs, self.ports, strict=False)
         first = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], known))  # by place, as calls are written
-        return self.layer.arrays(*shapes[:first], **dict(zip(self.ports[first:], shapes[first:], strict=True)))
+        named = dict(zip(self.ports[first:], shapes[first:], strict=True))
+        return checked(kind, self.layer.arrays(*shapes[:first], **named))
 
     @property
     def by_port(self) -> dict[str, Symbol]:
