@@ -581,7 +581,7 @@ def softmax_ce(layer: Any, a: Mapping[str, Array], v: Array, t: Array, weights: 
             continue
         q = reference.one_hot(np.array(t[at]), len(c)) if t.dtype.kind == "i" else t[at]
         q = (1 - layer.label_smoothing) * q + layer.label_smoothing / len(c)
-        each[at] = -sum(c * q * reference._log_softmax(v[at]))
+        each[at] = -sum(c * q * reference.log_softmax(v[at]))
         counts[at] = c[t[at]] if t.dtype.kind == "i" else 1
     weight = more.weight_of_elements(each.shape, None, weights)
     if layer.reduction == "none":
