@@ -132,7 +132,7 @@ KINDS = {
         partial(Input, dtype="int", depth=SYMBOLS, shape=("U", "B")), lambda rng, T, B: draw_symbols(rng, T, B)
     ),
     "wide": Kind(partial(Input, shape=("T", "B", 2, 3)), lambda rng, T, B: rng.standard_normal((T, B, 2, 3))),
-    "weights": Kind(partial(Input, shape=("B",)), lambda rng, T, B: rng.uniform(0.1, 1, size=B)),
+    "weights": Kind(partial(Input, shape=("B",)), lambda rng, T, B: rng.uniform(0.5, 1, size=B)),
     "step_weights": Kind(partial(Input, shape=("T", "B")), lambda rng, T, B: rng.uniform(0.1, 1, size=(T, B))),
     "few": features(4),
     "probabilities": Kind(

@@ -94,8 +94,9 @@ class Trial:
         for name, array in self.feeds.items():
             axes = [axis.symbol if isinstance(axis, Axis) else "" for axis in self.model.graph.inputs[name].shape]
             found[name] = np.array(array[tuple(cuts.get(axis, slice(None)) for axis in axes)])
-        if isinstance(steps, int) and "lengths" in found:
-            found["lengths"] = np.minimum(found["lengths"], steps)
+        for name, spec in self.layer.inputs.items():
+            if isinstance(steps, int) and name in found and spec.within == "T":
+                found[name] = np.minimum(found[name], steps)
         return found
 
     def sizes(self) -> dict[str, int]:
