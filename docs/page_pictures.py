@@ -32,11 +32,11 @@ def photographs(page: Any) -> Iterator[tuple[str, bytes]]:
     page.evaluate("app.choose(17)")
     yield "page_read.png", page.screenshot()
     page.click("#tab-one")
-    for _ in range(5):
+    for _ in range(2):
         page.click("#one-on")
-    yield "page_step.png", page.screenshot(clip={"x": 0, "y": 0, "width": 1000, "height": 660})
+    yield "page_step.png", page.screenshot(clip={"x": 0, "y": 0, "width": 1000, "height": 790})
     page.click("#tab-influence")
-    yield "page_influence.png", page.screenshot(clip={"x": 0, "y": 0, "width": 1000, "height": 660})
+    yield "page_influence.png", page.screenshot(clip={"x": 0, "y": 0, "width": 1000, "height": 790})
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from numbers import Integral
 from os import PathLike
 from typing import Any
 
@@ -13,10 +12,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 import minidl.layers  # noqa: F401  a model is read from names of layers
 from minidl.data.vocabulary import Vocabulary
 from minidl.engine.executor import Executor
-from minidl.engine.parameters import NamedArrays, Parameters, fitting_weights, misfits
+from minidl.engine.parameters import NamedArrays, Parameters, check_settings, fitting_weights, misfits
 from minidl.graph.graph import Graph
 from minidl.graph.layer import Layer, Node
-from minidl.graph.operations import as_dtype
 from minidl.graph.results import alone, named_results
 from minidl.graph.summary import model_html, model_line, model_table
 from minidl.graph.symbol import Symbol
@@ -25,7 +23,6 @@ from minidl.system.errors import CheckpointError, UsageError
 from minidl.system.provided import provided
 
 Array = NDArray[Any]
-FLOATS = ("float32", "float64")
 # What reading a description may end with that minidl never wrote.
 STRANGE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, AssertionError)
 
@@ -52,7 +49,7 @@ class Model:
         seed: int = 0,
         dtype: DTypeLike = "float32",
     ) -> None:
-        _check_settings(seed, dtype)
+        check_settings(seed, dtype)
         graph = Graph(named_results(loss, outputs))
         weights = Parameters(graph.parameters(), dtype)
         weights.initialize(seed)
@@ -156,6 +153,9 @@ class Model:
         twin.executor.load_state_dict(*self.executor.state_dict())
         return twin
 
+    def __copy__(self) -> Model:
+        raise UsageError("use model.replica(), which shares the weights, or copy.deepcopy(model), which has its own")
+
     def __reduce__(self) -> Any:
         raise UsageError("a model is not pickled, or its arrays would no longer be parts of one: use model.save(path)")
 
@@ -241,10 +241,3 @@ def _describing(where: str = "") -> Iterator[None]:
         yield
     except STRANGE as error:
         raise CheckpointError(f"{where}describes no model ({error}); is it a minidl checkpoint?") from None
-
-
-def _check_settings(seed: Any, dtype: DTypeLike) -> None:
-    if str(as_dtype(dtype)) not in FLOATS:
-        raise UsageError(f"a model computes in {' or '.join(FLOATS)}, got dtype {dtype!r}")
-    if not isinstance(seed, Integral) or seed < 0:
-        raise UsageError(f"a seed is a whole number of 0 or more, got {seed!r}")

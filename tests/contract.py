@@ -522,7 +522,7 @@ def backward_calls(model: Model, feeds: Mapping[str, Array]) -> Iterator[tuple[C
     seeds = seeds_of(model.forward(**feeds))
     executor.backward(seeds)
     (program,) = executor._backwards.values()
-    executor._set_seeds(program, seeds)
+    program.set_seeds(seeds)
     for name, call in program.calls:
         if name in model.graph.nodes:
             yield call, next(iter(program._parts_of(name)), np.empty(0))  # nobody may read the output itself

@@ -75,7 +75,7 @@ def train(*callbacks: Callback, data: Dataset | None = None, optimizer: Any = No
 def test_squares_of_the_layers_add_up_to_the_whole_gradient(clipping: dict[str, Any]) -> None:
     recorder = train(TrainMetrics(), LayerMetrics(), optimizer=Adam(lr=0.02, **clipping), steps=6)
     for record in recorder.records.values():
-        parts = [value for tag, value in record.items() if tag.startswith("train_layers/grad_norm/")]
+        parts = [value for tag, value in record.items() if tag.startswith("layers/grad_norm/")]
         assert len(parts) == 3
         assert math.hypot(*parts) == pytest.approx(record["train/grad_norm"], rel=1e-5)
 
@@ -87,7 +87,7 @@ def test_updates_are_those_of_the_last_step() -> None:
         before, after = recorder.weights[step - 1 : step + 1]
         for node in ("table", "lstm", "logits"):
             changes = [np.linalg.norm(after[name] - before[name]) for name in after if name.startswith(f"{node}/")]
-            length = recorder.records[step][f"train_layers/update_norm/{node}"]
+            length = recorder.records[step][f"layers/update_norm/{node}"]
             assert length == pytest.approx(math.hypot(*changes), rel=1e-3)
             assert length > 0
 
@@ -95,7 +95,7 @@ def test_updates_are_those_of_the_last_step() -> None:
 def test_at_an_end_that_was_not_foreseen_no_update_is_made_up() -> None:
     recorder = train(LayerMetrics(Every(steps=4)), steps=7)  # the weights before step 8 were kept
     assert not any("update_norm" in tag for tag in recorder.records[7])
-    assert "train_layers/grad_norm/lstm" in recorder.records[7]
+    assert "layers/grad_norm/lstm" in recorder.records[7]
 
 
 def test_plain_descent_moves_by_the_clipped_gradient() -> None:

@@ -17,6 +17,7 @@ from minidl.explain.answer import Answer, asked
 from minidl.explain.embedded import Embedded
 from minidl.explain.figures import plot_gates, plot_influence, plot_weights
 from minidl.explain.states import computed, read
+from minidl.storage.archive import read_archive, write_archive
 from minidl.system.errors import UsageError
 
 GRADIENT_STEP = 1e-6
@@ -204,3 +205,11 @@ def test_rows_of_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     page = Path(json.loads(capsys.readouterr().out)["file"]).read_text(encoding="utf-8")
     assert '"names": ["a"]' in page
     assert '"horizon": 1' in page
+    archive = read_archive(max(Path("runs/classes/001/checkpoints").glob("*.npz")))
+    write_archive("old.npz", archive.arrays, {key: value for key, value in archive.meta.items() if key != "metadata"})
+    for spoil, names in ((False, ["ex", "why"]), (True, ["0", "1"])):  # a file of the first release: from the data
+        if spoil:
+            Path("t.csv").unlink()
+        assert main(["view", "old.npz", "--no-open", "--json"]) == 0
+        page = Path(json.loads(capsys.readouterr().out)["file"]).read_text(encoding="utf-8")
+        assert f'"names": {json.dumps(names)}, "unnamed": {json.dumps(spoil)}' in page

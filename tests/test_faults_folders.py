@@ -17,6 +17,7 @@ from runs import Ended, interrupted_at, launch, left, minidl_run, run, the_run, 
 
 from minidl.cli.main import main
 from minidl.data.batches import Batch
+from minidl.experiment.build.model_package import imported_files
 from minidl.storage.archive import read_archive, write_archive
 from minidl.storage.run_folder import list_runs
 from minidl.system.errors import StorageError
@@ -249,8 +250,6 @@ from minidl import Layer
 from minidl.graph.arrays import Out
 from minidl.layers import Dense, Embedding
 
-SCALE = 1.0
-
 
 @dataclass(frozen=True)
 class Scaled(Layer):
@@ -258,9 +257,13 @@ class Scaled(Layer):
         return {"y": Out(x)}
 
     def forward(self, x, y):
+        from models.scales import SCALE
+
         np.multiply(x, SCALE, out=y)
 
     def backward(self, dy, dx):
+        from .scales import SCALE
+
         np.multiply(dy, SCALE, out=dx)
 
 
@@ -269,15 +272,26 @@ def build(ids, vocab_size: int):
 """
 
 
-def test_the_code_of_a_model_belongs_to_its_run(tmp_path: Path) -> None:
+def test_files_that_a_model_file_imports_belong_to_its_run_too(tmp_path: Path) -> None:
+    """Wherever the import stands; what is not imported does not."""
     (tmp_path / "models").mkdir()
     (tmp_path / "models/own.py").write_text(OWN)
+    for name in ("scales", "other"):
+        (tmp_path / f"models/{name}.py").write_text("SCALE = 1.0\n")
+    assert list(imported_files(tmp_path / "models/own.py")) == ["models/own.py", "models/scales.py"]
+
+
+def test_the_code_of_a_model_belongs_to_its_run(tmp_path: Path) -> None:
+    """Here in a file that layers import when they compute."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/own.py").write_text(OWN)
+    (tmp_path / "models/scales.py").write_text("SCALE = 1.0\n")
     write_experiment(tmp_path, model={"type": "own"}, train__steps=40, train__early_stop=None)
     assert interrupted_at(tmp_path, 13, signal.SIGINT, "tiny.yaml").code == 130
-    (tmp_path / "models/own.py").write_text(OWN.replace("1.0", "5.0"))
+    (tmp_path / "models/scales.py").write_text("SCALE = 5.0\n")
     ended = run(tmp_path, "tiny.yaml", "--resume")
     assert ended.code == 4
-    assert "models/own.py" in ended.err
+    assert "changed since this run was begun: models/scales.py" in ended.err
     assert "-SCALE = 1.0" in ended.err
     assert "+SCALE = 5.0" in ended.err
     assert "--accept-changes" in ended.err
@@ -285,11 +299,11 @@ def test_the_code_of_a_model_belongs_to_its_run(tmp_path: Path) -> None:
     shutil.copy(checkpoints / "step-00000012.npz", tmp_path / "old.npz")
     ended = run(tmp_path, "tiny.yaml", "--resume", "--accept-changes", "train.steps=16")
     assert ended.code == 0, ended.err
-    assert "models/own.py: sha256" in ended.err
-    assert "SCALE = 5.0" in (the_run(tmp_path).path / "models/own.py").read_text()
+    assert "models/scales.py: sha256" in ended.err
+    assert "SCALE = 5.0" in (the_run(tmp_path).path / "models/scales.py").read_text()
     verified = launch(tmp_path, lambda: main(["verify", "tiny"])).wait()
     assert verified.code == 5
-    assert "models/own.py: sha256" in verified.err
+    assert "models/scales.py: sha256" in verified.err
 
     def loss(path: str) -> float:
         ended = launch(tmp_path, lambda: main(["evaluate", path, "--json"])).wait()
@@ -301,7 +315,7 @@ def test_the_code_of_a_model_belongs_to_its_run(tmp_path: Path) -> None:
     by_step = {record["step"]: record["val/loss"] for record in told if "val/loss" in record}
     assert abs(loss("runs/tiny/001/checkpoints/step-00000012.npz") - by_step[12]) < 1e-6
     assert abs(loss("runs/tiny/001/checkpoints/last") - by_step[16]) < 1e-6
-    (the_run(tmp_path).path / "models/own.py").write_text(OWN.replace("1.0", "7.0"))
+    (the_run(tmp_path).path / "models/scales.py").write_text("SCALE = 7.0\n")
     ended = launch(tmp_path, lambda: main(["evaluate", "runs/tiny/001/checkpoints/last"])).wait()
     assert ended.code == 4
     assert "was trained with code that is not in" in ended.err

@@ -264,7 +264,7 @@ def test_a_loss_that_is_nan_is_no_progress(caplog: pytest.LogCaptureFixture) -> 
     data = from_arrays({"x": x, "targets": np.clip(x, -1, 1)}, split=(0.8, 0.2, 0.0), batch_size=8)
     model = Model(MSE()(Dense(1)(Dense(4)(Input("x", depth=1))), Input("targets", depth=1)))
     callbacks = [Evaluate(), EarlyStop(patience=2)]
-    trainer = Trainer(model, data, SGD(lr=0.1), epochs=9, callbacks=callbacks)
+    trainer = Trainer(model, data, SGD(lr=0.1), epochs=9, non_finite="skip", callbacks=callbacks)
     with np.errstate(all="ignore"):
         trainer.run()
     assert trainer.stop_reason == "early stop"

@@ -115,7 +115,7 @@ def test_curves_are_those_that_were_measured(tmp_path: Path, data: Dataset) -> N
 
     keep = KeepRecords()
     trainer(tmp_path / "run", data, keep).run()
-    for tag in ("train/loss", "train/lr", "train/tokens_per_second", "train_layers/update_norm/cells", "val/loss"):
+    for tag in ("train/loss", "train/lr", "train/tokens_per_second", "layers/update_norm/cells", "val/loss"):
         measured = [(step, record[tag]) for step, record in keep.seen if tag in record]
         assert len(measured) >= 3
         np.testing.assert_allclose(curve(tmp_path / "run", tag), measured, rtol=1e-6)
@@ -618,7 +618,7 @@ def test_server_draws_training_validation_and_baselines_in_one_chart(server: Ser
     assert [chart["title"] for chart in second["chart"]] == ["length of the gradient", "length of the update"]
     (tag,) = second["chart"][0]["multiline"]["tag"]
     layers = server.ask("custom_scalars/scalars", run="tiny/001", tag=tag)["tag_to_events"]
-    assert sorted(layers) == [f"train_layers/grad_norm/{name}" for name in ("characters", "logits", "lstm")]
+    assert sorted(layers) == [f"layers/grad_norm/{name}" for name in ("characters", "logits", "lstm")]
 
 
 def test_server_compares_runs_by_what_differs(server: Server) -> None:

@@ -11,6 +11,7 @@ from runs import write_experiment
 
 from minidl import Input, Model
 from minidl.callbacks.reach_metrics import reach
+from minidl.callbacks.tensorboard.baselines_once import without_those_drawn
 from minidl.callbacks.tensorboard.descriptions import description
 from minidl.callbacks.tensorboard.histograms import histograms
 from minidl.cli.main import main
@@ -37,6 +38,32 @@ def test_every_tag_is_described(tmp_path: Path) -> None:
     assert described == description("train/loss")
 
 
+def test_the_first_tab_opens_with_curves() -> None:
+    """Its groups are in the order of the alphabet: those with one point a run are not the first."""
+    groups = {tag.partition("/")[0] for tag in ("layers/grad_norm/x", "test/loss", "train/loss", "val/loss")}
+    assert min(groups) == "layers"
+
+
+def test_baselines_are_drawn_once_a_chart(tmp_path: Path) -> None:
+    path = write_experiment(tmp_path, train__steps=2, log={"histograms_every": None})
+    for _ in range(2):
+        assert main(["run", str(path), "name=twice", "--runs", str(tmp_path / "runs")]) == 0
+    assert main(["run", str(path), "name=twice", "data.split=[0.6, 0.2, 0.2]", "--runs", str(tmp_path / "runs")]) == 0
+    drawn = []
+    for number in ("001", "002", "003"):
+        folder = tmp_path / "runs/twice" / number
+        reader = EventAccumulator(str(folder))
+        reader.Reload()
+        drawn.append(any(tag.startswith("val_baseline/") for tag in reader.Tags()["scalars"]))
+        assert "val_baseline/" in (folder / "metrics.jsonl").read_text()
+    assert drawn == [True, False, True]  # the last one has other data to be measured on
+    record = {"val_baseline/loss/xz": 1.0, "val/loss": 2.0}
+    (tmp_path / "runs/odd/001/metrics.jsonl").mkdir(parents=True)
+    (tmp_path / "runs/odd/002").mkdir()
+    (tmp_path / "runs/odd/002/metrics.jsonl").write_text("[1")
+    assert without_those_drawn(record, tmp_path / "runs/odd/003") == record
+
+
 def test_no_padding_in_histograms() -> None:
     ids, lengths = Input("ids", dtype="int", depth=3), Input("lengths", dtype="int", shape=("B",))
     model = Model(outputs={"y": Dense(2)(Last()(GRU(2, name="gru")(Embedding(2)(ids), lengths), lengths))})
@@ -56,6 +83,6 @@ def test_how_far_the_gradient_reaches() -> None:
         return dict(reach(model, {"x": np.full((64, 1, 1), 1e-6)}))
 
     found = reaches(0.5)
-    assert found["train_layers/gradient_by_lag/4"] == pytest.approx(0.5**4)
-    assert found["train_layers/gradient_reach"] == 6  # 0.5 to the 6th is 0.0156, to the 7th 0.0078
-    assert reaches(1.0)["train_layers/gradient_reach"] == 32
+    assert found["layers/gradient_by_lag/4"] == pytest.approx(0.5**4)
+    assert found["layers/gradient_reach"] == 6  # 0.5 to the 6th is 0.0156, to the 7th 0.0078
+    assert reaches(1.0)["layers/gradient_reach"] == 32

@@ -23,8 +23,8 @@ Array = NDArray[Any]
 class LayerMetrics(Callback):
     """Records two lengths for each layer that owns weights.
 
-        train_layers/grad_norm/NODE      ‖g‖, before clipping by norm: their squares add up to that of train/grad_norm
-        train_layers/update_norm/NODE    ‖w - w₋‖, the change of the weights in the last step
+        layers/grad_norm/NODE      ‖g‖, before clipping by norm: their squares add up to that of train/grad_norm
+        layers/update_norm/NODE    ‖w - w₋‖, the change of the weights in the last step
 
     The weights before are copied only where the coming step will be recorded; their place is taken once, at the
     start, where memory that lacks costs no step.
@@ -54,11 +54,11 @@ class LayerMetrics(Callback):
         model = trainer.model
         unclipped = trainer.optimizer.history.clipped_by
         for node, length in lengths(model.gradients).items():
-            trainer.record[f"train_layers/grad_norm/{node}"] = length * unclipped
+            trainer.record[f"layers/grad_norm/{node}"] = length * unclipped
         if self._before_step == trainer.progress.step - 1:
             change = np.subtract(model.weights.flat, self._before, out=self._before)
             for node, length in lengths(model.weights.views(change)).items():
-                trainer.record[f"train_layers/update_norm/{node}"] = length
+                trainer.record[f"layers/update_norm/{node}"] = length
 
     def _look_ahead(self, trainer: Run) -> None:
         self._before_step = -1

@@ -32,9 +32,9 @@ NEAR = 0.05  # the end of a gate's range, as a share of it
 class ReachMetrics(Callback):
     """Records, of the first sequence of the last batch:
 
-        train_layers/gradient_by_lag/LAG     influence of a step so far back, by that of the last step
-        train_layers/gradient_reach          the farthest lag at which that is a hundredth
-        train_layers/saturation/NODE/GATE    share of gate values near an end of their range
+        layers/gradient_by_lag/LAG     influence of a step so far back, by that of the last step
+        layers/gradient_reach          the farthest lag at which that is a hundredth
+        layers/saturation/NODE/GATE    share of gate values near an end of their range
 
     Nothing of a model that does not read one sequence, or whose loss is not finite.
     """
@@ -58,7 +58,7 @@ def saturation(model: Model) -> Iterator[tuple[str, float]]:
         for gate in gates:
             array = values[gate] if read is None else values[gate][read]
             array = np.abs(array) if gate in CANDIDATES else np.abs(2 * array - 1)
-            yield f"train_layers/saturation/{node}/{gate}", float((array > 1 - 2 * NEAR).mean())
+            yield f"layers/saturation/{node}/{gate}", float((array > 1 - 2 * NEAR).mean())
 
 
 def reach(model: Model, inputs: dict[str, Array]) -> Iterator[tuple[str, float]]:
@@ -75,5 +75,5 @@ def reach(model: Model, inputs: dict[str, Array]) -> Iterator[tuple[str, float]]
     shares = shares / shares[0]
     for lag in LAGS:
         if lag < len(shares):
-            yield f"train_layers/gradient_by_lag/{lag}", float(shares[lag])
-    yield "train_layers/gradient_reach", float(np.flatnonzero(shares >= REACHES)[-1])
+            yield f"layers/gradient_by_lag/{lag}", float(shares[lag])
+    yield "layers/gradient_reach", float(np.flatnonzero(shares >= REACHES)[-1])

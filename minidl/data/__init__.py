@@ -4,6 +4,7 @@ from minidl.data.arrays import ArrayBatches, Arrays, from_arrays
 from minidl.data.baselines import baselines
 from minidl.data.batches import ArraySpec, Batch, Batches, Dataset
 from minidl.data.data import Data
+from minidl.data.series import Series
 from minidl.data.sources import read_text
 from minidl.data.streams import Streams, evaluation_streams
 from minidl.data.table import Table
@@ -36,6 +37,7 @@ __all__ = [
     "Labels",
     "Reader",
     "Regression",
+    "Series",
     "Split",
     "Streams",
     "Table",

@@ -10,14 +10,13 @@ from annotated_types import Gt
 
 from minidl.data.batches import Dataset
 from minidl.data.data import Data
+from minidl.data.sources.csv_file import DELIMITER_NAMES
 from minidl.data.sources.rows import Rows
 from minidl.data.sources.table_file import Dialect, read_table
 from minidl.data.tasks.split import Split
 from minidl.data.tasks.task import Missing, Settings, Task
 from minidl.data.tasks.text_input import Normal
 from minidl.system.errors import ConfigError
-
-DELIMITERS = {"tab": "\t", "\\t": "\t"}  # other ways to write one
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Table(Data):
 
     def rows(self, source: str | dict[str, str], folder: Path, *, only: bool = False) -> Rows:
         """The rows of a source, read as this table is. only: keep the columns of the task alone."""
-        delimiter = None if self.delimiter is None else DELIMITERS.get(self.delimiter, self.delimiter)
+        delimiter = None if self.delimiter is None else DELIMITER_NAMES.get(self.delimiter, self.delimiter)
         wanted = [*self.task.wanted(), *filter(None, (self.group, self.time, self.weight))]
         dialect = Dialect(delimiter, self.decimal, self.encoding)
         names, lines = list(dict.fromkeys(wanted)), self.task.reads_lines

@@ -6,11 +6,12 @@ parameters that several nodes share.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from minidl.engine.binding import asked_for, bind
 from minidl.engine.buffers import Arena, DryRunAllocator, Request
@@ -18,6 +19,7 @@ from minidl.engine.dispatch import Call
 from minidl.engine.forward import ForwardProgram
 from minidl.graph.arrays import Param, Shape, State, Tied, Workspace
 from minidl.graph.graph import Graph
+from minidl.system.errors import DataError
 
 Array = NDArray[Any]
 
@@ -44,6 +46,18 @@ class BackwardProgram:
         self.calls += [("sum", partial(add_up, parts, total)) for parts, total in self._shared_gradients()]
         self.results = {name: self._parts_of(name)[0] for name in self._input_gradients()}
         self.untouched = [grad for name, grad in self.context.gradients.items() if name not in self.users]
+
+    def set_seeds(self, seeds: Mapping[str, ArrayLike]) -> None:
+        """Begin from these gradients, by the names of results."""
+        unset = dict(self.seeds)  # without nodes behind which nothing is trained
+        for name, value in seeds.items():
+            node = self.context.graph.ends[name]
+            if node in unset:
+                seed = unset.pop(node)
+                seed[...] = as_gradient(name, value, seed)
+            elif node in self.seeds:  # one node may be several results
+                seed = self.seeds[node]
+                seed += as_gradient(name, value, seed)
 
     def _input_gradients(self) -> list[str]:
         """The inputs whose gradient comes out."""
@@ -173,3 +187,16 @@ def add_up(parts: list[Array], total: Array, onto: bool = False) -> None:
         total[...] = 0
     for part in parts:
         total += part
+
+
+def as_gradient(name: str, value: ArrayLike, like: Array) -> Array:
+    """What was given as the gradient of a result; DataError where it is none."""
+    try:
+        if value is None or np.ma.is_masked(value):  # which NumPy takes for NaN, and for what lies below the mask
+            raise TypeError
+        given = np.asarray(value, like.dtype)
+    except (TypeError, ValueError):
+        raise DataError(f"the gradient of {name!r} should be numbers of its shape {like.shape}") from None
+    if given.shape not in (like.shape, ()):
+        raise DataError(f"the gradient of {name!r} should have its shape {like.shape}, got {given.shape}")
+    return given

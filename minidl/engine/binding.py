@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from minidl.engine.parameters import Parameters
 from minidl.graph.arrays import Param, Workspace
 from minidl.graph.graph import Graph
 from minidl.graph.layer import Node, offered_arrays
+from minidl.system.blame import remark
 
 Array = NDArray[Any]
 
@@ -75,3 +76,14 @@ def _twin(node: Node, function: str, dtype: DTypeLike, also: Collection[str]) ->
         needed.update(port if node.specs[port].dtype == "int" else f"d{port}" for port in optional)
     fits = needed <= set(arguments(run)) and set(arguments(run, required=True)) <= offered
     return run if fits else None
+
+
+def carry_out(calls: Sequence[tuple[str, Call]], function: str) -> None:
+    """One call after another; an error of a layer's own code passes through, with a line that names the node."""
+    node = ""
+    try:
+        for node, call in calls:  # noqa: B007  read where a call fails
+            call()
+    except Exception as error:
+        remark(error, f"in {function} of the node {node!r}")
+        raise

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minidl.engine.backward import BackwardProgram
-from minidl.engine.binding import Context
+from minidl.engine.binding import Context, carry_out
 from minidl.engine.buffers import Arena, DryRunAllocator, zeros
 from minidl.engine.feeds import Feeds, Shapes
 from minidl.engine.forward import ForwardProgram
@@ -22,7 +23,7 @@ from minidl.engine.owner import Owner
 from minidl.engine.parameters import Parameters
 from minidl.graph.arrays import State
 from minidl.graph.graph import Graph
-from minidl.system.errors import CheckpointError, DataError, UsageError, suggest
+from minidl.system.errors import CheckpointError, UsageError, suggest
 
 Array = NDArray[Any]
 PROGRAMS_KEPT = 8  # shapes that alternate (training windows, a last short one) are not bound anew each time
@@ -35,13 +36,19 @@ class Executor:
         self, graph: Graph, weights: Parameters, *, training: bool, seed: int, input_gradients: bool = True
     ) -> None:
         self.graph, self.weights = graph, weights
-        self.gradient: Array = zeros(weights.size, weights.dtype)
-        self.gradients = weights.views(self.gradient)
         self.rngs = {name: np.random.default_rng([seed, zlib.crc32(name.encode())]) for name in graph.nodes}
-        self.context = Context(graph, weights, self.gradients, training, self.rngs, input_gradients)
+        self.context = Context(graph, weights, {}, training, self.rngs, input_gradients)
         self.state: dict[str, Array] = {}
         self.left_out: frozenset[str] = frozenset()  # nodes that are not run; their arrays hold zeros
         self._feeds = Feeds(graph, weights.dtype)
+        self._owner = Owner(self._hand_over)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Arrays, to which nothing that was computed before belongs."""
+        self.gradient: Array = zeros(self.weights.size, self.weights.dtype)
+        self.gradients = self.weights.views(self.gradient)
+        self.context = replace(self.context, gradients=self.gradients)
         self.arenas = Arena(), Arena()
         self._forwards: dict[Any, ForwardProgram] = {}
         self._backwards: dict[Any, BackwardProgram] = {}
@@ -49,37 +56,43 @@ class Executor:
         self._computed_at = -1
         self.last_backward: BackwardProgram | None = None  # for those who look into its calls
         self.has_gradient = False
-        self._owner = Owner()
+
+    def _hand_over(self) -> None:
+        """Leave to the thread before what it may still read."""
+        self.state = {name: array.copy() for name, array in self.state.items()}
+        self._lay_out()
 
     def forward(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """All results that can be computed from these inputs: views of the executor's own buffers."""
-        self._owner.claim()
         arrays, shapes = self._feeds.check(feeds)
-        self._current = None  # until this pass is through, there is nothing to go back from
-        program = self._forward_program(shapes)
-        for name, array in arrays.items():
-            program.values[name][...] = array
-        self._run(program)
-        self._current, self._computed_at = program, self.weights.version
-        return dict(program.results)
+        with self._owner.turn(anew=not self.state):
+            self._current = None  # until this pass is through, there is nothing to go back from
+            program = self._forward_program(shapes)
+            for name, array in arrays.items():
+                program.values[name][...] = array
+            self._run(program)
+            self._current, self._computed_at = program, self.weights.version
+            return dict(program.results)
 
     def backward(self, seeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """Gradients of Σ seed · result for every parameter (into `gradients`) and float input (returned)."""
-        self._owner.claim()
-        program = self._backward_program(tuple(seeds))
-        self._set_seeds(program, seeds)
-        for grad in program.untouched:
-            grad[...] = 0
-        self.last_backward = program
-        for _, call in program.calls:
-            call()
-        self.has_gradient = True
-        return dict(program.results)
+        with self._owner.turn(anew=False):
+            program = self._backward_program(tuple(seeds))
+            program.set_seeds(seeds)
+            for grad in program.untouched:
+                grad[...] = 0
+            self.last_backward = program
+            carry_out(program.calls, "backward")
+            self.has_gradient = True
+            return dict(program.results)
 
     def check_gradient(self) -> None:
         """Refuse to go on where there has been no backward pass."""
-        if not self.has_gradient:
-            raise UsageError("there is no gradient yet: call model.forward(...) and model.backward() before the step")
+        with self._owner.turn(anew=False):
+            if not self.has_gradient:
+                raise UsageError(
+                    "there is no gradient yet: call model.forward(...) and model.backward() before the step"
+                )
 
     def rerun(self) -> None:
         """The last forward pass once more, on what its inputs hold now, and without a look at them."""
@@ -111,8 +124,9 @@ class Executor:
 
     def reset_state(self) -> None:
         """Begin anew: what recurrent layers carry is zero."""
-        for carried in self.state.values():
-            carried[...] = 0
+        with self._owner.turn(anew=True):
+            for carried in self.state.values():
+                carried[...] = 0
 
     def estimate(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
         """Bytes that weights, gradients and a training step on inputs of these shapes take; nothing is allocated."""
@@ -194,8 +208,7 @@ class Executor:
 
     def _run(self, program: ForwardProgram) -> None:
         self._begin(program)
-        for _, call in program.calls:
-            call()
+        carry_out(program.calls, "forward")
         self._end(program)
 
     def _forget(self) -> None:
@@ -225,26 +238,3 @@ class Executor:
                 missing = ", ".join(name for name in self.graph.inputs if name not in self._current.shapes)
                 raise UsageError(f"{name!r} was not computed: the last forward pass was given no {missing}")
         return sorted({self.graph.ends[name] for name in results})
-
-    def _set_seeds(self, program: BackwardProgram, seeds: Mapping[str, ArrayLike]) -> None:
-        unset = dict(program.seeds)  # without nodes behind which nothing is trained
-        for name, value in seeds.items():
-            node = self.graph.ends[name]
-            if node in unset:
-                seed = unset.pop(node)
-                seed[...] = _as_gradient(name, value, seed)
-            elif node in program.seeds:  # one node may be several results
-                seed = program.seeds[node]
-                seed += _as_gradient(name, value, seed)
-
-
-def _as_gradient(name: str, value: ArrayLike, like: Array) -> Array:
-    try:
-        if value is None:  # which NumPy takes for NaN
-            raise TypeError
-        given = np.asarray(value, like.dtype)
-    except (TypeError, ValueError):
-        raise DataError(f"the gradient of {name!r} should be numbers of its shape {like.shape}") from None
-    if given.shape not in (like.shape, ()):
-        raise DataError(f"the gradient of {name!r} should have its shape {like.shape}, got {given.shape}")
-    return given

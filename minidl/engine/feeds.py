@@ -76,6 +76,11 @@ class Feeds:
             array = np.asarray(given)
         except ValueError:
             raise DataError(f"input {node.name!r} has rows of several lengths; pad them to one, see lengths") from None
+        if np.ma.is_masked(given):
+            raise DataError(
+                f"input {node.name!r} is a masked array, and layers would read what lies below the mask: give "
+                "x.filled(0), and say where sequences end with lengths"
+            )
         if array.size == 0:
             raise DataError(f"input {node.name!r} is empty: shape {array.shape}, expected {show(node.shape)}")
         if node.dtype == "int" and array.dtype.kind not in "iu":

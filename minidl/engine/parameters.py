@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import accumulate
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,10 +20,12 @@ from minidl.engine.buffers import zeros
 from minidl.engine.memory_limit import fitting
 from minidl.graph.arrays import Param
 from minidl.graph.initializers import find
+from minidl.graph.operations import as_dtype
 from minidl.system.blame import blame
 from minidl.system.errors import CheckpointError, UnknownName, UsageError, suggest
 
 Array = NDArray[Any]
+FLOATS = ("float32", "float64")
 
 
 class NamedArrays(Mapping[str, Array]):
@@ -35,7 +38,7 @@ class NamedArrays(Mapping[str, Array]):
         if name not in self._arrays:
             known = ", ".join(self._arrays) or "none yet: call forward first"
             raise UnknownName(f"there is no {self._kind} {name!r}{suggest(name, self._arrays)} (there are: {known})")
-        return self._arrays[name]
+        return self._arrays[name].view()  # whose shape anybody may change, which is no other shape of the parameter
 
     def __contains__(self, name: object) -> bool:
         return name in self._arrays
@@ -49,7 +52,12 @@ class NamedArrays(Mapping[str, Array]):
     def __setitem__(self, name: str, value: ArrayLike) -> None:
         """Copy into the array; `parameters["lstm/Wx"] += 1` ends here too, having changed it already."""
         array = self[name]
-        given = np.asarray(value)
+        try:
+            given = np.asarray(value)
+        except ValueError:
+            raise UsageError(f"{self._kind} {name!r} has shape {array.shape}, got a ragged list") from None
+        if np.ma.is_masked(value):
+            raise UsageError(f"{self._kind} {name!r} takes every number: fill the masked array first")
         if given.shape != array.shape and given.ndim:
             raise UsageError(f"{self._kind} {name!r} has shape {array.shape}, and keeps it; got {given.shape}")
         if given.dtype.kind not in "fiub":
@@ -209,3 +217,11 @@ def misfits(shapes: Mapping[str, tuple[int, ...]], declared: Mapping[str, Param]
 def _weights_of(named: Mapping[str, Any]) -> dict[str, Any]:
     prefix = "parameters/"
     return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
+
+
+def check_settings(seed: Any, dtype: DTypeLike) -> None:
+    """UsageError where nothing could be drawn from this seed, or computed in this dtype."""
+    if str(as_dtype(dtype)) not in FLOATS:
+        raise UsageError(f"a model computes in {' or '.join(FLOATS)}, got dtype {dtype!r}")
+    if not isinstance(seed, Integral) or seed < 0:
+        raise UsageError(f"a seed is a whole number of 0 or more, got {seed!r}")

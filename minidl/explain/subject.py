@@ -84,6 +84,12 @@ class Subject:
         return vocabulary is not None and self.answers_each_step and self.names == vocabulary.symbols
 
     @property
+    def is_unnamed(self) -> bool:
+        """Whether the answers are classes that are only numbered: nothing was saved with the model that names them."""
+        numbered = tuple(map(str, range(len(self.names))))
+        return self.kind != "numbers" and not self.predicts_next and self.names == numbered
+
+    @property
     def answers_each_step(self) -> bool:
         """Whether the output has a row for each step, and not one for the whole sequence."""
         shape = self.model.graph.results[self.output].shape

@@ -45,6 +45,11 @@ def answer(model: Model, **inputs: Array) -> Array:
     if is_translator(model) and "ids" not in inputs:
         return translated_ids(model, inputs["source"], inputs["lengths"])
     model.reset_state()
+    return answer_on(model, **inputs)
+
+
+def answer_on(model: Model, **inputs: Array) -> Array:
+    """As `answer`, of sequences that go on from those of the call before: the state is carried over."""
     model.forward(**inputs)
     found: Array = model.arrays[f"{answering_node(model)}/y"]
     layer = loss_layer(model)

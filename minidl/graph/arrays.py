@@ -27,6 +27,9 @@ class Ids(tuple[int, ...]):
         ids._depth = depth
         return ids
 
+    def __getnewargs__(self) -> tuple[Shape, int | None]:  # for copies and pickles
+        return tuple(self), self._depth
+
     @property
     def known_depth(self) -> int | None:
         """The number of symbols, where that is known."""

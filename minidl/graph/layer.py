@@ -11,7 +11,6 @@ the functions by the name of their argument: `x` and the other inputs, the decla
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -19,11 +18,13 @@ from typing import Any, ClassVar
 
 from minidl.config.declared import Declared, snake_case
 from minidl.config.plain import FrozenMapping
-from minidl.graph.arrays import Declaration, InputSpec, Out, Param, Shape, State, Tied
-from minidl.graph.fit import check_inputs, check_parameters
+from minidl.graph.arrays import Declaration, InputSpec, Param, Shape, State, Tied
+from minidl.graph.fit import check_inputs, check_parameters, checked
 from minidl.graph.initializers import initialized
 from minidl.graph.symbol import Symbol, show
+from minidl.system.blame import remark
 from minidl.system.errors import GraphError, suggest
+from minidl.system.signatures import asked_by
 
 
 @dataclass(frozen=True)
@@ -80,20 +81,18 @@ class Layer(Declared, family="layer"):
     @classmethod
     def arguments(cls, function: str) -> list[str]:
         """The array names that `forward` or `backward` asks for one by one."""
-        parameters = list(inspect.signature(getattr(cls, function)).parameters.values())[1:]
+        parameters = asked_by(getattr(cls, function))
         return [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
 
     @classmethod
     def takes_all(cls, function: str) -> bool:
         """Whether it takes all other arrays too, as `**arrays`: all but workspaces."""
-        parameters = inspect.signature(getattr(cls, function)).parameters.values()
-        return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+        return any(parameter.kind is parameter.VAR_KEYWORD for parameter in asked_by(getattr(cls, function)))
 
     @classmethod
     def optional(cls, function: str) -> dict[str, None]:
         """The arrays that `forward` or `backward` can do without, each with None: arguments that have a default."""
-        parameters = inspect.signature(getattr(cls, function)).parameters.values()
-        return {parameter.name: None for parameter in parameters if parameter.default is None}
+        return {parameter.name: None for parameter in asked_by(getattr(cls, function)) if parameter.default is None}
 
 
 class Node(Symbol):
@@ -119,22 +118,23 @@ class Node(Symbol):
             self.declarations = initialized(self.arrays(fed), layer.init or {})
         except (ValueError, TypeError, IndexError) as error:
             raise GraphError(f"{_describe(layer, inputs)}: {error}") from None
-        out = self.declarations.get("y")
-        if not isinstance(out, Out):
-            raise GraphError(f"{type(layer).__name__}.arrays declares no output: it needs 'y': Out(shape)")
-        if out.steps_of is not None and not isinstance(self.declarations.get(out.steps_of), State):
-            raise GraphError(f"{type(layer).__name__}.arrays declares no State {out.steps_of!r}, as y is the steps of")
+        except Exception as error:
+            remark(error, f"in arrays of the {_describe(layer, inputs)}")
+            raise
+        out = self.declarations["y"]
         check_arguments(layer, self.declarations)
         check_parameters(_describe(layer, inputs), self.declarations)
         self.shape = out.shape
 
     def arrays(self, shapes: Sequence[Shape]) -> dict[str, Declaration]:
         """What the layer declares for inputs of these shapes."""
+        kind = type(self.layer).__name__
         if self.layer.variadic:
-            return self.layer.arrays(*shapes)
+            return checked(kind, self.layer.arrays(*shapes))
         known = zip(self.layer.inputs, self.ports, strict=False)
         first = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], known))  # by place, as calls are written
-        return self.layer.arrays(*shapes[:first], **dict(zip(self.ports[first:], shapes[first:], strict=True)))
+        named = dict(zip(self.ports[first:], shapes[first:], strict=True))
+        return checked(kind, self.layer.arrays(*shapes[:first], **named))
 
     @property
     def by_port(self) -> dict[str, Symbol]:

@@ -25,6 +25,9 @@ class Axis(int):
         axis.symbol = symbol
         return axis
 
+    def __reduce__(self) -> tuple[Any, ...]:  # for copies and pickles
+        return Axis, (int(self), self.symbol)
+
     def __repr__(self) -> str:
         return self.symbol
 

@@ -77,6 +77,8 @@ class Optimizer(Declared, family="optimizer"):
         clock: for schedules; counts the updates of this optimizer where it is not given. Raises UsageError where there
         has been no backward pass, NumericsError where the gradient is not finite; neither changes the weights.
         """
+        if not hasattr(model, "executor"):
+            raise UsageError(f"an optimizer steps a Model, got {type(model).__name__}")
         model.executor.check_gradient()
         weights = model.weights
         self.update(weights.flat, model.executor.gradient, clock, weights.parts if self._by_name else ())

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.data import Data, Reader, Table
+from minidl.data import Data, Reader, Series, Table
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.forecast_reader import ForecastReader
 from minidl.data.tasks.reader import softmax
+from minidl.data.tasks.series_reader import SeriesReader
 from minidl.data.tasks.tagging import TagReader
 from minidl.data.tasks.translation import TranslationReader
 from minidl.experiment.run.load_model import load_trained
@@ -23,6 +24,7 @@ from minidl.model import Model
 from minidl.predictor.answers import OF_CLASS, PREDICTION, Answers, answers, group_of
 from minidl.predictor.forecast import forecasts
 from minidl.predictor.given import as_rows
+from minidl.predictor.stream import stream_answers
 from minidl.storage.run_folder import model_file
 from minidl.system.errors import CheckpointError, DataError, UsageError
 
@@ -116,7 +118,7 @@ class Predictor:
             raise UsageError("this model predicts numbers: only classes have probabilities")
         rows = self._table().rows(source, Path())
         width = len(rows.columns) + (len(self.classes) if each_class else 0) + 10
-        together = isinstance(self.reader, ForecastReader) or group_of(self.reader) is not None
+        together = isinstance(self.reader, (ForecastReader, SeriesReader)) or group_of(self.reader) is not None
         size = len(rows) if together else max(1, CELLS // width)
         for start in range(0, len(rows), size):
             part = rows.take(range(start, min(start + size, len(rows))))
@@ -151,6 +153,10 @@ class Predictor:
     def _answers(self, rows: Rows, *, each_class: bool = False, ahead: int = 0) -> Answers:
         if isinstance(self.reader, ForecastReader):
             return forecasts(self._replica, self.reader, rows, ahead)
+        if isinstance(self.reader, SeriesReader):
+            if ahead > self.reader.horizon:
+                raise UsageError(f"this model looks {self.reader.horizon} rows ahead, and no further")
+            return stream_answers(self._replica, self.reader, rows, ahead)
         if ahead:
             raise UsageError("only forecasts reach beyond the end of a table")
         return answers(self._replica, self.reader, rows, each_class=each_class)
@@ -167,13 +173,13 @@ class Predictor:
                 found[i] = shares[: examples.lengths[i], b]
         return found
 
-    def _table(self) -> Table:
+    def _table(self) -> Table | Series:
         """How the table was read that the model was trained on."""
         section = self.model.metadata.get("data", {"type": "table"})
         try:
             data = Data.from_config({**section, "source": ""})
         except UsageError as error:
             raise CheckpointError(f"what the model says of its data is damaged: {error}") from None
-        if not isinstance(data, Table):
-            raise UsageError(f"this model was trained on data of type {data.type_name()}, not on a table")
+        if not isinstance(data, (Table, Series)):
+            raise UsageError(f"this model was trained on data of type {data.type_name()}, not on rows")
         return data

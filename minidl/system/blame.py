@@ -31,3 +31,9 @@ def users_frames(error: BaseException) -> list[traceback.FrameSummary]:
 def _is_users(file: str) -> bool:
     """Whether a file is neither of minidl or Python, nor installed beside them."""
     return not file.startswith(OTHERS) and not INSTALLED & {*Path(file).parts}
+
+
+def remark(error: BaseException, line: str) -> None:
+    """Have a line stand below an error where Python shows it, from 3.11 on."""
+    if hasattr(error, "add_note"):
+        error.add_note(line)

@@ -48,7 +48,9 @@ class AttentionPictures:
             columns = _symbols(model, example.get("source", example.get("ids")), keys)
             title = ["p"] if heads == 1 else [f"head {i + 1}" for i in range(heads)]
             panels = [Panel(each, queries, 0, 1, rows, max(1.4, 0.14 * queries)) for each in title]
-            self._maps[name] = HeatMap(panels, keys, {float(s): label for s, label in enumerate(columns)})
+            self._maps[name] = HeatMap(
+                panels, keys, {float(s): label for s, label in enumerate(columns)}, below="looks at"
+            )
         return self._maps[name].pixels(list(p))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidl.callbacks.tensorboard.attention_pictures import AttentionPictures
+from minidl.callbacks.tensorboard.baselines_once import without_those_drawn
 from minidl.callbacks.tensorboard.confusion import ConfusionPictures
 from minidl.callbacks.tensorboard.descriptions import description
 from minidl.callbacks.tensorboard.embeddings import write_embeddings
@@ -109,7 +110,7 @@ class TensorBoard(Callback):
             self._writer.layout(layout(trainer.record))
             self._laid_out = True
         if trainer.record:
-            self._writer.scalars(trainer.record, trainer.progress.step)
+            self._writer.scalars(without_those_drawn(trainer.record, self.folder), trainer.progress.step)
         for tag, text in trainer.texts.items():
             self._writer.text(tag, wrapped(text), trainer.progress.step)
         for tag, pixels in self._confusion.draw(trainer.reports):

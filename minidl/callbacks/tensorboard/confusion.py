@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
 
 MOST_CLASSES = 64  # whose names can be read in a picture
-LINE = 0.16  # inches that the name of a class takes
+LINE = 0.2  # inches that the name of a class takes
 
 
 class ConfusionPictures:
@@ -30,6 +30,9 @@ class ConfusionPictures:
 
     def _pixels(self, tag: str, counts: NDArray[Any], names: list[str]) -> NDArray[np.uint8]:
         if tag not in self._maps:
-            panel = Panel("", len(names), 0.0, 1.0, names, max(1.4, LINE * len(names)))
-            self._maps[tag] = HeatMap([panel], len(names), {float(k): name for k, name in enumerate(names)})
+            size = max(1.8, LINE * len(names))
+            panel = Panel("is", len(names), 0.0, 1.0, names, size)
+            labels = {float(k): name for k, name in enumerate(names)}
+            width = 1.2 * size + 1.5  # a square, and what stands beside it
+            self._maps[tag] = HeatMap([panel], len(names), labels, below="was taken for", width=width)
         return self._maps[tag].pixels([counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Pixels = NDArray[np.uint8]
-WIDTH, DPI = 11, 80  # inches, pixels an inch
+WIDTH, DPI = 11.0, 80  # inches, pixels an inch
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,24 @@ class Panel:
 class HeatMap:
     """Panels under one another, with columns in common. Raises ImportError where matplotlib is missing.
 
-    columns: how many. labels: of columns, by their place. borders: columns before which a line is drawn.
+    columns: how many. labels: of columns, by their place. borders: columns before which a line is drawn. below: what
+    the columns are. width: in inches.
     """
 
     def __init__(
-        self, panels: Sequence[Panel], columns: int, labels: Mapping[float, str], borders: Sequence[int] = ()
+        self,
+        panels: Sequence[Panel],
+        columns: int,
+        labels: Mapping[float, str],
+        borders: Sequence[int] = (),
+        below: str = "",
+        width: float = WIDTH,
     ) -> None:
         from matplotlib import colormaps
 
         self._panels, self._columns, self._borders = panels, columns, borders
         self._colours = [colormaps[panel.colours](np.arange(256), bytes=True)[:, :3] for panel in panels]
-        self._background, self._places = _draw_axes(panels, columns, labels)
+        self._background, self._places = _draw_axes(panels, columns, labels, below, width)
 
     def pixels(self, matrices: Sequence[Array]) -> Pixels:
         """The picture (H, W, 3) of these matrices (rows, columns), one a panel."""
@@ -67,20 +74,21 @@ class HeatMap:
 
 
 def _draw_axes(
-    panels: Sequence[Panel], columns: int, labels: Mapping[float, str]
+    panels: Sequence[Panel], columns: int, labels: Mapping[float, str], below: str, width: float
 ) -> tuple[Pixels, list[tuple[slice, slice]]]:
     """The picture without the matrices, and the place of each panel in it."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     heights = [panel.height for panel in panels]
-    canvas: Any = FigureCanvasAgg(Figure((WIDTH, sum(heights) + 0.5), dpi=DPI, layout="constrained"))
+    canvas: Any = FigureCanvasAgg(Figure((width, sum(heights) + 0.7), dpi=DPI, layout="constrained"))
     grid = canvas.figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)
     for axes, panel in zip(grid[:, 0], panels, strict=True):
         _draw_panel(axes, panel)
     upright = 90 if max(map(len, labels.values()), default=0) > 2 else 0
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_xticks(list(labels), list(labels.values()), fontsize=9, rotation=upright, parse_math=False)
+    axes.set_xlabel(below)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a font need not have every symbol of a vocabulary
         canvas.draw()
@@ -95,7 +103,7 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
     axes.set_ylabel(panel.title, rotation=0, labelpad=12, fontweight="bold")
     axes.set_ylim(panel.rows - 0.5, -0.5)
     labels = {place: label for place, label in enumerate(panel.labels) if label}
-    axes.set_yticks(list(labels), list(labels.values()), fontsize=6, parse_math=False)
+    axes.set_yticks(list(labels), list(labels.values()), fontsize=7, parse_math=False)
     scale = ScalarMappable(Normalize(panel.low, panel.high), panel.colours)
     axes.figure.colorbar(scale, ax=axes, pad=0.01, aspect=8 * panel.height, ticks=[panel.low, panel.high])
 

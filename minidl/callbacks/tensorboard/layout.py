@@ -21,7 +21,7 @@ def layout(tags: Iterable[str]) -> dict[str, dict[str, list[str]]]:
             if name not in OF_TRAINING
         },
         "layers": {
-            "length of the gradient": ["train_layers/grad_norm/.*"],
-            "length of the update": ["train_layers/update_norm/.*"],
+            "length of the gradient": ["layers/grad_norm/.*"],
+            "length of the update": ["layers/update_norm/.*"],
         },
     }

@@ -66,16 +66,22 @@ class Pictures:
 
     def _weights(self, model: Model, name: str) -> Array:
         tag = f"weights/{name}"
-        arrays = [model.parameters[f"{name}/{array}"] for array in ("Wx", "Wh")]
+        Wx, Wh = (model.parameters[f"{name}/{array}"] for array in ("Wx", "Wh"))
+        gates = gate_names(model.graph.nodes[name].layer) or ("",)
+        units = len(Wh)
         if tag not in self._maps:
-            labels = _input_symbols(model, name), ()
-            panels = [_matrix_panel(*item) for item in zip(("Wx", "Wh"), arrays, labels, strict=True)]
-            gates = gate_names(model.graph.nodes[name].layer) or ("",)
-            columns = arrays[0].shape[1]
-            width = columns // len(gates)
-            middles = {(k + 0.5) * width - 0.5: gate for k, gate in enumerate(gates)}
-            self._maps[tag] = HeatMap(panels, columns, middles, range(width, columns, width))
-        return self._maps[tag].pixels(arrays)
+            order = np.argsort(-np.linalg.norm(Wh, axis=1), kind="stable")
+            self._orders[tag] = order  # the unit with the largest weights to others first
+            panels = [
+                _matrix_panel("Wx", Wx, _input_symbols(model, name)),
+                _matrix_panel("Wh", Wh, _some_labelled(order)),
+            ]
+            middles = {(k + 0.5) * units - 0.5: gate for k, gate in enumerate(gates)}
+            borders = range(units, len(gates) * units, units)
+            self._maps[tag] = HeatMap(panels, Wh.shape[1], middles, borders, "columns: the units of each gate")
+        order = self._orders[tag]
+        columns = np.concatenate([order + k * units for k in range(len(gates))])
+        return self._maps[tag].pixels([Wx[:, columns], Wh[order][:, columns]])
 
     def _values(self, reader: Model, name: str, symbols: Array) -> Array:
         tag = f"values/{name}"
@@ -87,7 +93,9 @@ class Pictures:
             panels = [_unit_panel(array, order_of_units) for array in shown]
             order = symbols[::-1] if _is_reversed(reader, name) else symbols
             labels = {float(t): label for t, label in enumerate(_labels(reader, order))}
-            self._maps[tag] = HeatMap(panels, len(symbols), labels)
+            self._maps[tag] = HeatMap(
+                panels, len(symbols), labels, below="the text, from left to right; rows are units"
+            )
         return self._maps[tag].pixels([values[array][:, 0].T[self._orders[tag]] for array in shown])
 
 
@@ -123,13 +131,17 @@ def _is_reversed(model: Model, name: str) -> bool:
 
 
 def _matrix_panel(title: str, matrix: Array, labels: Sequence[str]) -> Panel:
-    height = 0.1 * len(labels) if labels else min(3.0, 0.02 * len(matrix))
+    height = 0.1 * len(labels) if all(labels) and labels else min(3.0, 0.02 * len(matrix))
     return Panel(title, len(matrix), -LARGEST_WEIGHT, LARGEST_WEIGHT, labels, max(1.0, height))
 
 
 def _unit_panel(name: str, units: Array) -> Panel:
     """A panel whose rows are these units, some of which are labelled."""
     low, high = (-LARGEST_STATE, LARGEST_STATE) if name == "c" else (-1, 1) if name in (*CANDIDATES, "y") else (0, 1)
+    return Panel(name, len(units), low, high, _some_labelled(units))
+
+
+def _some_labelled(units: Array) -> list[str]:
+    """Some of these units by number, so that the labels do not touch."""
     every = -(-len(units) // ROWS_LABELLED)
-    labels = [str(unit) if place % every == 0 else "" for place, unit in enumerate(units.tolist())]
-    return Panel(name, len(units), low, high, labels)
+    return [str(unit) if place % every == 0 else "" for place, unit in enumerate(units.tolist())]

@@ -16,6 +16,7 @@ from minidl.data.sources.rows import PIECE, Cells, Rows, TextColumn
 from minidl.system.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
+DELIMITER_NAMES = {"tab": "\t", "\\t": "\t"}  # other ways to write one
 LOOKED_AT = 1 << 16  # characters by which the delimiter is found
 csv.field_size_limit(min(sys.maxsize, (1 << 31) - 1))  # of the whole process; a cell may be as long as a C long says
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from minidl.data.sources import conll, json_lines, parquet, ucr
+from minidl.data.sources import conll, json_lines, npz_rows, parquet, ucr, wav
 from minidl.data.sources.csv_file import read_rows
 from minidl.data.sources.encoding import decode, find_encoding, not_decoded
 from minidl.data.sources.lines import read_lines
@@ -31,6 +31,8 @@ BINARY: dict[str, Callable[[bytes, str], Rows]] = {
     ".parquet": parquet.read_parquet,
     ".arrow": parquet.read_arrow,
     ".feather": parquet.read_arrow,
+    ".npz": npz_rows.read_npz_rows,
+    ".wav": wav.read_wav,
 }
 DELIMITED = (".csv", ".tsv", ".tab")
 

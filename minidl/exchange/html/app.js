@@ -67,13 +67,20 @@ function show() {
     Object.assign(byId(`tab-${name}`), { ariaSelected: String(name === app.tab), tabIndex: name === app.tab ? 0 : -1 });
   }
   byId("tab-write").hidden = !network.data.output.writes;
+  Object.assign(app, { ink: ink("ink"), room: byId("controls").clientWidth });
+  const buttons = () => [...byId(app.tab).querySelectorAll("button")], focused = buttons().indexOf(document.activeElement);
   TABS[app.tab].show();
+  if (focused >= 0) buttons()[focused].focus(); // some are made anew
 }
 
 function setWords() {
   document.documentElement.lang = app.language;
   document.querySelectorAll("[data-word]").forEach((place) => { place.textContent = say(place.dataset.word); });
-  if (app.network.data.input.kind !== "ids") document.querySelector("[data-word=text]").textContent = say("series");
+  if (app.network.data.input.kind !== "ids") {
+    Object.entries({ text: "series", readHelp: "seriesHelp", influenceHelp: "seriesInfluenceHelp" }).forEach(([word, other]) => {
+      document.querySelector(`[data-word=${word}]`).textContent = say(other);
+    });
+  }
   Object.assign(byId("language"), { textContent: say("language"), lang: app.language === "es" ? "en" : "es" });
   Object.keys(TABS).forEach((name) => { byId(`tab-${name}`).textContent = say(name); });
 }
@@ -104,7 +111,8 @@ function open(tab) {
 function begin() {
   const data = JSON.parse(byId("data").textContent);
   app.network = new Network(data, numbersFromBase64(byId("weights").textContent));
-  [app.node] = app.network.cells;
+  const [layer, unit] = data.features.length ? data.features[0].units[0] : ["", 0]; // one that is known for something
+  Object.assign(app, { unit, node: app.network.cells.find((node) => node.name === layer) || app.network.cells[0] });
   document.title = byId("title").textContent = `minidl · ${data.name}`;
   byId("about").textContent = data.about;
   byId("text").value = data.text;
@@ -131,8 +139,10 @@ function begin() {
   }));
   document.addEventListener("keydown", onKey);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+  window.addEventListener("resize", () => { if (app.tab !== "write") show(); });
   setWords();
   read();
+  app.choose(Math.floor(app.symbols.length / 2));
 }
 
 begin();

@@ -3,8 +3,8 @@
 const CELLS = {
   show() {
     const place = byId("cells-list"), { features } = app.network.data;
+    showCell("cells");
     place.replaceChildren();
-    showSymbols("cells-symbols", app.symbols, (t) => cellColour(app.node, app.pass, app.unit, t));
     if (!features.length) element(place, "p", "", say("noCells"));
     const table = element(place, "table");
     for (const { name, units } of features) {
@@ -12,10 +12,10 @@ const CELLS = {
       element(line, "th", "", name[app.language]);
       const cells = element(line, "td");
       for (const [layer, unit, score] of units) {
-        const button = element(cells, "button", "", `${layer} ${unit}: ${score.toFixed(2)}`);
-        button.type = "button";
+        const several = app.network.cells.length > 1, button = element(cells, "button", "", `${several ? `${layer} ` : ""}${unit}: ${score.toFixed(2)}`);
+        Object.assign(button, { type: "button", title: `${layer}, ${say("unit")} ${unit}`, onclick: () => app.chooseUnit(layer, unit) });
         button.setAttribute("aria-pressed", layer === app.node.name && unit === app.unit);
-        button.addEventListener("click", () => app.chooseUnit(layer, unit));
+        paint(button, colour(signed(), score, -1.3, 1.3));
       }
     }
   },

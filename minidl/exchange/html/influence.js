@@ -5,15 +5,16 @@ const PREDICTIONS = 16; // over which the influence by distance is a mean
 const INFLUENCE = {
   show() {
     const { pass, network, step } = app, k = app.answerOf(step), found = network.influence(pass, step, k);
-    const largest = Math.max(1e-12, ...found.map(Math.abs)), name = visible(network.data.names[k]);
-    const probability = network.data.output.kind === "numbers" ? "" : `, p = ${network.answer(pass, step)[k].toFixed(4)}`;
-    byId("influence-title").textContent = `${say("step")} ${step} → ${name}${probability}; ±${short(largest)}`;
+    const largest = Math.max(1e-12, ...found.map(Math.abs)), { names, output } = network.data, title = byId("influence-title");
+    const probability = output.kind === "numbers" ? "" : `, p = ${network.answer(pass, step)[k].toFixed(4)}`;
+    title.textContent = `${say(output.what)} ${stepName(pass.output.rows > 1 ? step : pass.steps - 1)} → ${visible(names[k])}${probability}:`;
+    legend(title, -largest, signed(), largest);
     showSymbols("influence-symbols", app.symbols, (t) => colour(signed(), found[t], -largest, largest));
-    const place = byId("influence-lags"), means = byLag(network, pass), steps = means.length;
+    const place = byId("influence-lags"), means = byLag(network, pass), every = means.length > 60 ? 10 : 5;
     place.replaceChildren();
-    const logs = [...means].map((value) => (value > 0 ? Math.log10(value) : null));
-    curves(place, say("byLagAxis"), steps, [{ values: logs, colour: "#e66101" }], () => {}, (log) => (10 ** log).toExponential(1));
-    symbolAxis(place, [...means.keys()].map(String), {}, () => {});
+    const values = Array.from(means, (value) => (value > 0 ? Math.log10(value) : null));
+    plot(place, say("byLagAxis"), [{ values, colour: ORANGE }], { height: 180, least: 1, spell: (log) => short(10 ** log), onPick: () => {} });
+    stepAxis(place, values.map((_, lag) => (lag % every || lag === means.length - 1 ? "" : String(lag))), { every });
   },
 };
 

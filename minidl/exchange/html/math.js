@@ -4,14 +4,17 @@ const matrix = (rows, cols) => ({ rows, cols, data: new Float64Array(rows * cols
 const row = (m, t) => m.data.subarray(t * m.cols, (t + 1) * m.cols);
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
-// y += x W                     x (F), W (F, K), y (K); four rows of W at a time, which is thrice as fast
+// y += x W                     x (F), W (F, K), y (K); eight rows of W at a time, which is several times as fast
 function addProduct(y, x, W) {
-  const K = y.length, fours = x.length - (x.length % 4);
-  for (let f = 0; f < fours; f += 4) {
-    const a = x[f], b = x[f + 1], c = x[f + 2], d = x[f + 3], i = f * K, j = i + K, m = j + K, n = m + K;
-    for (let k = 0; k < K; k++) y[k] += a * W[i + k] + b * W[j + k] + c * W[m + k] + d * W[n + k];
+  const K = y.length, eights = x.length - (x.length % 8);
+  for (let f = 0; f < eights; f += 8) {
+    const a = x[f], b = x[f + 1], c = x[f + 2], d = x[f + 3], e = x[f + 4], g = x[f + 5], h = x[f + 6], i = x[f + 7];
+    for (let k = 0, w = f * K; k < K; k++, w++) {
+      y[k] += a * W[w] + b * W[w + K] + c * W[w + 2 * K] + d * W[w + 3 * K]
+        + e * W[w + 4 * K] + g * W[w + 5 * K] + h * W[w + 6 * K] + i * W[w + 7 * K];
+    }
   }
-  for (let f = fours; f < x.length; f++) for (let k = 0; k < K; k++) y[k] += x[f] * W[f * K + k];
+  for (let f = eights; f < x.length; f++) for (let k = 0; k < K; k++) y[k] += x[f] * W[f * K + k];
 }
 
 // dx += dy Wᵀ                  dy (K), W (F, K), dx (F)
@@ -95,5 +98,5 @@ function draw(logits, { temperature, topK, topP }, random) {
 }
 
 function numbersFromBase64(text) {
-  return new Float32Array(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer);
+  return Float64Array.from(new Float32Array(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer));
 }

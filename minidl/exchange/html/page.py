@@ -85,6 +85,7 @@ def _data(subject: Subject, sample: Sample) -> dict[str, Any]:
         "columns": subject.columns,
         "scales": {name: dict(scale) for name, scale in subject.scales.items()},
         "names": subject.names,
+        "unnamed": subject.is_unnamed,
         "nodes": nodes,
         "input": {"name": read.name, "kind": "ids" if read.dtype == "int" else "numbers", "depth": _depth(subject)},
         "output": {
@@ -96,6 +97,7 @@ def _data(subject: Subject, sample: Sample) -> dict[str, Any]:
             "horizon": subject.horizon,
         },
         "drawings": json.loads(_file("drawings.json")),
+        "words": json.loads(_file("words.json")),
         "features": [feature.to_json() for feature in sample.features],
     }
 

@@ -44,15 +44,22 @@ const BETWEEN = {
 const ONE = {
   phase: 0,
   show() {
-    const { node, unit, pass } = app, walk = WALKS[node.type];
+    const { node } = app, walk = WALKS[node.type];
     this.phase = Math.min(this.phase, walk.length - 1);
     const [name, lit, ...equations] = walk[this.phase], values = this.values();
-    const number = (_, key) => (Math.abs(values[key]) < 1e-3 && values[key] ? values[key].toExponential(2) : values[key].toFixed(4));
-    showSymbols("one-symbols", app.symbols, (t) => cellColour(node, pass, unit, t));
-    byId("one-phase").textContent = `${this.phase + 1}/${walk.length}`;
+    showCell("one");
+    byId("one-parts").replaceChildren();
+    walk.forEach(([part], k) => {
+      const button = Object.assign(element(byId("one-parts"), "button", "", say(part).split(":")[0]), { type: "button", onclick: () => this.walk(k - this.phase) });
+      button.setAttribute("aria-pressed", k === this.phase);
+    });
     byId("one-text").textContent = say(name);
     const broken = equations.map((line) => line.replaceAll(" = ", "\n   = ").replace("\n   = ", " = ")); // but for the first
-    byId("one-equations").textContent = broken.join("\n").replace(/{(\w+)}/g, number);
+    byId("one-equations").replaceChildren();
+    broken.join("\n").split(/{(\w+)}/).forEach((piece, k) => { // text and names of numbers in turn
+      const value = values[piece], small = Math.abs(value) < 1e-3 && value;
+      element(byId("one-equations"), "span", k % 2 ? "number" : "", k % 2 ? (small ? value.toExponential(2) : value.toFixed(4)) : piece);
+    });
     byId("one-pin").checked = app.pinned !== null;
     this.draw(app.network.data.drawings[node.type], lit.split(" "), values);
   },
@@ -109,5 +116,7 @@ const ONE = {
       add("text", name, { x, y: y - 6 }, name);
       add("text", name, { x, y: y + 8, class: "number" }, typeof value === "number" ? value.toFixed(2) : visible(value));
     });
+    const { x, y, width, height } = svg.getBBox();
+    svg.setAttribute("viewBox", `${x - 8} ${y - 8} ${width + 16} ${height + 16}`);
   },
 };

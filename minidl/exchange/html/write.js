@@ -35,11 +35,11 @@ const WRITE = {
       parts[name] = matrix(passes.length, node.units);
       passes.forEach((pass, t) => row(parts[name], t).set(row(pass.caches[node.name].parts[name], pass.steps - 1)));
     }
-    const state = parts[LAYERS[node.type].state], most = state.data.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9);
-    const value = (t) => (t < earlier ? 0 : row(state, t - earlier)[app.unit]);
+    const state = parts[LAYERS[node.type].state], value = (t) => (t < earlier ? 0 : row(state, t - earlier)[app.unit]);
+    const most = Math.max(1e-9, ...written.map((_, t) => Math.abs(value(t))));
     showSymbols("write-symbols", written, (t) => colour(signed(), value(t), -most, most));
     place.replaceChildren();
-    symbolAxis(place, written.slice(-SHOWN), { step: passes.length - 1 }, () => {});
+    stepAxis(place, written.slice(-SHOWN), { step: passes.length - 1, above: true });
     showGates(place, parts, node, unitOrder(state), (t) => t, { step: passes.length - 1, unit: app.unit });
     place.scrollLeft = place.scrollWidth;
   },

@@ -52,14 +52,21 @@ def _definitions(families: Iterable[type[Declared]]) -> Iterator[tuple[str, Any]
     for family in _with_nested(families):
         name = family.__name__
         if not family.abstract:
-            one_only = {"minProperties": 1, "maxProperties": 1} if family is Every else {}
-            yield name, {**_definition(family, [], _properties(family)), **one_only}
+            properties = _properties(family)
+            one_only = {"anyOf": [_alone(interval, properties) for interval in properties]} if family is Every else {}
+            yield name, {**_definition(family, [], properties), **one_only}
             continue
         yield name, _choice(name, list(family.types()))
         inputs = {"inputs": NODE_INPUTS} if family is Layer else {}
         for kind, cls in family.types().items():
             properties = {"type": {"const": kind, "description": first_line(cls)}, **_properties(cls), **inputs}
             yield f"{name}.{kind}", _definition(cls, ["type"], properties)
+
+
+def _alone(name: str, properties: Iterable[str]) -> dict[str, Any]:
+    """A mapping in which this property has a value, and the others have none."""
+    others = {other: {"type": "null"} for other in properties if other != name}
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}, **others}}
 
 
 def _choice(family: str, kinds: list[str]) -> dict[str, Any]:

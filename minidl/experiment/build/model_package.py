@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -72,10 +73,27 @@ def load(path: Path) -> ModuleType:
 
 
 def imported_files(builder: Path) -> dict[str, Path]:
-    """A model file and all that it has imported from its folder, by their names in a run: "models/NAME.py"."""
-    files = {builder} | {
-        Path(file)
-        for name, module in sys.modules.items()
-        if name.startswith(f"{PACKAGE}.") and (file := getattr(module, "__file__", None))
-    }
-    return {f"{PACKAGE}/{path.name}": path for path in sorted(files) if path.parent == builder.parent}
+    """A model file and all of its folder that it imports, also later, by their names in a run: "models/NAME.py"."""
+    modules = [module for name, module in sys.modules.items() if name.startswith(f"{PACKAGE}.")]
+    waiting = [builder, *(Path(file) for module in modules if (file := getattr(module, "__file__", None)))]
+    files: dict[str, Path] = {}
+    while waiting:
+        path = waiting.pop()
+        name = f"{PACKAGE}/{path.name}"
+        if path.parent == builder.parent and name not in files and path.is_file():
+            files[name] = path
+            waiting += [path.with_name(f"{other}.py") for other in _named(path)]
+    return dict(sorted(files.items()))
+
+
+def _named(path: Path) -> Iterator[str]:
+    """The files of its folder that a file imports anywhere: models.NAME, or .NAME."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            wholes = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            package = ".".join([PACKAGE] * bool(node.level) + [node.module or ""] * bool(node.module))
+            wholes = [package, *(f"{package}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (parts[1] for whole in wholes if (parts := whole.split("."))[0] == PACKAGE and parts[1:])

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.callbacks.evaluate import accumulate
-from minidl.data import Arrays, Batches, Data, Dataset, Reader, Table, Text, evaluation_streams, read_text
+from minidl.data import Arrays, Batches, Data, Dataset, Reader, Series, Table, Text, evaluation_streams, read_text
 from minidl.data.independent import Part
 from minidl.data.sources.download import without_connections
+from minidl.data.tasks.series_reader import SeriesReader
 from minidl.experiment.run.load_model import Trained, load_trained, unseen
 from minidl.experiment.run.number_report import number_report
 from minidl.system.errors import CheckpointError, ConfigError, DataError, UsageError
@@ -117,6 +118,8 @@ def _other(trained: Trained, data: Data, source: str) -> Batches:
         return dataclasses.replace(data, source=source, split=(1.0, 0.0, 0.0), shuffle=False).load(Path()).train
     if isinstance(data, Table):
         return _rows(trained, data, source)
+    if isinstance(data, Series):
+        return _stream(trained, data, source)
     raise UsageError(f"--data: data of type {data.type_name()} cannot be measured on another file")
 
 
@@ -130,6 +133,15 @@ def _rows(trained: Trained, data: Table, source: str) -> Batches:
     if not chosen.size:
         raise DataError(f"{source} has no row that the model could answer about")
     return Part(examples, chosen, data.batch_size, by_length=True)
+
+
+def _stream(trained: Trained, data: Series, source: str) -> Batches:
+    reader = reader_of(trained)
+    assert isinstance(reader, SeriesReader)
+    found = data.one_stream(*reader.pair(data.rows(source, Path())))
+    if found is None:
+        raise DataError(f"{source} has no row that the model could answer about")
+    return found
 
 
 def text_of(trained: Trained, source: str) -> NDArray[Any]:

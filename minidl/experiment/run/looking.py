@@ -49,7 +49,10 @@ class Looking:
         self.trained: Trained = load_trained(path)
         meta = self.trained.archive.meta
         metadata = meta.get("metadata")
-        self.subject = Subject.of(self.trained.model.replica(), metadata if isinstance(metadata, dict) else None)
+        model = self.trained.model.replica()
+        self.subject = Subject.of(model, metadata if isinstance(metadata, dict) else None)
+        if self.subject.is_unnamed and self.data is not None:  # the first releases saved no names
+            self.subject = Subject.of(model, self.data.metadata)
 
     @property
     def name(self) -> str:
@@ -97,12 +100,15 @@ class Looking:
         if self.subject.tokens is None:
             return "\n".join(",".join(f"{value:.6g}" for value in row) for row in self._series())
         if self.subject.predicts_next:
-            ids = self._stream()[:SHOWN]
-        else:  # sequences of their own: a rather long one
-            found = sorted((sequence.read for sequence in _first(self.sequences(), RANKED)), key=len)
-            ids = found[len(found) * 9 // 10][:SHOWN]
-        symbols = [self.subject.vocabulary.symbols[i] for i in ids]
-        return " ".join(symbols) if self.subject.tokens == "space" else self.subject.vocabulary.decode(ids)
+            return _paragraph(self._spelt(self._stream()))
+        found = sorted((sequence.read for sequence in _first(self.sequences(), RANKED)), key=len)
+        ids = found[len(found) * 9 // 10][:SHOWN]  # a rather long one
+        return self._spelt(ids)
+
+    def _spelt(self, ids: Array) -> str:
+        vocabulary = self.subject.vocabulary
+        symbols = [vocabulary.symbols[i] for i in ids]
+        return " ".join(symbols) if self.subject.tokens == "space" else vocabulary.decode(ids)
 
     def _stream(self) -> Array:
         """The beginning of a text that is read window by window."""
@@ -179,6 +185,13 @@ class Looking:
     def _standardised(self, rows: Array) -> Array:
         scales = [self.subject.scales.get(name, {"mean": 0.0, "deviation": 1.0}) for name in self.subject.columns]
         return (rows - [scale["mean"] for scale in scales]) / [scale["deviation"] for scale in scales]
+
+
+def _paragraph(text: str) -> str:
+    """Some of a text, from the beginning of a paragraph where there is one, to the end of a word."""
+    rest = text.partition("\n\n")[2].lstrip()
+    shown = (rest if len(rest) >= SHOWN else text)[:SHOWN]
+    return shown[: max(shown.rfind(" "), shown.rfind("\n"), SHOWN // 2)].rstrip()
 
 
 def _numbered(items: PlainSequence[Item], number: int, source: str, what: str) -> Item:

@@ -1,0 +1,38 @@
+"""Baselines are drawn once a chart: by the first run of an experiment, and not again by each that has the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from minidl.storage.run_folder import LOGS, NUMBER, list_runs
+
+BASELINE = "val_baseline/"
+LONGEST = 1 << 20  # characters of a first line; there is no reason for more
+
+
+def without_those_drawn(record: Mapping[str, float], folder: Path) -> dict[str, float]:
+    """The record of a step, without the baselines where an earlier run beside this folder has drawn the same.
+
+    A folder without a number, and one whose neighbours cannot be read, draws its own.
+    """
+    own = {tag: value for tag, value in record.items() if tag.startswith(BASELINE)}
+    if not own or not NUMBER.fullmatch(folder.name):
+        return dict(record)
+    earlier = (run.path for run in list_runs(folder.parent) if run.number < int(folder.name))
+    if not any(own.items() <= _first_record(path / LOGS[0]).items() for path in earlier):
+        return dict(record)
+    return {tag: value for tag, value in record.items() if tag not in own}
+
+
+def _first_record(path: Path) -> dict[str, float]:
+    """The first line of metrics.jsonl, which has the baselines; nothing where it cannot be read."""
+    try:
+        if not path.is_file():  # to open a pipe would wait for ever
+            return {}
+        with path.open(encoding="utf-8") as file:
+            record = json.loads(file.readline(LONGEST))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
