@@ -18,7 +18,7 @@ from minidl.graph.arrays import State
 from minidl.graph.layer import Layer
 from minidl.system.errors import DataError
 from minidl.testing.gradcheck import gradcheck
-from minidl.testing.trial import Trial, WrongLayer
+from minidl.testing.trial import Trial, WrongLayer, distance, same
 
 Array = NDArray[Any]
 
@@ -244,13 +244,3 @@ def backward_of(trial: Trial) -> BackwardProgram:
     program = trial.model.executor.last_backward
     assert program is not None
     return program
-
-
-def same(a: Array, b: Array) -> bool:
-    """To the bit."""
-    return a.tobytes() == b.tobytes()
-
-
-def distance(a: Array, b: Array) -> float:
-    """The largest difference, relative to the largest entry or 1."""
-    return float(np.abs(a - b).max(initial=0) / max(1.0, np.abs(b).max(initial=0)))
