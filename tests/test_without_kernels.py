@@ -23,13 +23,13 @@ for path in sorted(pathlib.Path("minidl").rglob("*.py")):
 import minidl, minidl.engine.dispatch as dispatch
 print(minidl.__file__, dispatch.in_use())
 """
-TESTS = ("test_notebook.py", "test_axes.py", "test_references.py")
+TESTS = ("test_notebook.py", "test_axes.py")
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("copy")
-    shutil.copytree(ROOT / "minidl", folder / "minidl", ignore=shutil.ignore_patterns("kernels", "__pycache__"))
+    shutil.copytree(ROOT / "minidl", folder / "minidl", ignore=shutil.ignore_patterns("kernels"))
     (folder / "tests").mkdir()
     for path in ROOT.glob("tests/*.py"):
         shutil.copy(path, folder / "tests")
