@@ -89,10 +89,10 @@ def test_what_is_wrong_is_told_once(tmp_path: Path) -> None:
     write_experiment(tmp_path, **EXPERIMENT)
     code, said = run(tmp_path, 2, "data.batch_size=8")
     assert code == 2
-    assert said.count("a batch of 8 sequences is cut into 1 shares") == 1
+    assert said.count("a batch of 8 sequences is cut into 1 shares") == 1, said
     code, said = run(tmp_path, 2, "optimizer.rate=1")
     assert code == 2
-    assert said.count("unknown name 'rate'") == 1
+    assert said.count("unknown name 'rate'") == 1, said
 
 
 @with_mpi

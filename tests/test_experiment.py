@@ -304,6 +304,8 @@ def test_resolved_has_every_default(folder: Path) -> None:
         "dropout": 0.1,
         "recurrent_dropout": 0.0,
         "bias": True,
+        "peepholes": False,
+        "projection": None,
         "init": None,
     }
     assert resolved["loss"] == {

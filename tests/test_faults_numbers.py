@@ -95,7 +95,7 @@ def test_a_step_that_is_not_finite_may_be_skipped(tmp_path: Path) -> None:
     assert (counts[0], counts[-1], records[1]["step"]) == (1, 3, 2)
     assert "train/skipped" not in records[1]
     assert ended.err.count("It is left out, as others will be; train/skipped counts them") == 1
-    assert "minidl: step 3: the loss is inf; first bad array: mse/square at (0, 1, 0)" in ended.err
+    assert "minidl: step 3: the loss is inf; first bad array: mse/each at (0, 1, 0)" in ended.err
 
 
 def test_the_same_step_stops_a_run_that_may_not_skip(tmp_path: Path) -> None:
@@ -124,7 +124,8 @@ def test_a_gradient_that_is_not_finite_leaves_the_weights_alone() -> None:
 def test_weights_that_overflow_in_the_last_step_are_not_saved(tmp_path: Path) -> None:
     loss = {"type": "SoftmaxCE", "reduction": "sum"}
     optimizer = {"type": "SGD", "lr": 3e38}
-    write_experiment(tmp_path, optimizer=optimizer, loss=loss, train__steps=1, train__sample_every=None)
+    train = {"train__steps": 1, "train__sample_every": None, "train__non_finite": "skip"}
+    write_experiment(tmp_path, optimizer=optimizer, loss=loss, **train)
     ended = run(tmp_path, "tiny.yaml")
     assert ended.code == 5
     assert "parameters/lstm/b holds NaN or infinity after step 1, not saved; lower the learning" in ended.err
@@ -181,9 +182,9 @@ def test_logits_of_any_size_have_a_finite_loss_and_the_right_gradient(dtype: str
 def test_sigmoids_of_any_size_too(dtype: str) -> None:
     logits = np.array([[[1e30], [-1e30], [1e30]]], dtype)
     targets = np.array([[[1.0], [0.0], [0.0]]], dtype)
-    model = Model.of(SigmoidCE(reduction="sum"), logits, targets, dtype=dtype)
+    model = Model.of(SigmoidCE(reduction="sum"), x=logits, targets=targets, dtype=dtype)
     assert model.arrays["sigmoid_ce/y"] == pytest.approx(1e30, rel=1e-6)
-    np.testing.assert_allclose(model.backward(y=1.0)["logits"].ravel(), [0, 0, 1], atol=1e-6)
+    np.testing.assert_allclose(model.backward(y=1.0)["x"].ravel(), [0, 0, 1], atol=1e-6)
 
 
 # --- memory

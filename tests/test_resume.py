@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,7 @@ from runs import (
     count_calls,
     finish,
     interrupted_at,
-    launch,
     left,
-    minidl_run,
     random_cuts,
     run,
     the_run,
@@ -262,7 +259,9 @@ def build(ids, vocab_size: int):
     builder.write_text(source.replace("GRU(5", "GRU(6"))
     code, message = resumed(tmp_path, "train.steps=8")
     assert code == 4
-    assert "the model has changed since this run was begun:\n  nodes.1.units: 5 before, now 6" in message
+    assert "the code of the model has changed since this run was begun: models/network.py" in message
+    assert '-    return Dense(vocab_size, name="logits")(GRU(5, name="gru")(OneHot()(ids)))' in message
+    assert "--resume --accept-changes" in message
 
 
 def edited(change: Callable[[dict[str, Any], dict[str, Any]], None]) -> Callable[[Path], None]:
@@ -291,8 +290,8 @@ def set_nan(name: str) -> Callable[[dict[str, Any], dict[str, Any]], None]:
         (lambda arrays, _: arrays.update({"state/other/h": np.zeros(1)}), "it carries other/h"),
         (lambda _, meta: meta["model"].update(vocabulary=None), "the vocabulary is not that of this run"),
         (lambda _, meta: meta["generators"].pop("lstm"), "its random generators are not those of this model"),
-        (lambda _, meta: meta["generators"].update(lstm={"state": 1}), "holds no run that could be resumed"),
-        (lambda _, meta: meta["progress"].update(step=-1), "holds no run that could be resumed"),
+        (lambda _, meta: meta["generators"].update(lstm={"state": 1}), "generators.lstm.bit_generator' is missing"),
+        (lambda _, meta: meta["progress"].update(step=-1), "'progress.step' should be 0 or more, got -1"),
         (lambda _, meta: meta.pop("progress"), "holds no run that could be resumed (KeyError: 'progress')"),
         (lambda _, meta: meta["callbacks"].update(RunLog={"metrics": "many"}), "holds no run that could be resumed"),
     ],
@@ -350,29 +349,32 @@ def test_a_run_killed_before_its_first_step_can_be_resumed(tmp_path: Path, whole
     assert left(the_run(tmp_path)).differences(whole[0]) == {}
 
 
-def test_an_interrupt_at_the_last_step_lets_the_run_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_at_the_last_step_costs_nothing(tmp_path: Path, number: int, code: int) -> None:
+    """The last evaluation is left to `--resume`."""
     expected = left(begun(tmp_path))
     os.rename(tmp_path / "runs", tmp_path / "whole")
 
-    assert interrupted_at(tmp_path, 6, signal.SIGTERM, "tiny.yaml").code == 0
+    assert interrupted_at(tmp_path, 6, number, "tiny.yaml").code == code
+    assert resumed(tmp_path)[0] == 0
     assert left(the_run(tmp_path)).differences(expected) == {}
 
 
 def test_a_timed_run_counts_the_time_before_it_was_cut(tmp_path: Path) -> None:
-    write_experiment(tmp_path, train={"minutes": 1 / 60, "checkpoint_every": {"steps": 1}})
-    child = launch(tmp_path, lambda: minidl_run("tiny.yaml"))
-    metrics = tmp_path / "runs" / "tiny" / "001" / "metrics.jsonl"
-    while not metrics.exists() or "train/loss" not in metrics.read_text():
-        time.sleep(0.01)
-    child.send(signal.SIGINT)
-    assert child.wait().code == 130
-    before = read_archive(the_run(tmp_path).checkpoints.path / "last").meta["progress"]
-    assert 0 < before["seconds"] < 1
+    train = {"minutes": 10, "checkpoint_every": {"steps": 1}}
+    optimizer = {"type": "SGD", "lr": 0.05}
+    write_experiment(tmp_path, train=train, optimizer=optimizer, data__split=[1.0, 0.0, 0.0])
+    assert interrupted_at(tmp_path, 3, signal.SIGINT, "tiny.yaml").code == 130
+    last = the_run(tmp_path).checkpoints.path / "last"
+    before = read_archive(last).meta["progress"]
+    assert (before["step"], before["done"]) == (3, False)
+    assert 0 < before["seconds"] < 600
+    edited(lambda _, meta: meta["progress"].update(seconds=599.5))(last.resolve())
     assert resumed(tmp_path)[0] == 0
-    after = read_archive(the_run(tmp_path).checkpoints.path / "last").meta["progress"]
+    after = read_archive(last).meta["progress"]
     assert after["done"]
-    assert 0.5 < after["seconds"] <= 1.1  # the rest is for the end of the run
-    assert after["step"] > before["step"]
+    assert after["seconds"] > 598
+    assert before["step"] <= after["step"] < 10_000
 
 
 def test_a_second_cut_at_the_same_place(tmp_path: Path, whole: tuple[Left, int]) -> None:

@@ -67,6 +67,7 @@ KEYWORDS: dict[str, Any] = {
     "const": lambda value, constant, schema: value == constant,
     "enum": lambda value, choices, schema: value in choices,
     "anyOf": lambda value, branches, schema: any(fits(value, branch) for branch in branches),
+    "not": lambda value, branch, schema: not fits(value, branch),
     "allOf": lambda value, branches, schema: all(fits(value, branch) for branch in branches),
     "if": lambda value, condition, schema: not fits(value, condition) or fits(value, schema["then"]),
     "then": lambda *_: True,  # judged with its "if"

@@ -184,7 +184,7 @@ WRONG = [
         ("dropout: 0.1", "¤dropout: .nan", "should be a finite number, got nan"),
         ("layer: {type: GRU, units: 3}", "¤layer: GRU", "should be a mapping with the type "),
         ("layer: {type: GRU, units: 3}", "layer: {¤type: Dense, units: 3}", "there is no layer of type 'Dense'"),
-        ("inputs: [first, both]", "¤inputs: 5", "the name of a node, or a list of names such as [lstm, skip], got 5"),
+        ("inputs: [first, both]", "¤inputs: 5", "names such as [lstm, skip], or {x: lstm, lengths: lengths}, got 5"),
         ("inputs: [first, both]", "inputs: [first, ¤third]", "there is no node 'third' above"),
         ("name: both", "¤name: first", "there is a node or input named 'first' already"),
         ("name: both", "¤name: a b", "a name of letters, digits,"),
@@ -197,7 +197,7 @@ WRONG = [
         # loss, optimizer
         ("type: SoftmaxCE\n  reduction: mean\n  label_smoothing: 0.1", "¤type: Dense\n  units: 3", "is not a loss"),
         ("  type: SoftmaxCE\n", "", "'type' is missing"),
-        ("reduction: mean", "¤reduction: [mean]", "should be 'mean' or 'sum', got ['mean']"),
+        ("reduction: mean", "¤reduction: [mean]", "should be 'mean', 'sum' or 'none', got ['mean']"),
         ("label_smoothing: 0.1", "¤label_smoothing: 2", "should be less than 1, got 2"),
         ("lr: {type: cosine,", "¤lr: fast #", "a number or a mapping with the type"),
         ("lr: {type: cosine,", "¤lr: -1 #", "should be 0 or more, got -1"),

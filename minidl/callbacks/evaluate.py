@@ -135,6 +135,6 @@ class Evaluate(Callback):
     def finish_seconds(self, trainer: Run) -> float:
         """Both parts, by the time that one took, or else at half of what training takes for as many batches."""
         parts = [part.steps_per_epoch for part in (trainer.data.validation, trainer.data.test) if part is not None]
-        if self._longest:
+        if self._longest and trainer.data.validation is not None:
             return self._longest * sum(parts) / max(parts[0], 1)
         return sum(parts) * trainer.seconds_per_step / 2

@@ -98,8 +98,12 @@ class RunFolder:
                 logger.warning(
                     "%s cannot be locked (%s): do not train twice in it at a time", self.path, error.strerror
                 )
-        self.check()
-        sweep(self.path)
+        try:
+            self.check()
+            sweep(self.path)
+        except BaseException:
+            self._unlock()
+            raise
         return self
 
     def check(self) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 
 from minidl.system.errors import UsageError
 
-SILENCE = 1.0  # seconds
+SILENCE = 1.0  # seconds in which process 0 alone may speak
+PASSED_ON = 0.2  # seconds in which the launcher passes on what was said, before it hears that all is to end
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")  # how launchers say how many there are
 
 
@@ -47,6 +48,7 @@ class Processes:
     def abort(self, code: int) -> None:
         """End all processes at once; the launcher ends with this code."""
         sys.stderr.flush()
+        time.sleep(PASSED_ON)
         self._communicator.Abort(code)
 
     def agree(self, facts: Mapping[str, Any]) -> None:

@@ -50,7 +50,7 @@ def computed(model: Model, node: str) -> dict[str, Array]:
 
     >>> from minidl.layers import LSTM
     >>> list(computed(Model.of(LSTM(3), np.zeros((5, 2, 4))), "lstm"))
-    ['y', 'c', 'i', 'f', 'g', 'o']
+    ['c', 'y', 'i', 'f', 'g', 'o']
     """
     declared, arrays = model.graph.nodes[node].declarations, model.arrays
     found: dict[str, Array] = {}
