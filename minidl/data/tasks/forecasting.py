@@ -91,9 +91,18 @@ class Forecasting(Task):
             digest=rows.digest,
             unit="step",
             baselines=self._baselines(windows, parts[1]),
-            metadata={"reader": reader.config()},
+            metadata={"reader": reader.config(), "naive_error": self._naive_error(windows, parts[0])},
             reader=reader,
         )
+
+    def _naive_error(self, windows: Windows, training: Order) -> list[float] | None:
+        """How far the last value of a window misses each target on average, by which MASE is told."""
+        last, targets = windows.last_values(training)
+        if not len(last):
+            return None
+        errors = np.abs(last - targets).astype(np.float64).reshape(-1, len(self.predict or self.columns))
+        found: list[float] = errors.mean(axis=0).tolist()
+        return found
 
     def _baselines(self, windows: Windows, validation: Order) -> dict[str, float]:
         """What repeating the last row of each window achieves."""
