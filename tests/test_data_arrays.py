@@ -1,6 +1,8 @@
 """Independent sequences: every one once an epoch, the order a matter of seed and epoch, unfit arrays refused."""
 
 import io
+import re
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from minidl import Input, Model
 from minidl.data import ArrayBatches, Arrays, ArraySpec, from_arrays
+from minidl.data.sources.npz import read_npz
 from minidl.layers import LSTM, MSE, Dense, Last
 from minidl.system.errors import DataError, UsageError
 
@@ -288,3 +291,28 @@ def test_a_member_that_is_no_array(tmp_path):
         archive.writestr("notes.txt", "hello")
     with pytest.raises(DataError, match=r"'notes\.txt' holds"):
         Arrays("set.npz").load(tmp_path)
+
+
+@pytest.mark.parametrize("source", ["arrays", "series"])
+def test_a_file_says_its_size_before_it_is_unpacked(tmp_path, monkeypatch, caplog, source):
+    monkeypatch.setattr("minidl.data.sources.npz.WORTH_A_LINE", 10**6)
+    zeros = io.BytesIO()
+    np.savez_compressed(zeros, x=np.zeros((400, 10**4), np.int8), targets=np.zeros(10**4, np.int8))
+    (tmp_path / "set.npz").write_bytes(zeros.getvalue())
+    said = r"set\.npz: its arrays take 0\.0 GB, packed to 0\.000 GB"
+    with caplog.at_level("INFO", "minidl"):
+        assert len(read(tmp_path, source)) > 0
+    assert re.search(said, caplog.text)
+    monkeypatch.setattr("minidl.data.sources.npz.available_memory", lambda: 10**6)
+    tracemalloc.start()
+    with pytest.raises(DataError, match=said + r", and there are 0\.0 GB left; the largest is 'x', 0\.0 GB"):
+        read(tmp_path, source)
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
+
+
+def read(folder, source):
+    if source == "arrays":
+        return Arrays("set.npz").load(folder).inputs
+    with (folder / "set.npz").open("rb") as file:
+        return read_npz(file, "set.npz")

@@ -22,6 +22,7 @@ from minidl.data.batches import ArraySpec, Dataset, split_slices
 from minidl.data.data import Data
 from minidl.data.independent import Independent, Order
 from minidl.data.sources import find_file, unreadable
+from minidl.data.sources.npz import read_npz
 from minidl.system.errors import DataError, suggest
 
 Array = NDArray[Any]
@@ -210,15 +211,15 @@ def _digest(arrays: Mapping[str, Array]) -> str:
 
 def _read_npz(path: Path) -> dict[str, Array]:
     try:
-        with path.open("rb") as file:  # numpy leaves a file open that turns out to be damaged
-            if not file.peek(8).startswith((b"PK", b"\x93NUMPY")):  # which numpy takes for pickled objects
-                raise ValueError("it begins as no such file does; numpy.savez writes one")
-            loaded = np.load(file, allow_pickle=False)
-            if not isinstance(loaded, np.ndarray):
-                with loaded:
-                    return dict(loaded.items())
+        with path.open("rb") as file:
+            begin = file.peek(8)
+            if begin.startswith(b"\x93NUMPY"):
+                raise DataError(f"{path} holds one array without a name: save several with numpy.savez")
+            if not begin.startswith(b"PK"):
+                raise DataError(
+                    f"{path} is not a sound .npz file of plain arrays: it begins as no such file does; numpy.savez "
+                    "writes one"
+                )
+            return read_npz(file, str(path))
     except OSError as error:
         raise unreadable(path, error) from None
-    except Exception as error:  # zip, zlib and numpy's header parser fail in many ways on a damaged file
-        raise DataError(f"{path} is not a sound .npz file of plain arrays: {error}") from None
-    raise DataError(f"{path} holds one array without a name: save several with numpy.savez")

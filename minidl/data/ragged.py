@@ -47,6 +47,36 @@ class Ragged:
         return found
 
 
+class RaggedBuilder:
+    """Sequences that come many at a time, put one behind the other in one array, which is not copied at the end.
+
+    kind: of the values, unless one comes that does not fit. about: how many there may be; the rest is never taken.
+
+    >>> builder = RaggedBuilder(np.uint8, 2)
+    >>> builder.add(np.array([1, 2, 3]), np.array([2, 1]))
+    >>> builder.done()[1].tolist()
+    [3]
+    """
+
+    def __init__(self, kind: Any, about: int) -> None:
+        self._values, self._used, self._lengths = np.empty(max(about, 1), kind), 0, [np.zeros(0, np.int64)]
+
+    def add(self, values: Array, lengths: Array) -> None:
+        """The values of some sequences, and how many each has."""
+        end = self._used + len(values)
+        if len(values) and int(values.max()) > np.iinfo(self._values.dtype).max:
+            self._values = self._values.astype(values.dtype)
+        if end > len(self._values):
+            self._values = np.resize(self._values, max(end, 2 * len(self._values)))
+        self._values[self._used : end] = values
+        self._used = end
+        self._lengths.append(lengths)
+
+    def done(self) -> Ragged:
+        """All sequences."""
+        return Ragged(self._values[: self._used], np.concatenate(self._lengths))
+
+
 def smallest(largest: int) -> Any:
     """The smallest type of integers without sign that holds numbers up to `largest`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -110,7 +111,7 @@ class Vocabulary:
     def encode_words(self, words: Sequence[str], unknown: Policy = "error") -> Ids:
         """The ids of words that `split_words` has made; otherwise as `encode`."""
         missing = -1 if self.unknown is None else self.unknown
-        found = (self._index.get(word, missing) for word in words)
+        found = map(self._index.get, words, itertools.repeat(missing))
         return self._listed(np.fromiter(found, np.int32, len(words)), words, unknown)
 
     def subwords(self, text: str) -> list[str]:
@@ -127,7 +128,7 @@ class Vocabulary:
             points = np.frombuffer(symbols.encode("utf-32-le", "surrogatepass"), dtype="<u4")
             ids = self._table[np.minimum(points, len(self._table) - 1)]
             return np.where(ids == self.unknown, np.int32(-1), ids) if self.unknown is not None else ids
-        return np.fromiter((self._index.get(symbol, -1) for symbol in symbols), np.int32, len(symbols))
+        return np.fromiter(map(self._index.get, symbols, itertools.repeat(-1)), np.int32, len(symbols))
 
     def unlisted(self, text: str) -> list[str]:
         """The characters or words of a text that are not listed, each once.

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 UNKNOWN = "<unk>"
@@ -65,6 +65,30 @@ def split_words(text: str) -> list[str]:
     pieces = text.split(" ")
     if "" not in pieces and "".join(pieces).isalnum():  # nothing but words
         return pieces
+    tokens: list[str] = []
+    odd: list[str] = []  # pieces that are more than a word, one after the other
+    inside = False
+    for piece in pieces:
+        if piece.isalnum():
+            if odd:
+                tokens += _between(" ".join(odd), inside, True)
+                odd = []
+            tokens.append(piece)
+        else:
+            inside = inside if odd else bool(tokens)
+            odd.append(piece)
+    return [*tokens, *_between(" ".join(odd), inside, False)] if odd else tokens
+
+
+@lru_cache(maxsize=1 << 14)
+def _between(text: str, before: bool, after: bool) -> tuple[str, ...]:
+    """The tokens of a text that has a word and a space before it, or after it; no token reaches into such a word."""
+    tokens = _match(f"{'a ' if before else ''}{text}{' a' if after else ''}")
+    return tuple(tokens[before : len(tokens) - after])
+
+
+def _match(text: str) -> list[str]:
+    """The tokens of a text that is more than plain words."""
     tokens = [match.group() for match in _token(text.isascii()).finditer(text)]
     neighbours = zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False)
     return [token for before, token, after in neighbours if not (token == " " and _is_word(before) and _is_word(after))]

@@ -58,7 +58,7 @@ def plan(requests: Mapping[Hashable, Request]) -> tuple[dict[Hashable, int], int
     """An offset for each request, and the total; arrays that are never wanted at the same time may share bytes.
 
     What is wanted all the time comes first, side by side. Of the rest the largest comes first, each at the lowest place
-    that is free while it is wanted; only what is wanted at the same steps is looked at.
+    that is free while it is wanted.
     """
     first = min((wanted.first for wanted in requests.values()), default=0)
     last = max((wanted.last for wanted in requests.values()), default=0)
@@ -68,27 +68,22 @@ def plan(requests: Mapping[Hashable, Request]) -> tuple[dict[Hashable, int], int
         if (wanted.first, wanted.last) == (first, last):
             offsets[key] = base
             base += wanted.size
-    total = base
-    placed: dict[int, set[tuple[int, int]]] = {}  # by step: offsets and ends of what is wanted then
-    for key, wanted in sorted(requests.items(), key=lambda item: -item[1].size):
-        if key in offsets:
-            continue
-        steps = range(wanted.first, wanted.last + 1)
-        offset = _lowest_gap(base, wanted.size, set().union(*(placed.get(step, ()) for step in steps)))
-        offsets[key] = offset
-        total = max(total, offset + wanted.size)
-        for step in steps:
-            placed.setdefault(step, set()).add((offset, offset + wanted.size))
-    return offsets, total
+    rest = sorted((item for item in requests.items() if item[0] not in offsets), key=lambda item: -item[1].size)
+    placed = np.empty((4, len(rest)), np.int64)  # a row each: first and last step, offset and end
+    for count, (key, wanted) in enumerate(rest):
+        firsts, lasts, starts, ends = placed[:, :count]
+        beside = (firsts <= wanted.last) & (lasts >= wanted.first)
+        offsets[key] = _lowest_gap(base, wanted.size, starts[beside], ends[beside])
+        placed[:, count] = wanted.first, wanted.last, offsets[key], offsets[key] + wanted.size
+    return offsets, max(base, int(placed[3].max(initial=base)))
 
 
-def _lowest_gap(offset: int, size: int, taken: set[tuple[int, int]]) -> int:
-    """The lowest place from an offset on with so much room between what is taken."""
-    for start, end in sorted(taken):
-        if offset + size <= start:
-            break
-        offset = max(offset, end)
-    return offset
+def _lowest_gap(lowest: int, size: int, starts: Array, ends: Array) -> int:
+    """The lowest place with so much room between what lies from `starts` to `ends`."""
+    order = np.argsort(starts, kind="stable")
+    free = np.maximum.accumulate(np.concatenate(([lowest], ends[order])))  # from where on, up to each next start
+    wide = np.flatnonzero(free[:-1] + size <= starts[order])
+    return int(free[wide[0] if wide.size else -1])
 
 
 def sizes(requests: Mapping[Hashable, Request]) -> list[Sized]:

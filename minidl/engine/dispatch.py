@@ -7,7 +7,6 @@ The equations of minidl are methods on NumPy. A room above this one may offer fa
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from minidl.system.errors import UsageError, suggest
+from minidl.system.signatures import asked_by
 
 if TYPE_CHECKING:  # the package switches kernels on before NumPy is needed
     from numpy.typing import DTypeLike
@@ -122,8 +122,7 @@ def implementation(kind: type[Any], function: str, dtype: DTypeLike) -> Callable
 
 def arguments(function: Callable[..., Any], *, required: bool = False) -> list[str]:
     """The names of the arrays that an implementation asks for, after the layer; `required`: cannot do without."""
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    return [item.name for item in parameters if not required or item.default is item.empty]
+    return [item.name for item in asked_by(function) if not required or item.default is item.empty]
 
 
 def _check(name: str, where: str) -> None:

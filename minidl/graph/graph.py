@@ -36,6 +36,9 @@ class Graph:
             if isinstance(node, Node):
                 self._add_node(node)
         self.names: dict[Symbol, str] = {node: name for name, node in {**self.inputs, **self.nodes}.items()}
+        self._sources = {
+            name: tuple([self.names[source] for source in node.inputs]) for name, node in self.nodes.items()
+        }
         # The node or input that each result is.
         self.ends = {result: self.names[node] for result, node in self.results.items()}
 
@@ -100,7 +103,7 @@ class Graph:
 
     def sources(self, name: str) -> tuple[str, ...]:
         """Names of the nodes and inputs that feed a node."""
-        return tuple(self.names[node] for node in self.nodes[name].inputs)
+        return self._sources[name]
 
     @cached_property
     def readers(self) -> dict[str, list[str]]:

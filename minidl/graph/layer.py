@@ -11,7 +11,6 @@ the functions by the name of their argument: `x` and the other inputs, the decla
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -25,6 +24,7 @@ from minidl.graph.initializers import initialized
 from minidl.graph.symbol import Symbol, show
 from minidl.system.blame import remark
 from minidl.system.errors import GraphError, suggest
+from minidl.system.signatures import asked_by
 
 
 @dataclass(frozen=True)
@@ -81,20 +81,18 @@ class Layer(Declared, family="layer"):
     @classmethod
     def arguments(cls, function: str) -> list[str]:
         """The array names that `forward` or `backward` asks for one by one."""
-        parameters = list(inspect.signature(getattr(cls, function)).parameters.values())[1:]
+        parameters = asked_by(getattr(cls, function))
         return [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
 
     @classmethod
     def takes_all(cls, function: str) -> bool:
         """Whether it takes all other arrays too, as `**arrays`: all but workspaces."""
-        parameters = inspect.signature(getattr(cls, function)).parameters.values()
-        return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+        return any(parameter.kind is parameter.VAR_KEYWORD for parameter in asked_by(getattr(cls, function)))
 
     @classmethod
     def optional(cls, function: str) -> dict[str, None]:
         """The arrays that `forward` or `backward` can do without, each with None: arguments that have a default."""
-        parameters = inspect.signature(getattr(cls, function)).parameters.values()
-        return {parameter.name: None for parameter in parameters if parameter.default is None}
+        return {parameter.name: None for parameter in asked_by(getattr(cls, function)) if parameter.default is None}
 
 
 class Node(Symbol):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 
-import numpy as np
-
+from minidl.data.sources.npz import read_npz
 from minidl.data.sources.rows import Cells, NumberColumn, Rows
 from minidl.system.errors import DataError
 
@@ -16,12 +15,7 @@ def read_npz_rows(raw: bytes, name: str) -> Rows:
     if not raw.startswith(b"PK"):
         raise DataError(f"{name} is not an .npz file: numpy.savez writes one")
     columns: dict[str, Cells] = {}
-    try:
-        with np.load(io.BytesIO(raw), allow_pickle=False) as loaded:
-            arrays = dict(loaded.items())
-    except Exception as error:  # zip, zlib and numpy's header parser fail in many ways on a damaged file
-        raise DataError(f"{name} is not a sound .npz file of plain arrays: {error}") from None
-    for key, array in arrays.items():
+    for key, array in read_npz(io.BytesIO(raw), name).items():
         if array.dtype.kind not in "iufb" or array.ndim not in (1, 2):
             shape = f"{array.dtype} of shape {array.shape}"
             raise DataError(f"{name}: array {key!r} holds {shape}: a series has numbers (N,) or (N, F)")

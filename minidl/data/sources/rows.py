@@ -21,7 +21,7 @@ class TextColumn(Sequence[str]):
 
     def __init__(self, cells: Iterable[str] = ()) -> None:
         self._texts: list[str] = []
-        self._ends: list[NDArray[np.int64]] = []
+        self._ends: list[NDArray[Any]] = []
         self._last: list[str] = []
         self.extend(cells)
 
@@ -33,8 +33,10 @@ class TextColumn(Sequence[str]):
             self._last = self._last[PIECE:]
 
     def _pack(self, cells: list[str]) -> None:
-        self._texts.append("".join(cells))
-        self._ends.append(np.cumsum([0, *map(len, cells)], dtype=np.int64))
+        text = "".join(cells)
+        self._texts.append(text)
+        kind = np.int32 if len(text) < 1 << 31 else np.int64
+        self._ends.append(np.cumsum([0, *map(len, cells)], dtype=kind))
 
     def pieces(self) -> Iterator[list[str]]:
         """The cells in their order, many at a time."""
@@ -43,6 +45,10 @@ class TextColumn(Sequence[str]):
             yield [text[a:b] for a, b in pairwise(at)]
         if self._last:
             yield self._last
+
+    def characters(self) -> int:
+        """Those of all cells together."""
+        return sum(map(len, self._texts)) + sum(map(len, self._last))
 
     def __len__(self) -> int:
         return PIECE * len(self._texts) + len(self._last)
@@ -179,6 +185,10 @@ class Rows:
     def error(self, row: int, message: str) -> DataError:
         """What is wrong with a row, with its place."""
         return DataError(f"{self.name}:{self.lines[row]}: {message}")
+
+    def forget(self, name: str) -> None:
+        """Let go of a column that was read and is asked for no more, which may be most of what is in memory."""
+        self.columns.pop(name, None)
 
     def take(self, chosen: Sequence[int] | NDArray[Any]) -> Rows:
         """Some of the rows, in this order."""

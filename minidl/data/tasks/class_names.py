@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -14,20 +14,32 @@ from minidl.system.errors import DataError, suggest
 Names = Sequence[str]
 
 
-def check_filled(rows: Rows, cells: Sequence[Names], column: str) -> None:
-    """Refuse an empty cell."""
+def check_filled(rows: Rows, cells: Iterable[str], column: str, members: Sequence[Order] | None = None) -> None:
+    """Refuse an empty cell. members: the rows of each cell; None where there is one of each row."""
     for i, cell in enumerate(cells):
         if not cell:
-            raise rows.error(i, f"column {column!r} is empty: fill it, or leave the row out (missing: drop)")
+            row = i if members is None else int(members[i][0])
+            raise rows.error(row, f"column {column!r} is empty: fill it, or leave the row out (missing: drop)")
 
 
-def class_names(rows: Rows, labels: Sequence[Names], training: Order, *, least: int = 2) -> tuple[str, ...]:
-    """The names of the classes, sorted; all of them have to be in the training part."""
-    known = sorted({name for i in training.tolist() for name in labels[i]})
+def one_string_each(cells: Iterable[str]) -> list[str]:
+    """Cells of which the same ones are one string in memory, as they are in a column of few names."""
+    known: dict[str, str] = {}
+    return [known.setdefault(cell, cell) for cell in cells]
+
+
+def class_names(
+    rows: Rows, learnt: Iterable[Names], labels: Iterable[Names], members: Sequence[Order], *, least: int = 2
+) -> tuple[str, ...]:
+    """The names of the classes, sorted; all of them have to be in the training part.
+
+    learnt: the names of each example of the training part. labels: of each example. members: the rows of each.
+    """
+    known = sorted({name for names in learnt for name in names})
     kinds = set(known)
     for i, names in enumerate(labels):
         if not kinds.issuperset(names):
-            raise unknown_class(rows, i, min(set(names) - kinds), known)
+            raise unknown_class(rows, int(members[i][0]), min(set(names) - kinds), known)
     if len(known) < least:
         raise DataError(f"{rows.name}: all rows are of class {known[0]!r}: there is nothing to tell apart")
     return tuple(known)

@@ -12,7 +12,7 @@ from minidl.data.baselines import majority
 from minidl.data.batches import ArraySpec
 from minidl.data.independent import Independent, Order
 from minidl.data.sources.rows import Rows
-from minidl.data.tasks.class_names import check_filled, class_names, number_each
+from minidl.data.tasks.class_names import check_filled, class_names, number_each, one_string_each
 from minidl.data.tasks.reader import Answers, Array, softmax
 from minidl.data.tasks.sequence_task import SequenceReader, SequenceTask
 from minidl.data.tasks.split import Kind
@@ -45,7 +45,7 @@ class ClassReader(SequenceReader):
 def one_name_each(rows: Rows, column: str, members: Sequence[Order]) -> Sequence[str]:
     """The name of the class of each example."""
     if len(members) == len(rows):  # one row each, or as good as that
-        return list(rows.column(column))
+        return one_string_each(rows.column(column))
     return one_of_each(rows, column, list(members))
 
 
@@ -66,14 +66,16 @@ class Classification(SequenceTask):
 
     def classes_of(self, rows: Rows, members: Sequence[Order]) -> list[Any]:
         if self.text is not None:
-            check_filled(rows, list(rows.column(self.text)), self.text)
+            check_filled(rows, rows.column(self.text), self.text)
         names = list(one_name_each(rows, self.label, members))
-        check_filled(rows, names, self.label)
+        check_filled(rows, names, self.label, members)
         return names
 
     def learn(self, rows: Rows, members: Sequence[Order], parts: list[Order], base: dict[str, Any]) -> ClassReader:
         names = one_name_each(rows, self.label, members)
-        return ClassReader(**base, label=self.label, classes=class_names(rows, [[name] for name in names], parts[0]))
+        learnt = ((names[i],) for i in parts[0].tolist())
+        classes = class_names(rows, learnt, ((name,) for name in names), members)
+        return ClassReader(**base, label=self.label, classes=classes)
 
     def target_spec(self, reader: ClassReader) -> ArraySpec:
         return ArraySpec("int", len(reader.classes), ("B",))

@@ -71,7 +71,8 @@ class Labels(SequenceTask):
 
     def learn(self, rows: Rows, members: Sequence[Order], parts: list[Order], base: dict[str, Any]) -> LabelsReader:
         base = {**base, "drop": False}  # an empty cell says that there is no label
-        classes = class_names(rows, names_of(rows, self.labels, members), parts[0], least=1)
+        names = names_of(rows, self.labels, members)
+        classes = class_names(rows, (names[i] for i in parts[0].tolist()), names, members, least=1)
         return LabelsReader(**base, labels=self.labels, classes=classes)
 
     def target_spec(self, reader: LabelsReader) -> ArraySpec:

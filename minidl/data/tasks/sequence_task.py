@@ -49,8 +49,8 @@ class SequenceReader(Reader, abstract=True):
         raise NotImplementedError
 
     def read(self, rows: Rows, *, targets: bool = False, batch_size: int = 32) -> Independent:
-        kept = self.kept(rows, targets=targets)
-        used = rows if len(kept) == len(rows) else rows.take(kept)
+        kept = self.kept(rows, targets=targets) if self.drop else None
+        used = rows if kept is None or len(kept) == len(rows) else rows.take(kept)
         found = self.input.read(used, self.vocabulary, self.unseen)
         more = {}
         if targets and self.weight is not None:
@@ -62,13 +62,11 @@ class SequenceReader(Reader, abstract=True):
             shuffle=False,
             name=self.input.name,
             more=more,
-            rows=kept[found.firsts],
+            rows=found.firsts if kept is None else kept[found.firsts],
         )
 
     def kept(self, rows: Rows, *, targets: bool) -> Order:
-        """The rows that are read: all, or those without an empty cell."""
-        if not self.drop:
-            return np.arange(len(rows))
+        """The rows without an empty cell."""
         empty = self.input.empty(rows)
         for name in self.targets if targets else ():
             empty = empty | rows.is_gap(name)
@@ -131,6 +129,8 @@ class SequenceTask(Task, abstract=True):
         reader = self.learn(rows, members, parts, base).with_vocabulary(vocabulary)
         examples: Any = reader.read(rows, targets=True)
         tell_cut(rows, found, settings)
+        if self.text is not None:
+            rows.forget(self.text)
         train, validation, test = three_parts(examples, parts, settings)
         described = self.describe(reader, examples, parts)
         spec = found.spec(vocabulary)

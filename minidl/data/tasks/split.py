@@ -91,20 +91,20 @@ def _by_group(groups: Sequence[Hashable], shares: Shares, rng: np.random.Generat
 
 def _stratified(classes: Sequence[Hashable], shares: Shares, rng: np.random.Generator) -> list[Order]:
     """Of every class its share; a class with fewer rows than there are parts is in the training part alone."""
-    members: dict[Hashable, list[int]] = {}
-    for i, name in enumerate(classes):
-        members.setdefault(name, []).append(i)
+    numbers: dict[Hashable, int] = {}
+    codes = np.fromiter((numbers.setdefault(name, len(numbers)) for name in classes), np.intp, len(classes))
+    rows_of = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
     used = [k for k, share in enumerate(shares) if share > 0]
-    parts: list[list[int]] = [[], [], []]
-    rare = {str(name): len(rows) for name, rows in members.items() if len(rows) < len(used)}
+    parts: list[list[Order]] = [[], [], []]
+    rare = {str(name): len(rows_of[code]) for name, code in numbers.items() if len(rows_of[code]) < len(used)}
     owed = np.zeros(3)
-    for rows in sorted(members.values(), key=lambda rows: (len(rows), rows[0])):
+    for rows in sorted(rows_of, key=lambda rows: (len(rows), rows[0])):
         drawn = rng.permutation(rows)
         sizes = [len(rows), 0, 0] if len(rows) < len(used) else _sizes(len(rows), shares, owed)
         for k, start in enumerate(np.cumsum([0, *sizes[:-1]]).tolist()):
-            parts[k] += drawn[start : start + sizes[k]].tolist()
+            parts[k].append(drawn[start : start + sizes[k]])
     tell_rare(rare, len(used))
-    return [rng.permutation(np.array(sorted(part), np.intp)) for part in parts]
+    return [rng.permutation(np.sort(np.concatenate(part))) for part in parts]
 
 
 def _sizes(count: int, shares: Shares, owed: np.ndarray) -> list[int]:

@@ -110,7 +110,8 @@ class Tagging(SequenceTask):
         return tags_of(read, TagReader(read, self.tags, ("",)), rows)
 
     def learn(self, rows: Rows, members: Sequence[Order], parts: list[Order], base: dict[str, Any]) -> TagReader:
-        classes = class_names(rows, self._labels(rows, base["input"]), parts[0])
+        labels = self._labels(rows, base["input"])
+        classes = class_names(rows, (labels[i] for i in parts[0].tolist()), labels, members)
         return TagReader(**base, tags=self.tags, classes=classes)
 
     def target_spec(self, reader: TagReader) -> ArraySpec:

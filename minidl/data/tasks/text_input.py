@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from minidl.data.batches import ArraySpec
 from minidl.data.independent import Order
-from minidl.data.ragged import Ragged, smallest
-from minidl.data.sources.rows import Rows
+from minidl.data.ragged import Ragged, RaggedBuilder, smallest
+from minidl.data.sources.rows import Rows, TextColumn
 from minidl.data.tasks.sequence_input import Each, SequenceInput, Sequences
 from minidl.data.vocabulary import Vocabulary
 from minidl.data.words import split_words
@@ -80,18 +80,46 @@ class TextInput(SequenceInput):
 
     def learn(self, rows: Rows, training: Order, max_vocab: int | None) -> Vocabulary:
         """Characters of all texts, so that none is unseen; words of the training part, others are unknown."""
-        counts: Counter[str] = Counter()
         if self.tokens == "word":
-            for texts in self.texts(rows, training):
-                counts.update(itertools.chain.from_iterable(texts))
-            return Vocabulary.from_counts(counts, max_vocab)
+            return self._learn_words(rows, training, max_vocab)
+        counts: Counter[str] = Counter()
         for texts in self.texts(rows):
             counts.update(_count_characters("".join(texts)))  # type: ignore[arg-type]
         return Vocabulary.from_char_counts(counts, max_vocab)
 
+    def _learn_words(self, rows: Rows, training: Order, max_vocab: int | None) -> Vocabulary:
+        """Words are numbered as they come, and kept for `encode`: to divide texts takes longer than all else."""
+        numbers: defaultdict[str, int] = defaultdict()
+        numbers.default_factory = numbers.__len__
+        found, learnt = RaggedBuilder(np.uint16, self._about(rows)), np.zeros(len(rows), bool)
+        learnt[training] = True
+        times, start = np.zeros(0, np.int64), 0
+        for texts in self.texts(rows):
+            lengths = np.array([len(text) for text in texts])
+            joined = itertools.chain.from_iterable(texts)
+            ids = np.fromiter(map(numbers.__getitem__, joined), np.int32, int(lengths.sum()))
+            found.add(ids, lengths)
+            counted = np.bincount(ids[np.repeat(learnt[start : start + len(texts)], lengths)], minlength=len(numbers))
+            counted[: len(times)] += times
+            times, start = counted, start + len(texts)
+        self.__dict__["_kept"] = (rows, list(numbers), found.done())
+        counts = zip(numbers, times.tolist(), strict=True)
+        return Vocabulary.from_counts(Counter({word: count for word, count in counts if count}), max_vocab)
+
+    def _kept_ids(self, rows: Rows, vocabulary: Vocabulary) -> Ragged | None:
+        """What `learn` has kept of these rows, by the ids of the vocabulary."""
+        known, words, numbers = self.__dict__.pop("_kept", (None, [], None))
+        if known is not rows or numbers is None or vocabulary.unknown is None:
+            return None
+        ids = vocabulary.ids_or_minus_1(words)
+        table = np.where(ids < 0, vocabulary.unknown, ids).astype(smallest(len(vocabulary)))
+        return Ragged(table[numbers.values], numbers.lengths)
+
     def encode(self, rows: Rows, vocabulary: Vocabulary, unseen: Counter[str]) -> Ragged:
         """The ids of each text. What the vocabulary does not have is counted, and read as unknown or left out."""
-        kind, parts, lengths = smallest(len(vocabulary)), [], []
+        if (kept := self._kept_ids(rows, vocabulary)) is not None:
+            return kept
+        found = RaggedBuilder(smallest(len(vocabulary)), self._about(rows))
         for texts in self.texts(rows):
             joined: Any = "".join(texts) if self.tokens == "char" else list(itertools.chain.from_iterable(texts))  # type: ignore[arg-type]
             ids, counts = vocabulary.ids_or_minus_1(joined), np.array([len(text) for text in texts])
@@ -103,9 +131,14 @@ class TextInput(SequenceInput):
                     ids = ids[~strange]
                 else:
                     ids = np.where(strange, vocabulary.unknown, ids)
-            parts.append(ids.astype(kind))
-            lengths.append(counts)
-        return Ragged(np.concatenate(parts), np.concatenate(lengths))
+            found.add(ids, counts)
+        return found.done()
+
+    def _about(self, rows: Rows) -> int:
+        """How many symbols all texts may have."""
+        cells = rows.column(self.text)
+        characters = cells.characters() if isinstance(cells, TextColumn) else 8 * len(cells)
+        return characters if self.tokens == "char" else characters // 5
 
     def read(self, rows: Rows, vocabulary: Vocabulary | None, unseen: Counter[str]) -> Sequences:
         assert vocabulary is not None
