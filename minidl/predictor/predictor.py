@@ -133,8 +133,7 @@ class Predictor:
         fate = left_out if vocabulary.unknown is None else f"read as {vocabulary.symbols[vocabulary.unknown]}"
         shown = ", ".join(repr(symbol) for symbol, _ in found.most_common(NAMED))
         more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-        noun = "characters" if vocabulary.kind == "char" else "words"
-        return f"{noun} not seen in training, {fate}: {sum(found.values())} ({shown}{more})"
+        return f"{vocabulary.noun}s not seen in training, {fate}: {sum(found.values())} ({shown}{more})"
 
     def _rows(self, data: Any) -> Rows:
         return as_rows(data, self._columns)

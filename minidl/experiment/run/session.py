@@ -18,7 +18,7 @@ from minidl.experiment.run.environment import changes_since, surroundings
 from minidl.experiment.run.load_model import check_stored
 from minidl.experiment.run.memory import check_memory
 from minidl.experiment.run.stop_on_signal import EXIT_CODES, stopping
-from minidl.experiment.run.transfer import take_weights
+from minidl.experiment.run.transfer import take_vectors, take_weights
 from minidl.experiment.yaml.document import dump
 from minidl.storage.archive import Archive
 from minidl.storage.run_folder import RunFolder, list_runs
@@ -56,6 +56,7 @@ def train(
     check_memory(experiment)
     if experiment.init_from is not None:
         take_weights(experiment.model, experiment.init_from, runs)
+        take_vectors(experiment.model, experiment.init_from.vectors)
     set_up(experiment, computing)
     if not processes().is_first:
         return _follow(experiment)
