@@ -10,6 +10,7 @@ import numpy as np
 from minidl.data.sources.rows import Rows
 from minidl.system.errors import DataError
 
+OF_FRAMES = ("column_names", "columns", "__arrow_c_stream__", "__narwhals_dataframe__")
 NAME = "the rows given"  # in messages, where a file would be named
 
 
@@ -52,15 +53,12 @@ def _columns(given: Any, from_list: Callable[[Sequence[Any]], dict[str, Sequence
 
 def _of_frame(given: Any) -> dict[str, Sequence[Any]] | None:
     """The columns of a data frame: of pandas, polars or pyarrow, or of any library that narwhals knows; else None."""
-    if not any(
-        hasattr(given, name) for name in ("column_names", "columns", "__arrow_c_stream__", "__narwhals_dataframe__")
-    ):
+    if not any(hasattr(type(given), name) for name in OF_FRAMES):
         return None
     try:
         import narwhals  # an extra
     except ImportError:
-        names = getattr(given, "column_names", None)
-        names = getattr(given, "columns", ()) if names is None else names
+        names: Any = given.column_names if hasattr(given, "column_names") else given.columns
         return {str(name): list(given[name]) for name in names}
     frame = narwhals.from_native(given, pass_through=True)
     if isinstance(frame, narwhals.LazyFrame):
