@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "minidl"
@@ -30,6 +32,12 @@ def test_rooms_import_only_rooms_below_them() -> None:
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Within a room neither, and hints for type checkers count."""
+    graph = grimp.build_graph("minidl", cache_dir=None)
+    TopologicalSorter({name: graph.find_modules_directly_imported_by(name) for name in graph.modules}).prepare()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
