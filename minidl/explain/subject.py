@@ -38,7 +38,7 @@ class Subject:
     output: str
     kind: Kind
     names: tuple[str, ...]
-    tokens: Literal["char", "word", "space"] | None
+    tokens: Literal["char", "word", "space", "bpe"] | None
     normal: Literal["NFC", "NFD", "NFKC", "NFKD"] | None = None
     text_column: str | None = None
     columns: tuple[str, ...] = ()
@@ -109,10 +109,10 @@ class Subject:
 
     def symbols(self, text: str) -> list[str]:
         """What a text is divided into, without what the vocabulary does not know, unless it has an unknown symbol."""
-        split = SPLIT[self.tokens or "char"]
         known = set(self.vocabulary.symbols)
         if self.normal is not None:
             text = unicodedata.normalize(self.normal, text)
+        split = self.vocabulary.subwords if self.tokens == "bpe" else SPLIT[self.tokens or "char"]
         found = [symbol for symbol in split(text) if symbol in known or self.vocabulary.unknown is not None]
         if not found:
             raise DataError("nothing of this text is in the vocabulary of the model")
@@ -187,5 +187,5 @@ def _scales(scaling: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     }
 
 
-def _tokens(vocabulary: Vocabulary, at_space: bool) -> Literal["char", "word", "space"]:
-    return "char" if vocabulary.kind == "char" else "space" if at_space else "word"
+def _tokens(vocabulary: Vocabulary, at_space: bool) -> Literal["char", "word", "space", "bpe"]:
+    return "space" if vocabulary.kind == "word" and at_space else vocabulary.kind

@@ -159,14 +159,14 @@ class MetricAccumulator:
 
 
 def in_units(loss: float, unit: str) -> dict[str, float]:
-    """A loss in nats a symbol as people compare it: bits a character, or perplexity a word.
+    """A loss in nats a symbol as people compare it: bits a character, or perplexity a word or subword.
 
     >>> in_units(math.log(2), "char")
     {'bits_per_char': 1.0}
     """
     if unit == "char":
         return {"bits_per_char": loss / math.log(2)}
-    if unit == "word":
+    if unit in ("word", "bpe"):
         return {"perplexity": math.exp(min(loss, LARGEST_EXPONENT))}
     return {}
 
