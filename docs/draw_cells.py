@@ -39,7 +39,8 @@ def _cell(name: str, parts: dict[str, list[Any]]) -> str:
     circles = [f'<circle cx="{x}" cy="{y}" r="12"/>' for _, x, y, _ in parts["circles"]]
     words = [_text(x, y + 5, "tanh" if word == "f" else word) for _, x, y, word in parts["boxes"] + parts["circles"]]
     names = [_text(x, y, label) for label, x, y in parts["numbers"]]
-    return _svg(f"{name} cell", 560, 310, [*lines, *boxes, *circles, *words, *names])
+    top = min(y for _, _, y in parts["numbers"]) - 24
+    return _svg(f"{name} cell", 560, 310 - top, [*lines, *boxes, *circles, *words, *names], top)
 
 
 def influence(shares: dict[str, Sequence[float]]) -> str:
@@ -84,8 +85,9 @@ def _text(x: float, y: float, text: str) -> str:
     return f'<text x="{x:g}" y="{y:g}">{text}</text>'
 
 
-def _svg(title: str, width: int, height: int, parts: Sequence[str]) -> str:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">'
+def _svg(title: str, width: int, height: int, parts: Sequence[str], top: int = 0) -> str:
+    size = f'width="{width}" height="{height}" viewBox="0 {top} {width} {height}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{title}">'
     return "\n".join([head, STYLE, *parts, "</svg>", ""])
 
 

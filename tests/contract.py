@@ -132,7 +132,7 @@ KINDS = {
         partial(Input, dtype="int", depth=SYMBOLS, shape=("U", "B")), lambda rng, T, B: draw_symbols(rng, T, B)
     ),
     "wide": Kind(partial(Input, shape=("T", "B", 2, 3)), lambda rng, T, B: rng.standard_normal((T, B, 2, 3))),
-    "weights": Kind(partial(Input, shape=("B",)), lambda rng, T, B: rng.uniform(0.1, 1, size=B)),
+    "weights": Kind(partial(Input, shape=("B",)), lambda rng, T, B: rng.uniform(0.5, 1, size=B)),
     "step_weights": Kind(partial(Input, shape=("T", "B")), lambda rng, T, B: rng.uniform(0.1, 1, size=(T, B))),
     "few": features(4),
     "probabilities": Kind(
@@ -581,7 +581,7 @@ def softmax_ce(layer: Any, a: Mapping[str, Array], v: Array, t: Array, weights: 
             continue
         q = reference.one_hot(np.array(t[at]), len(c)) if t.dtype.kind == "i" else t[at]
         q = (1 - layer.label_smoothing) * q + layer.label_smoothing / len(c)
-        each[at] = -sum(c * q * reference._log_softmax(v[at]))
+        each[at] = -sum(c * q * reference.log_softmax(v[at]))
         counts[at] = c[t[at]] if t.dtype.kind == "i" else 1
     weight = more.weight_of_elements(each.shape, None, weights)
     if layer.reduction == "none":

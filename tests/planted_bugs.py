@@ -680,8 +680,8 @@ BUGS = [
         (
             "bytes shared one call too long",
             "gradient",
-            "steps = range(wanted.first, wanted.last + 1)",
-            "steps = range(wanted.first, wanted.last)",
+            "(lasts >= wanted.first)",
+            "(lasts > wanted.first)",
         ),
     ),
     *bugs(

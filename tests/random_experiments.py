@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -50,24 +51,30 @@ def values(hint: Any, **bounds: Any) -> st.SearchStrategy[Any]:
 
 def scalars(hint: Any, constraints: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     if hint in (int, float):
-        numbers: st.SearchStrategy[Any] = st.integers(-3, 2000)
-        if hint is float:
-            numbers |= st.floats(allow_nan=False, allow_infinity=False)
-        return numbers.filter(lambda number: all(allows(constraint, number) for constraint in constraints))
+        return numbers(hint, constraints)
     if hint is str:
         return NAMES if constraints else TEXTS
     return {bool: st.booleans(), type(None): st.none()}[hint]
 
 
-def allows(constraint: Any, number: float) -> bool:
-    if isinstance(constraint, Gt):
-        return bool(number > constraint.gt)
-    if isinstance(constraint, Ge):
-        return bool(number >= constraint.ge)
-    if isinstance(constraint, Lt):
-        return bool(number < constraint.lt)
-    assert isinstance(constraint, Le)
-    return bool(number <= constraint.le)
+def numbers(kind: Any, constraints: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    """Numbers within bounds: hardly any that is drawn anywhere lies between 0 and 1."""
+    gt, ge, lt, le = (
+        next((getattr(item, bound.__name__.lower()) for item in constraints if isinstance(item, bound)), None)
+        for bound in (Gt, Ge, Lt, Le)
+    )
+    low = max([-3, *([] if gt is None else [math.floor(gt) + 1]), *([] if ge is None else [math.ceil(ge)])])
+    high = min([2000, *([] if lt is None else [math.ceil(lt) - 1]), *([] if le is None else [math.floor(le)])])
+    found = [st.integers(low, high)] if low <= high else []
+    if kind is float:
+        ends: dict[str, Any] = {
+            "min_value": ge if gt is None else gt,
+            "max_value": le if lt is None else lt,
+            "exclude_min": gt is not None,
+            "exclude_max": lt is not None,
+        }
+        found.append(st.floats(allow_nan=False, allow_infinity=False, **ends))
+    return st.one_of(found)
 
 
 def configs(family: type[Declared]) -> st.SearchStrategy[dict[str, Any]]:
@@ -106,7 +113,9 @@ EXPERIMENTS = st.fixed_dictionaries(
     {
         "data": configs(Data),
         "model": st.lists(configs(Layer), min_size=1, max_size=3).map(lambda layers: {"layers": layers}),
-        "loss": configs(Layer).filter(lambda item: "Entropy" in item["type"] or item["type"].endswith(("CE", "MSE"))),
+        "loss": st.deferred(
+            lambda: st.one_of([config(cls) for cls in own_types(Layer) if cls.__name__.endswith(("CE", "MSE"))])
+        ),
     },
     optional={
         **{name: values(hint) for name, hint in typing.get_type_hints(Header, include_extras=True).items()

@@ -268,6 +268,11 @@ def test_a_state_that_is_not_carried_is_noticed() -> None:
         check_layer(Forgetful(), X)
 
 
+@pytest.mark.parametrize("name", [name for name, kind in Optimizer.types().items() if "minidl." in kind.__module__])
+def test_every_optimizer_keeps_the_contract(name: str) -> None:
+    assert all(point.passed for point in check_optimizer(Optimizer.types()[name]()))
+
+
 def test_optimizers_pass_and_a_wrong_one_is_named() -> None:
     assert check_optimizer(Adam())
     assert check_optimizer(SGD(momentum=0.9))

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from runs import launch, run, write_experiment
 
-from minidl.cli.main import main
+from minidl.cli.arguments import number, whole
+from minidl.cli.main import VERBS, main, parser_of
+from minidl.config.build import findings
+from minidl.config.declared import Declared
+from minidl.storage.description import check_description
+from minidl.system.errors import CheckpointError, UsageError
 
 NUMBERS = (
     "",
@@ -28,10 +36,33 @@ NUMBERS = (
 )
 FLAGS = [
     *(("sample", "tiny", flag) for flag in ("--length", "--top-k", "--seed")),
-    *(("sample", "tiny", "--length=2", flag) for flag in ("--temperature", "--top-p")),
+    *(("sample", "tiny", "--length=2", flag) for flag in ("--temperature", "--top-p", "--min-p")),
+    *(("sample", "tiny", "--length=2", flag) for flag in ("--repetition-penalty", "--samples")),
     *(("sweep", "tiny.yaml", "optimizer.lr=log(1e-3, 1e-1)", flag) for flag in ("--jobs", "--seed", "--trials")),
     ("run", "tiny.yaml", "--dry-run", "--resume"),
 ]
+WORDS = (  # of each verb that needs some before its flags are read
+    ("check", "tiny.yaml"),
+    ("cells", "tiny"),
+    ("compress", "tiny.yaml"),
+    ("decompress", "tiny.yaml"),
+    ("evaluate", "tiny"),
+    ("explain", "tiny"),
+    ("export", "tiny"),
+    ("import", "weights.npz", "tiny.yaml", "--out=model.npz"),
+    ("inspect", "tiny"),
+    ("lesson", "list"),
+    ("new", "project"),
+    ("predict", "tiny", "--data=rows.csv"),
+    ("reproduce", "tiny.yaml"),
+    ("run", "tiny.yaml"),
+    ("runs",),
+    ("sample", "tiny"),
+    ("schema",),
+    ("sweep", "tiny.yaml", "--trials=0"),
+    ("verify", "tiny"),
+    ("view", "tiny"),
+)
 SETTINGS = ("train.epochs", "train.steps", "train.minutes", "seed", "threads", "data.batch_size", "data.seq_len")
 VALUES = ("1e308", "-1e308", ".nan", ".inf", "1" + "0" * 60, "-1", "''", "[]", "{}", "null", "1e-320", "true")
 
@@ -61,6 +92,29 @@ def test_values_of_flags(trained: Path, words: tuple[str, ...]) -> None:
     assert refused > len(NUMBERS) / 2
 
 
+@pytest.mark.parametrize("words", WORDS, ids=lambda words: words[0])
+def test_every_flag_of_every_verb(words: tuple[str, ...]) -> None:
+    """Its value missing, repeated, empty, of other scripts, too large: taken as it is, or refused in words."""
+    parser = parser_of(words[0], f"minidl {words[0]}")
+    taken, said = [], []
+    for action in parser._actions:
+        for flag in action.option_strings if action.nargs != 0 else ():
+            for value in [[flag], *([f"{flag}={value}"] for value in NUMBERS), [f"{flag}=1", f"{flag}=2"]]:
+                try:
+                    parser.parse([*words[1:], *value])
+                    taken += [value[0]] * (action.type in (whole, number))
+                except UsageError as error:
+                    said.append(str(error))
+    assert not [
+        text for text in said if not text.startswith(f"minidl {words[0]}: ") or re.search(r"invalid \S+ val", text)
+    ]
+    assert {text.partition("=")[2] for text in taken} <= {"-1", "0", "1", "1e9", "1.5", "1" + "0" * 23, "nan", "inf"}
+
+
+def test_each_verb_has_its_words() -> None:
+    assert sorted(VERBS) == sorted(words[0] for words in WORDS)
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_values_of_settings(trained: Path, name: str) -> None:
     for value in VALUES:
@@ -69,3 +123,56 @@ def test_values_of_settings(trained: Path, name: str) -> None:
         assert "Traceback" not in ended.err, (value, ended.err)
         assert "Warning" not in ended.err
         assert ended.code in (0, 2, 3), (value, ended.err)
+
+
+FOREIGN = re.compile(
+    r"Input should|valid |Tuple|List should|Dictionary|item after|isinstance|pars|should be (The |[A-Z])"
+)
+STRANGE: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    1.5,
+    10**400,
+    "x",
+    b"x",
+    [],
+    [[]],
+    [0] * 9,
+    {},
+    {"type": "x"},
+    {1: 2},
+    print,
+)
+
+
+def test_every_field_refuses_strange_values_in_words_of_minidl() -> None:
+    """Whatever is declared anywhere: layers, losses, optimizers, schedules, data, tasks, callbacks."""
+    seen = 0
+    for kind in [kind for kind in _below(Declared) if kind.is_own()]:
+        for field in (field for field in dataclasses.fields(kind) if field.init):
+            for value in STRANGE:
+                for finding in findings(kind, {field.name: value}, ()):
+                    seen += 1
+                    assert not FOREIGN.search(finding.message), (kind, field.name, value, finding.message)
+    assert seen > 1000
+
+
+def _below(kind: type[Any]) -> set[Any]:
+    """The classes that derive from a class, and have fields of their own."""
+    below = set(kind.__subclasses__()).union(*map(_below, kind.__subclasses__()))
+    return {item for item in below if dataclasses.is_dataclass(item)}
+
+
+def test_what_a_checkpoint_says_is_refused_in_words_of_minidl() -> None:
+    graph = {"inputs": [], "nodes": [], "results": []}
+    model = {"graph": graph, "seed": 0, "dtype": "float32", "vocabulary": None}
+    said = []
+    for place in ("progress", "optimizer", "generators", "callbacks", "data", "experiment", "code", "model"):
+        for value in STRANGE[1:]:
+            try:
+                check_description({"model": model, place: value}, {})
+            except CheckpointError as error:
+                said.append(str(error))
+    assert len(said) > 50
+    assert not [text for text in said if FOREIGN.search(text)]

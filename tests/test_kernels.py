@@ -10,12 +10,13 @@ from contract import CHECKS, SIZES, WIRINGS, Wiring, assert_close, feeds_of, mod
 
 from minidl import Input, Layer, Model
 from minidl.engine import dispatch, threads
-from minidl.layers import GRU, LSTM, RNN, Dense, Embedding, SoftmaxCE
+from minidl.layers import GRU, LSTM, RNN, Dense, Embedding, MinGRU, MinLSTM, SoftmaxCE
 from minidl.optim import Adam
 from minidl.system.errors import UsageError
 
 pytest.importorskip("minidl.kernels", reason="the room of kernels was taken out")
-TWINS = ("RNN", "GRU", "LSTM", "Dense", "Embedding", "SoftmaxCE", "LayerNorm", "Graph", "Bidirectional")
+CELLS = ("RNN", "GRU", "LSTM", "MinGRU", "MinLSTM")
+TWINS = (*CELLS, "Dense", "Embedding", "SoftmaxCE", "LayerNorm", "Graph", "Bidirectional")
 PAIRS = [(name, case) for name in TWINS for case in WIRINGS[name]]
 TOLERANCE = {"float32": 2e-5, "float64": 1e-11}
 # What holds of arrays whoever computes them; the complex step and peak memory are looked at on NumPy.
@@ -83,7 +84,7 @@ def test_an_unknown_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         dispatch.in_use()
 
 
-@pytest.mark.parametrize("layer", [RNN(40), GRU(40), LSTM(40)], ids=lambda layer: layer.type_name())
+@pytest.mark.parametrize("layer", [RNN(40), GRU(40), LSTM(40), MinGRU(40), MinLSTM(40)], ids=CELLS)
 @pytest.mark.parametrize("B", [2, 67])
 def test_any_number_of_threads_gives_the_same_bits(layer: Layer, B: int, compiled: None) -> None:
     """Sums are cut where the work says, not where the threads are."""

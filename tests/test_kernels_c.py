@@ -19,7 +19,7 @@ from runs import run, write_experiment
 
 from minidl import Input, Model
 from minidl.engine import dispatch, threads
-from minidl.layers import GRU, LSTM, RNN, Dense, Embedding, LayerNorm, SoftmaxCE
+from minidl.layers import GRU, LSTM, RNN, Dense, Embedding, LayerNorm, MinGRU, MinLSTM, SoftmaxCE
 from minidl.optim import SGD, Adam, RMSprop
 
 library = pytest.importorskip("minidl.kernels.library", reason="the room of kernels was taken out")
@@ -70,7 +70,7 @@ def assert_agree(build: Callable[[], Model], feeds: Mapping[str, Any], tolerance
 
 def network(layer: str, V: int, E: int, H: int, dtype: str, smoothing: float = 0.0) -> Callable[[], Model]:
     """Embedding, a recurrent layer with lengths, LayerNorm, Dense, SoftmaxCE."""
-    kinds = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}
+    kinds = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM, "MinGRU": MinGRU, "MinLSTM": MinLSTM}
 
     def build() -> Model:
         ids, lengths = Input("ids", dtype="int", depth=V), Input("lengths", dtype="int", shape=("B",), depth=10**6)
@@ -89,7 +89,7 @@ def feeds_of(T: int, B: int, V: int, seed: int = 0) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("layer", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("layer", ["RNN", "GRU", "LSTM", "MinGRU", "MinLSTM"])
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(T=st.integers(1, 9), B=SIZE, V=SIZE, E=SIZE, H=SIZE)
 def test_any_shape(level: str, layer: str, dtype: str, T: int, B: int, V: int, E: int, H: int) -> None:
@@ -123,7 +123,7 @@ def test_optimizers(level: str, n: int, offset: int, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1e30])
-@pytest.mark.parametrize("layer", [RNN, GRU, LSTM])
+@pytest.mark.parametrize("layer", [RNN, GRU, LSTM, MinGRU, MinLSTM])
 def test_nothing_past_the_end_is_read(level: str, layer: Any, value: float) -> None:
     """Results and gradients have the bits of zeros there, and every other bit is that of zeros too."""
     found = []

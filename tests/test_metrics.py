@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidl import Input, Model
+from minidl.data import Vocabulary
 from minidl.data.baselines import error_of, majority
-from minidl.layers import MSE, Add, Dense, SigmoidCE, SoftmaxCE
+from minidl.layers import MSE, Add, Dense, OneHot, SigmoidCE, SoftmaxCE
 from minidl.training.class_measures import count_classes, macro_f1
 from minidl.training.metrics import MetricAccumulator, unit_of_loss
 
@@ -178,3 +179,16 @@ def test_what_stands_in_the_padding_is_not_measured(loss: type[MSE | SigmoidCE],
     expected = MetricAccumulator()
     expected.add(plain, plain.forward(**alone)["loss"], alone)
     assert measured.result("val", "step") == pytest.approx(expected.result("val", "step"), rel=1e-5)
+
+
+def test_the_share_of_unknown_words_stands_beside_perplexity() -> None:
+    vocabulary = Vocabulary(("a", "<unk>"), "word", 1)
+    model = Model(
+        SoftmaxCE()(Dense(2)(OneHot()(Input("ids", dtype="int", depth=2))), Input("targets", dtype="int", depth=2))
+    )
+    model.vocabulary = vocabulary
+    ids = np.array([[0, 1, 0, 0]])
+    found = MetricAccumulator()
+    found.add(model, model.forward(ids=ids, targets=ids)["loss"], {"ids": ids, "targets": ids})
+    assert found.result("val", "word")["val/unknown"] == 0.25
+    assert "val/unknown" not in found.result("val", "char")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterable
 from types import ModuleType
@@ -10,21 +11,35 @@ import contract
 import numpy as np
 import pytest
 from planted_bugs import BUGS, Bug, planted, planted_in_copy
+from test_layers import OF_LAYERS
 
 import minidl
 from minidl.layers import LSTM
 
 
-def try_out(contract: ModuleType, tried_on: str, checks: Iterable[str]) -> None:
+def try_out(contract: ModuleType, tried_on: str, checks: Iterable[str], public: bool) -> None:
+    """By the checks of these names; by those that are public, where they say the same."""
     for check in checks:
+        if public and check in OF_LAYERS:
+            try_out_alone(contract, tried_on)
+            continue
         for wiring in contract.WIRINGS[tried_on].values():
             contract.CHECKS[check](wiring)
+
+
+def try_out_alone(contract: ModuleType, tried_on: str) -> None:
+    """What `check_layer` says of each layer of these wirings, as its author would ask."""
+    check_model = importlib.import_module("minidl.testing.check_model")  # of the copy, where there is one
+    for wiring in contract.WIRINGS[tried_on].values():
+        model = contract.model_of(wiring)
+        for name, layer, fed in check_model.layers_as_fed(model, contract.feeds_of(model, 6, 3)):
+            assert [point for point in check_model.tried_alone(layer, fed) if not point.passed] == [], name
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug.module}: {bug.label}")
 def test_a_planted_bug_is_rejected(bug: Bug) -> None:
     with planted(bug) as contract, np.errstate(all="ignore"), pytest.raises(AssertionError):
-        try_out(contract, bug.tried_on, [bug.rejected_by])
+        try_out(contract, bug.tried_on, [bug.rejected_by], public=bug.module.startswith("minidl.layers."))
 
 
 def test_what_the_bugs_were_planted_into_passes() -> None:

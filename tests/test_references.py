@@ -1,9 +1,13 @@
-"""The references are themselves checked: values against PyTorch in float64, gradients against central differences."""
+"""What all else is held against is itself checked: values against PyTorch, gradients against central differences.
+
+That is the recurrent layers and losses, as users call them; slow versions of other layers; and the notebook's LSTM.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import notebook_lstm
 import numpy as np
@@ -12,6 +16,9 @@ import pytest
 import reference
 import torch_peers
 from reference import Array
+
+from minidl import Input, Model
+from minidl.layers import GRU, LSTM, MSE, RNN, Bidirectional, Cell, LastState, SigmoidCE, SoftmaxCE
 
 T, B, F, H, V = 4, 3, 5, 2, 6
 WHY_TORCH = "PyTorch is the second opinion on the references"
@@ -53,102 +60,119 @@ def assert_gradients(loss: Callable[[], float], arrays: dict[str, Array], grads:
         np.testing.assert_allclose(grads[name], expected, rtol=0, atol=1e-8 * np.abs(expected).max(), err_msg=name)
 
 
-class Recurrent(NamedTuple):
-    """A recurrent reference and its peer, with arguments for both."""
+@dataclass
+class Recurrent:
+    """A recurrent layer in a model, called by the arguments of its peer in PyTorch."""
 
-    forward: Callable[..., tuple[Array, ...]]
-    backward: Callable[..., dict[str, Array]]
+    layer: Cell
     peer: Callable[..., torch_peers.Result]
     arrays: dict[str, Array]
-    extra: dict[str, Any]
     upstream: dict[str, Array]
+
+    def __post_init__(self) -> None:
+        first = {f"{name}0": Input(f"{name}0", shape=("B", H)) for name in self.layer.states}
+        hidden = self.layer(Input("x", depth=F), **first)
+        last = {f"{name}_last": LastState(name)(hidden) for name in self.layer.states}
+        self.model = Model(outputs={"h": hidden, **last}, dtype="float64")
+
+    @property
+    def extra(self) -> dict[str, str]:
+        return {"kind": self.layer.activation} if isinstance(self.layer, RNN) else {}
+
+    def forward(self) -> tuple[Array, ...]:
+        """Every h, then the final states."""
+        for name, weight in self.model.parameters.items():
+            weight[...] = self.arrays[name.removeprefix("cell/")]
+        found = self.model.forward(**{name: self.arrays[name] for name in self.model.graph.inputs})
+        return tuple(array.copy() for array in found.values())
+
+    def backward(self) -> dict[str, Array]:
+        """The gradients of inputs, first states and weights."""
+        self.forward()
+        inputs = self.model.backward(**{name.removeprefix("d"): array for name, array in self.upstream.items()})
+        gradients = {name.removeprefix("cell/"): array for name, array in self.model.gradients.items()}
+        return {name: array.copy() for name, array in {**inputs, **gradients}.items()}
+
+
+CELLS = {
+    "lstm": (LSTM(H, name="cell"), torch_peers.lstm),
+    "gru": (GRU(H, name="cell"), torch_peers.gru),
+    "tanh": (RNN(H, name="cell"), torch_peers.rnn),
+    "relu": (RNN(H, activation="relu", name="cell"), torch_peers.rnn),
+}
 
 
 def recurrent(name: str) -> Recurrent:
-    """The case of that name: lstm, gru, tanh or relu; each array is random, biases too."""
-    gates = {"lstm": 4, "gru": 3}.get(name, 1)
+    """The case of that name; each array is random, biases too."""
+    layer, peer = CELLS[name]
+    gates = len(layer.gates)
     arrays = {"x": normal(T, B, F), "h0": normal(B, H)}
     weights = {"Wx": normal(F, gates * H), "Wh": normal(H, gates * H), "b": normal(gates * H)}
     upstream = {"dh": normal(T, B, H, seed=2)}
     if name == "lstm":
-        arrays |= {"c0": normal(B, H, seed=3)} | weights
+        arrays |= {"c0": normal(B, H, seed=3)}
         upstream |= {"dc_last": normal(B, H, seed=4)}
-        return Recurrent(reference.lstm, reference.lstm_backward, torch_peers.lstm, arrays, {}, upstream)
     if name == "gru":
-        arrays |= weights | {"bh": normal(gates * H, seed=5)}
-        return Recurrent(reference.gru, reference.gru_backward, torch_peers.gru, arrays, {}, upstream)
-    extra = {"kind": name}
-    return Recurrent(reference.rnn, reference.rnn_backward, torch_peers.rnn, arrays | weights, extra, upstream)
+        weights |= {"bh": normal(gates * H, seed=5)}
+    return Recurrent(layer, peer, arrays | weights, upstream)
 
 
-RECURRENT = ["lstm", "gru", "tanh", "relu"]
-
-
-@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("name", CELLS)
 def test_recurrent_backward_matches_central_differences(name: str) -> None:
     case = recurrent(name)
 
     def loss() -> float:
-        h, *states = case.forward(**case.arrays, **case.extra)
+        h, *states = case.forward()
         return float(np.sum(h * case.upstream["dh"]) + np.sum(states[-1] * case.upstream.get("dc_last", 0.0)))
 
-    assert_gradients(loss, case.arrays, case.backward(**case.arrays, **case.extra, **case.upstream))
+    assert_gradients(loss, case.arrays, case.backward())
 
 
-@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("name", CELLS)
 def test_recurrent_matches_torch(name: str) -> None:
     pytest.importorskip("torch", reason=WHY_TORCH)
     case = recurrent(name)
     peer = case.peer(**case.arrays, **case.extra, **case.upstream)
-    outputs = case.forward(**case.arrays, **case.extra)
-    for mine, theirs in zip(outputs, peer.outputs, strict=True):
+    for mine, theirs in zip(case.forward(), peer.outputs, strict=True):
         assert_close(mine, theirs)
-    grads = case.backward(**case.arrays, **case.extra, **case.upstream)
+    grads = case.backward()
     assert grads.keys() == peer.gradients.keys()
     for array, grad in grads.items():
         assert_close(grad, peer.gradients[array], array)
 
 
-@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("name", CELLS)
 def test_torch_peers_keep_float32(name: str) -> None:
     pytest.importorskip("torch", reason=WHY_TORCH)
     case = recurrent(name)
     single = {key: array.astype(np.float32) for key, array in (case.arrays | case.upstream).items()}
     peer = case.peer(**single, **case.extra)
-    outputs = case.forward(**case.arrays, **case.extra)
-    for mine, theirs in zip(outputs, peer.outputs, strict=True):
+    for mine, theirs in zip(case.forward(), peer.outputs, strict=True):
         assert theirs.dtype == np.float32
         np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5)
     assert {grad.dtype for grad in peer.gradients.values()} == {np.dtype(np.float32)}
-
-
-@pytest.mark.parametrize("name", RECURRENT)
-def test_two_windows_with_carried_state_equal_one(name: str) -> None:
-    case = recurrent(name)
-    whole, *_ = case.forward(**case.arrays, **case.extra)
-    x = case.arrays["x"]
-    first, *states = case.forward(**case.arrays | {"x": x[:1]}, **case.extra)
-    carried = dict(zip(["h0", "c0"], states, strict=False))
-    second, *_ = case.forward(**case.arrays | carried | {"x": x[1:]}, **case.extra)
-    np.testing.assert_array_equal(np.concatenate([first, second]), whole)
 
 
 def test_bidirectional_matches_torch() -> None:
     torch = pytest.importorskip("torch", reason=WHY_TORCH)
     x = normal(T, B, F)
     module = torch.nn.LSTM(F, H, bidirectional=True, dtype=torch.float64)
-    sides = []
-    for seed, direction in enumerate(["", "_reverse"]):
+    model = Model(outputs={"y": Bidirectional(LSTM(H), name="both")(Input("x", depth=F))}, dtype="float64")
+    states = {}
+    for seed, (way, direction) in enumerate({"forward": "", "backward": "_reverse"}.items()):
         weights = {"Wx": normal(F, 4 * H, seed=seed), "Wh": normal(H, 4 * H, seed=seed), "b": normal(4 * H, seed=seed)}
         torch_peers.copy_weights(module, weights, direction)
-        sides.append((normal(B, H, seed=seed), normal(B, H, seed=seed + 2), *weights.values()))
-    start = [torch.tensor(np.stack([ahead, back])) for ahead, back in zip(sides[0][:2], sides[1][:2], strict=True)]
+        for name, array in weights.items():
+            model.parameters[f"both_{way}/{name}"][...] = array
+        states |= {f"both_{way}/h": normal(B, H, seed=seed), f"both_{way}/c": normal(B, H, seed=seed + 2)}
+    start = [torch.tensor(np.stack([states[f"both_forward/{s}"], states[f"both_backward/{s}"]])) for s in "hc"]
     with torch.no_grad():
-        h, (h_last, c_last) = module(torch.tensor(x), tuple(start))
-    mine = reference.bidirectional(reference.lstm, x, *sides)
-    theirs = [h, h_last[0], c_last[0], h_last[1], c_last[1]]
-    for got, expected in zip(mine, theirs, strict=True):
-        assert_close(got, expected.numpy())
+        h, ended = module(torch.tensor(x), tuple(start))
+    model.executor.load_state_dict(states, {})
+    assert_close(model.forward(x=x)["y"], h.numpy())
+    for name, both in zip("hc", ended, strict=True):
+        for way, expected in zip(("forward", "backward"), both, strict=True):
+            assert_close(model.state[f"both_{way}/{name}"], expected.numpy(), name)
 
 
 def test_dense_matches_torch() -> None:
@@ -156,13 +180,6 @@ def test_dense_matches_torch() -> None:
     x, W, b = normal(T, B, F), normal(F, V), normal(V)
     theirs = torch.nn.functional.linear(torch.tensor(x), torch.tensor(W.T), torch.tensor(b))
     assert_close(reference.dense(x, W, b), theirs.numpy())
-
-
-def test_dense_backward_matches_central_differences() -> None:
-    arrays, dy = {"x": normal(T, B, F), "W": normal(F, V), "b": normal(V)}, normal(T, B, V)
-    assert_gradients(
-        lambda: float(np.sum(reference.dense(**arrays) * dy)), arrays, reference.dense_backward(**arrays, dy=dy)
-    )
 
 
 def test_one_hot_and_embedding_match_torch() -> None:
@@ -205,49 +222,54 @@ def test_reverse_and_last_of_padded_rows() -> None:
     np.testing.assert_array_equal(reference.last(x, lengths), [[4.0], [6.0], [8.0]])
 
 
+def loss_of(layer: Any, x: Array, targets: Any) -> tuple[float, Array]:
+    """A loss and its gradient."""
+    integers = targets.dtype.kind == "i"
+    wanted = Input("targets", dtype="int" if integers else "float", depth=x.shape[-1])
+    model = Model(layer(Input("x", depth=x.shape[-1]), wanted), dtype="float64")
+    loss = model.forward(x=x, targets=targets)["loss"]
+    return float(loss), model.backward()["x"].copy()
+
+
 SOFTMAX_CASES = [
-    {"reduction": reduction, "label_smoothing": smoothing, "ignore": ignore}
-    for reduction in ("mean", "sum")
-    for smoothing in (0.0, 0.1)
-    for ignore in (-1, 2)
+    {"reduction": reduction, "label_smoothing": smoothing} for reduction in ("mean", "sum") for smoothing in (0.0, 0.1)
 ]
 
 
-def softmax_case(ignore: int) -> tuple[Array, reference.Integers]:
-    """Logits and targets, at least two of which are to be ignored."""
+def softmax_case() -> tuple[Array, reference.Integers]:
+    """Logits and targets, two of which are to be ignored."""
     logits, targets = normal(T, B, V), tokens(T, B)
-    targets[0, 0] = targets[2, 1] = ignore
+    targets[0, 0] = targets[2, 1] = -1
     return logits, targets
 
 
 @pytest.mark.parametrize("options", SOFTMAX_CASES, ids=str)
 def test_softmax_ce_matches_torch(options: dict[str, Any]) -> None:
     torch = pytest.importorskip("torch", reason=WHY_TORCH)
-    logits, targets = softmax_case(options["ignore"])
+    logits, targets = softmax_case()
     theirs = torch.nn.functional.cross_entropy(
-        torch.tensor(logits).reshape(-1, V),
-        torch.tensor(targets).reshape(-1),
-        ignore_index=options["ignore"],
-        reduction=options["reduction"],
-        label_smoothing=options["label_smoothing"],
+        torch.tensor(logits).reshape(-1, V), torch.tensor(targets).reshape(-1), ignore_index=-1, **options
     )
-    assert_close(reference.softmax_ce(logits, targets, **options), theirs.item())
+    assert_close(loss_of(SoftmaxCE(**options), logits, targets)[0], theirs.item())
 
 
 @pytest.mark.parametrize("options", SOFTMAX_CASES, ids=str)
 def test_softmax_ce_backward_matches_central_differences(options: dict[str, Any]) -> None:
-    logits, targets = softmax_case(options["ignore"])
-    grad = reference.softmax_ce_backward(logits, targets, **options)
-    assert_gradients(lambda: reference.softmax_ce(logits, targets, **options), {"x": logits}, {"x": grad})
+    logits, targets = softmax_case()
+    layer = SoftmaxCE(**options)
+    grad = loss_of(layer, logits, targets)[1]
+    assert_gradients(lambda: loss_of(layer, logits, targets)[0], {"x": logits}, {"x": grad})
     assert not grad[0, 0].any()
 
 
 def test_softmax_ce_stays_finite_and_counts_nothing_as_zero() -> None:
-    logits, targets = np.array([[1e30, 0.0]]), np.array([1])
-    assert reference.softmax_ce(logits, targets) == 1e30
-    np.testing.assert_array_equal(reference.softmax_ce_backward(logits, targets), [[1.0, -1.0]])
-    assert reference.softmax_ce(logits, np.array([-1])) == 0
-    assert not reference.softmax_ce_backward(logits, np.array([-1])).any()
+    logits, targets = np.array([[[1e30, 0.0]]]), np.array([[1]])
+    loss, grad = loss_of(SoftmaxCE(), logits, targets)
+    assert loss == 1e30
+    np.testing.assert_array_equal(grad, [[[1.0, -1.0]]])
+    loss, grad = loss_of(SoftmaxCE(), logits, np.array([[-1]]))
+    assert loss == 0
+    assert not grad.any()
 
 
 def test_sigmoid_ce_and_mse_match_torch() -> None:
@@ -255,9 +277,9 @@ def test_sigmoid_ce_and_mse_match_torch() -> None:
     y, targets = 3 * normal(T, B, V), reference.activation("sigmoid", normal(T, B, V, seed=1))
     functional = torch.nn.functional
     theirs = functional.binary_cross_entropy_with_logits(torch.tensor(y), torch.tensor(targets))
-    assert_close(reference.sigmoid_ce(y, targets), theirs.item())
+    assert_close(loss_of(SigmoidCE(), y, targets)[0], theirs.item())
     theirs = functional.mse_loss(torch.tensor(y), torch.tensor(targets))
-    assert_close(reference.mse(y, targets), theirs.item())
+    assert_close(loss_of(MSE(), y, targets)[0], theirs.item())
 
 
 # The notebook's LSTM
@@ -290,36 +312,6 @@ def test_notebook_gradients_match_central_differences() -> None:
     params, ids, targets, h, c = notebook_case()
     _, grads, _, _ = notebook_lstm.forward_backward(params, ids, targets, h, c)
     assert_gradients(lambda: notebook_lstm.forward_backward(params, ids, targets, h, c)[0], params, grads)
-
-
-def test_notebook_equals_the_references_in_minidl_layout() -> None:
-    params, ids, targets, h, c = notebook_case()
-    loss, grads, h_last, c_last = notebook_lstm.forward_backward(params, ids, targets, h, c)
-    lstm, dense = _by_node(notebook_lstm.to_minidl(params))
-    x, wanted = reference.one_hot(np.array(ids)[:, None], V), np.array(targets)[:, None]
-
-    hs, *states = reference.lstm(x, h.T, c.T, **lstm)
-    logits = reference.dense(hs, **dense)
-    assert_close(loss, reference.softmax_ce(logits, wanted, "sum"))
-    assert_close(states, [h_last.T, c_last.T])
-
-    dlogits = reference.softmax_ce_backward(logits, wanted, "sum")
-    d_dense = reference.dense_backward(hs, **dense, dy=dlogits)
-    d_lstm = reference.lstm_backward(x, h.T, c.T, **lstm, dh=d_dense["x"], dc_last=np.zeros((1, H)))
-    expected_lstm, expected_dense = _by_node(notebook_lstm.to_minidl(grads))
-    for name, grad in expected_lstm.items():
-        assert_close(grad, d_lstm[name], name)
-    for name, grad in expected_dense.items():
-        assert_close(grad, d_dense[name], name)
-
-
-def _by_node(arrays: dict[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
-    """The arrays of the node lstm and of the node logits, by their short names."""
-    lstm, logits = (
-        {name.removeprefix(f"{node}/"): array for name, array in arrays.items() if name.startswith(f"{node}/")}
-        for node in ("lstm", "logits")
-    )
-    return lstm, logits
 
 
 def test_notebook_clip_and_adam_by_hand() -> None:

@@ -159,7 +159,7 @@ WRONG = [
         ("  source: book.txt\n", "", "'source' is missing"),
         ("source: book.txt", "¤source: 5", "should be a text or a list or a mapping, got 5"),
         ("  source: book.txt", "  source: {url: 'https://a', ¤sha256: 5}", "should be a text, got 5"),
-        ("tokens: char", "¤tokens: 5", "should be 'char' or 'word', got 5"),
+        ("tokens: char", "¤tokens: 5", "should be 'char', 'word' or 'bpe', got 5"),
         ("split: [0.8, 0.1, 0.1]", "¤split: 0.8", "should be a list, got 0.8"),
         ("split: [0.8, 0.1, 0.1]", "¤split: [0.8, 0.2]", "should be a list of 3, got [0.8, 0.2]"),
         ("split: [0.8, 0.1, 0.1]", "¤split: [0.5, 0.1, 0.1, 0.3]", "should be a list of 3"),

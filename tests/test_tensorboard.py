@@ -615,10 +615,19 @@ def test_server_draws_training_validation_and_baselines_in_one_chart(server: Ser
     }
     assert len(curves) == 2 + 7
     assert all(len({value for *_, value in points}) == 1 for tag, points in curves.items() if "baseline" in tag)
-    assert [chart["title"] for chart in second["chart"]] == ["length of the gradient", "length of the update"]
+    titles = [chart["title"] for chart in second["chart"]]
+    assert titles[:2] == ["length of the gradient", "length of the update"]
+    assert titles[2].startswith("influence")
     (tag,) = second["chart"][0]["multiline"]["tag"]
     layers = server.ask("custom_scalars/scalars", run="tiny/001", tag=tag)["tag_to_events"]
     assert sorted(layers) == [f"layers/grad_norm/{name}" for name in ("characters", "logits", "lstm")]
+
+
+def test_server_shows_what_each_tag_means(server: Server) -> None:
+    for plugin, least in (("scalars", 20), ("histograms", 10), ("images", 2)):
+        shown = server.ask(f"{plugin}/tags")["tiny/001"]
+        assert len(shown) >= least
+        assert [tag for tag, about in shown.items() if not about["description"]] == []
 
 
 def test_server_compares_runs_by_what_differs(server: Server) -> None:

@@ -77,7 +77,7 @@ def test_a_page_computes_what_minidl_computes(kind: str, browser: Any, tmp_path:
     shown.close()
 
 
-@pytest.mark.parametrize("kind", ["lstm", "tagger", "classifier", "forecaster", "rnn", "words"])
+@pytest.mark.parametrize("kind", ["lstm", "tagger", "classifier", "forecaster", "rnn", "words", "attention"])
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_every_tab_opens_and_takes_text(kind: str, language: str, browser: Any, tmp_path: Path) -> None:
     subject = KINDS[kind]()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from minidl.training.callback import Run
 
-OF_TRAINING = ("train/loss", "train/bits_per_char", "train/perplexity")
+OF_TRAINING = ("train/loss", "train/bits_per_char", "train/perplexity", "train/unknown")
 IN_OTHER_UNITS = {"bits_per_char", "perplexity"}
 BASELINE = "val_baseline/"
 

@@ -44,7 +44,8 @@ class TrainMetrics(Callback):
             tally = MetricAccumulator()
             tally.add(trainer.model, trainer.loss, trainer.batch.inputs, measures=False)
             self._accumulator.count += tally.count
-            self._accumulator.sums["loss"] = self._accumulator.sums.get("loss", 0.0) + tally.sums["loss"]
+            for name, value in tally.sums.items():
+                self._accumulator.sums[name] = self._accumulator.sums.get(name, 0.0) + value
             loss = tally.sums["loss"] / max(tally.count, 1)
             self._smoothed = loss if math.isnan(self._smoothed) else KEEP * self._smoothed + (1 - KEEP) * loss
         super().step(trainer)

@@ -84,6 +84,17 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def number(text: str) -> float:
+    """A number as one writes it, in digits of ASCII; what is not finite is refused where it is used.
+
+    >>> number("0.7"), number("1e-3")
+    (0.7, 0.001)
+    """
+    if not re.fullmatch(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf)", text, re.IGNORECASE):
+        raise argparse.ArgumentTypeError(f"a number, such as 0.7, should stand here, got {text!r}")
+    return float(text)
+
+
 def add_experiment(parser: argparse.ArgumentParser) -> None:
     """An experiment file and overrides."""
     parser.add_argument("experiment", metavar="EXPERIMENT.yaml", help="the experiment file")

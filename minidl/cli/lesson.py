@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_json
 from minidl.cli.colours import show
-from minidl.system.errors import NumericsError, UsageError, suggest
+from minidl.system.errors import ExperimentError, NumericsError, UsageError, suggest
 
 if TYPE_CHECKING:
     from minidl.experiment.lessons import Exercise, Grade
@@ -115,9 +115,21 @@ def _show(found: Grade) -> None:
     show("\n".join(lines), {r"\A.*": "bold", r"WRONG$": "bold red", r"^  mended\.": "green"})
 
 
+def _state(exercise: Exercise) -> str:
+    """How far it has come: code that does not run is wrong as well."""
+    from minidl.experiment.lessons import grade
+
+    if not Path(exercise.file).exists():
+        return "to come"
+    try:
+        return "wrong" if grade(exercise, Path(exercise.file)).wrong else "mended"
+    except ExperimentError:
+        return "wrong"
+
+
 def _list(exercises: tuple[Exercise, ...], as_json: bool) -> int:
     for exercise in exercises:
-        state = "here" if Path(exercise.file).exists() else "to come"
+        state = _state(exercise)
         if as_json:
             print(json.dumps({"lesson": exercise.number, "title": exercise.title, "state": state}))
         else:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minidl.cli.arguments import Parser, add_run, whole
+from minidl.cli.arguments import Parser, add_run, number, whole
 from minidl.system.persistent_signals import until_heard
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--prime", metavar="TEXT", help="what to go on from; - reads stdin (default: a new line)")
     parser.add_argument("--prime-file", metavar="PATH", type=Path, help="read the prime from a file")
     parser.add_argument("--length", metavar="N", type=whole, default=500, help="symbols to write (default: 500)")
-    parser.add_argument("--temperature", metavar="X", type=float, default=1.0, help="1 as trained, 0 most likely")
+    parser.add_argument("--temperature", metavar="X", type=number, default=1.0, help="1 as trained, 0 most likely")
     parser.add_argument("--top-k", metavar="N", type=whole, help="draw from the N most likely symbols only")
-    parser.add_argument("--top-p", metavar="P", type=float, help="draw from the fewest symbols that hold this share")
-    parser.add_argument("--min-p", metavar="P", type=float, help="draw from those P times as likely as the likeliest")
-    parser.add_argument("--repetition-penalty", metavar="X", type=float, default=1.0, help="above 1: repeats get rarer")
+    parser.add_argument("--top-p", metavar="P", type=number, help="draw from the fewest symbols that hold this share")
+    parser.add_argument("--min-p", metavar="P", type=number, help="draw from those P times as likely as the likeliest")
+    parser.add_argument("--repetition-penalty", metavar="X", type=number, default=1.0, help="above 1: fewer repeats")
     parser.add_argument("--stop", metavar="TEXT", action="append", default=[], help="end before this; may be repeated")
     parser.add_argument("--samples", metavar="N", type=whole, default=1, help="so many texts, drawn side by side")
     parser.add_argument("--seed", metavar="N", type=whole, default=0, help="of the draws (default: 0)")

@@ -15,6 +15,7 @@ from minidl.system.errors import suggest
 
 Path = tuple[str | int, ...]
 A_NAME = "a name of letters, digits, '.', '_' and '-' that begins with a letter or digit"
+PYDANTIC = "Input should be "  # of kinds that only hints in code of the user's ask for
 LONGEST = 60  # characters of a value that are shown
 # pydantic's kinds of errors in plain words: those about the kind of a value, then those about the value
 KINDS = {
@@ -26,6 +27,15 @@ KINDS = {
     "list_type": "a list",
     "tuple_type": "a list",
     "dict_type": "a mapping",
+    "mapping_type": "a mapping",
+    "model_type": "a mapping",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number of fewer digits",
+    "float_parsing": "a number",
+    "bool_parsing": "true or false",
+    "none_required": "nothing",
+    "callable_type": "a function",
+    "needs_python_object": "what a file cannot say",
 }
 VALUES = {
     "finite_number": "a finite number",
@@ -133,7 +143,7 @@ def _expectation(item: Any, families: Mapping[str, str]) -> str:
     if kind == "is_instance_of":
         return families.get(ctx["class"], f"a {ctx['class']}")
     words = KINDS.get(kind) or VALUES.get(kind)
-    return words.format(**ctx) if words else str(item["msg"]).removeprefix("Value error, ")
+    return words.format(**ctx) if words else str(item["msg"]).removeprefix("Value error, ").removeprefix(PYDANTIC)
 
 
 def _choices(item: Any) -> list[str]:

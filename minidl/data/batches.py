@@ -81,7 +81,7 @@ class Dataset:
     facts: dict[str, int | float]
     vocabulary: Vocabulary | None
     digest: str
-    unit: Literal["char", "word", "step"]
+    unit: Literal["char", "word", "bpe", "step"]
     baselines: dict[str, float] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     reader: Any = None

@@ -67,7 +67,7 @@ class Table(Data):
 
     def load(self, folder: Path) -> Dataset:
         """Read the table and prepare the task; `folder` is where relative paths start."""
-        rows = self.rows(self.source, folder, only=True)
+        rows = self.rows(self.source, folder, only=not self.task.looks_at_all)
         return self.task.dataset(rows, self.settings())
 
     def rows(self, source: str | dict[str, str], folder: Path, *, only: bool = False) -> Rows:

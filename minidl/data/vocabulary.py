@@ -5,26 +5,30 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from minidl.data.subwords import SIZE, Merges, learn_subwords, split_pieces, subwords_of
 from minidl.data.words import UNKNOWN, join_words, split_words
 from minidl.system.errors import DataError
 
 Ids = NDArray[np.int32]
 Policy = Literal["error", "skip"]
+Kind = Literal["char", "word", "bpe"]
+NOUNS = {"char": "character", "word": "word", "bpe": "subword"}
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A numbering of characters or words; the id of a symbol is its place in `symbols`.
+    """A numbering of characters, words or subwords; the id of a symbol is its place in `symbols`.
 
-    `unknown`: the id that stands for every symbol not listed; None if there is no such id.
+    `unknown`: the id that stands for every symbol not listed; None if there is no such id. `merges`: the pairs that
+    subwords are joined of, in the order in which they were learnt.
 
     >>> vocabulary = Vocabulary.from_text("hello")
     >>> vocabulary.symbols, vocabulary.encode("hole").tolist()
@@ -34,23 +38,33 @@ class Vocabulary:
     """
 
     symbols: tuple[str, ...]
-    kind: Literal["char", "word"] = "char"
+    kind: Kind = "char"
     unknown: int | None = None
+    merges: Merges = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         _check_symbols(self.symbols, self.kind, self.unknown)
+        _check_merges(self.symbols, self.kind, self.merges)
+
+    @property
+    def noun(self) -> str:
+        """What its symbols are called."""
+        return NOUNS[self.kind]
 
     def __len__(self) -> int:
         return len(self.symbols)
 
     @classmethod
-    def from_text(cls, text: str, kind: Literal["char", "word"] = "char", max_vocab: int | None = None) -> Vocabulary:
-        """The vocabulary of a text: its characters by code point, or its words as in `from_words`.
+    def from_text(cls, text: str, kind: Kind = "char", max_vocab: int | None = None) -> Vocabulary:
+        """The vocabulary of a text: its characters by code point, its words as in `from_words`, or its subwords.
 
         `max_vocab` keeps the most frequent characters and lets "<unk>", which is counted in, stand for the rest.
         """
         if kind == "word":
             return cls.from_words(split_words(text), max_vocab)
+        if kind == "bpe":
+            symbols, merges = learn_subwords(split_pieces(text), SIZE if max_vocab is None else max_vocab)
+            return cls(symbols, "bpe", symbols.index(UNKNOWN), merges)
         return cls.from_char_counts(Counter(text), max_vocab)
 
     @classmethod
@@ -80,13 +94,16 @@ class Vocabulary:
         return cls((*kept, UNKNOWN), "word", unknown=len(kept))
 
     def encode(self, text: str, unknown: Policy = "error") -> Ids:
-        """The ids of a text's characters or words.
+        """The ids of a text's characters, words or subwords.
 
         A symbol that is not listed becomes the unknown id. Where there is none, `unknown` says what to do:
         "error" raises DataError with the symbols and the place of the first, "skip" leaves them out.
         """
         if self.kind == "word":
             return self.encode_words(split_words(text), unknown)
+        if self.kind == "bpe":
+            ids = [i for piece in split_pieces(text) for i in self._subword_ids(piece)]
+            return np.array(ids, np.int32)
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
         ids = self._table[np.minimum(points, len(self._table) - 1)]
         return self._listed(ids, text, unknown)
@@ -96,6 +113,10 @@ class Vocabulary:
         missing = -1 if self.unknown is None else self.unknown
         found = map(self._index.get, words, itertools.repeat(missing))
         return self._listed(np.fromiter(found, np.int32, len(words)), words, unknown)
+
+    def subwords(self, text: str) -> list[str]:
+        """The subwords of a text."""
+        return [self.symbols[i] for i in self.encode(text).tolist()]
 
     def ids_or_minus_1(self, symbols: Sequence[str]) -> Ids:
         """The ids of characters (as one text) or words; -1 for those that are not listed.
@@ -108,6 +129,15 @@ class Vocabulary:
             ids = self._table[np.minimum(points, len(self._table) - 1)]
             return np.where(ids == self.unknown, np.int32(-1), ids) if self.unknown is not None else ids
         return np.fromiter(map(self._index.get, symbols, itertools.repeat(-1)), np.int32, len(symbols))
+
+    def unlisted(self, text: str) -> list[str]:
+        """The characters or words of a text that are not listed, each once.
+
+        >>> Vocabulary.from_text("ab").unlisted("cabcd")
+        ['c', 'd']
+        """
+        symbols = split_words(text) if self.kind == "word" else text
+        return [symbol for symbol in dict.fromkeys(symbols) if symbol not in self._index]
 
     def decode(self, ids: ArrayLike) -> str:
         """The text of these ids; DataError for an id that no symbol has."""
@@ -126,7 +156,8 @@ class Vocabulary:
 
     def to_json(self) -> str:
         """The vocabulary as JSON text in ASCII, the inverse of `from_json`."""
-        return json.dumps({"kind": self.kind, "unknown": self.unknown, "symbols": self.symbols})
+        merges = {"merges": self.merges} if self.kind == "bpe" else {}
+        return json.dumps({"kind": self.kind, "unknown": self.unknown, "symbols": self.symbols, **merges})
 
     @classmethod
     def from_json(cls, text: str) -> Vocabulary:
@@ -139,15 +170,22 @@ class Vocabulary:
             content = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise DataError(f"the saved vocabulary is not JSON: {error}") from None
-        if not isinstance(content, dict) or set(content) != {"kind", "unknown", "symbols"}:
+        if not isinstance(content, dict) or set(content) - {"merges"} != {"kind", "unknown", "symbols"}:
             raise DataError("the saved vocabulary should be an object with kind, unknown and symbols")
-        if not isinstance(content["symbols"], list):
-            raise DataError("the symbols of the saved vocabulary should be a list")
-        return cls(tuple(content["symbols"]), content["kind"], content["unknown"])
+        merges = content.get("merges", [])
+        for name, items in (("symbols", content["symbols"]), ("merges", merges)):
+            if not isinstance(items, list):
+                raise DataError(f"the {name} of the saved vocabulary should be a list")
+        pairs = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in merges)
+        return cls(tuple(content["symbols"]), content["kind"], content["unknown"], pairs)
 
     @cached_property
     def _index(self) -> dict[str, int]:
         return {symbol: i for i, symbol in enumerate(self.symbols)}
+
+    @cached_property
+    def _subword_ids(self) -> Callable[[str], list[int]]:
+        return subwords_of(self.symbols, self.merges)
 
     @cached_property
     def _table(self) -> Ids:
@@ -171,7 +209,7 @@ class Vocabulary:
         line = 1 + sum(symbol.count("\n") for symbol in symbols[:first])
         unseen = list(dict.fromkeys(symbols[i] for i in places.tolist()))
         shown = ", ".join(map(repr, unseen[:5])) + (f" and {len(unseen) - 5} more" if len(unseen) > 5 else "")
-        noun = "character" if self.kind == "char" else "word"
+        noun = self.noun
         them = "it" if len(unseen) == 1 else "them"
         raise DataError(
             f"{shown} not among the {len(self)} {noun}s of the vocabulary (first at {noun} {first + 1}, line {line}): "
@@ -185,8 +223,8 @@ def _most_frequent(counts: Counter[str], size: int) -> list[str]:
 
 def _check_symbols(symbols: tuple[Any, ...], kind: Any, unknown: Any) -> None:
     """Refuse what could not have been made from a text, since vocabularies are also read from files."""
-    if kind not in ("char", "word"):
-        raise DataError(f"a vocabulary is of characters ('char') or words ('word'), not {kind!r}")
+    if not isinstance(kind, str) or kind not in NOUNS:
+        raise DataError(f"a vocabulary is of characters ('char'), words ('word') or subwords ('bpe'), not {kind!r}")
     if not symbols or not all(isinstance(symbol, str) and symbol for symbol in symbols):
         raise DataError("a vocabulary needs symbols, none of them empty, each of them text")
     if len(set(symbols)) < len(symbols):
@@ -200,3 +238,13 @@ def _check_symbols(symbols: tuple[Any, ...], kind: Any, unknown: Any) -> None:
         for i, symbol in enumerate(symbols):
             if len(symbol) != 1 and i != unknown:
                 raise DataError(f"symbol {i} of a vocabulary of characters is {symbol!r}")
+
+
+def _check_merges(symbols: tuple[str, ...], kind: Kind, merges: Any) -> None:
+    if merges and kind != "bpe":
+        raise DataError("only a vocabulary of subwords has merges")
+    known = set(symbols)
+    for pair in merges:
+        right = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(part, str) for part in pair)
+        if not right or not {*pair, "".join(pair)} <= known:
+            raise DataError(f"a merge of subwords is a pair of symbols that join to another symbol, not {pair!r}")

@@ -38,7 +38,7 @@ class Subject:
     output: str
     kind: Kind
     names: tuple[str, ...]
-    tokens: Literal["char", "word", "space"] | None
+    tokens: Literal["char", "word", "space", "bpe"] | None
     normal: Literal["NFC", "NFD", "NFKC", "NFKD"] | None = None
     text_column: str | None = None
     columns: tuple[str, ...] = ()
@@ -85,9 +85,8 @@ class Subject:
 
     @property
     def is_unnamed(self) -> bool:
-        """Whether the answers are classes that are only numbered: nothing was saved with the model that names them."""
-        numbered = tuple(map(str, range(len(self.names))))
-        return self.kind != "numbers" and not self.predicts_next and self.names == numbered
+        """Whether the answers are only numbered: nothing was saved with the model that names classes or columns."""
+        return not self.predicts_next and self.names == tuple(map(str, range(len(self.names))))
 
     @property
     def answers_each_step(self) -> bool:
@@ -110,10 +109,10 @@ class Subject:
 
     def symbols(self, text: str) -> list[str]:
         """What a text is divided into, without what the vocabulary does not know, unless it has an unknown symbol."""
-        split = SPLIT[self.tokens or "char"]
         known = set(self.vocabulary.symbols)
         if self.normal is not None:
             text = unicodedata.normalize(self.normal, text)
+        split = self.vocabulary.subwords if self.tokens == "bpe" else SPLIT[self.tokens or "char"]
         found = [symbol for symbol in split(text) if symbol in known or self.vocabulary.unknown is not None]
         if not found:
             raise DataError("nothing of this text is in the vocabulary of the model")
@@ -188,5 +187,5 @@ def _scales(scaling: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     }
 
 
-def _tokens(vocabulary: Vocabulary, at_space: bool) -> Literal["char", "word", "space"]:
-    return "char" if vocabulary.kind == "char" else "space" if at_space else "word"
+def _tokens(vocabulary: Vocabulary, at_space: bool) -> Literal["char", "word", "space", "bpe"]:
+    return "space" if vocabulary.kind == "word" and at_space else vocabulary.kind

@@ -48,6 +48,8 @@ class OneHotRows:
 def affine(x: Array | OneHotRows, W: Array, b: Array | None, out: Array) -> None:
     """out = x W + b.      x (..., F), W (F, K), b (K,), out (..., K)"""
     if isinstance(x, OneHotRows):
+        if b is not None and len(W) < x.ids.size:
+            W, b = W + b, None  # once a symbol, not once a step
         np.take(W, x.ids, axis=0, out=out, mode="clip")  # ids are checked where they enter; clip avoids a copy
     else:
         np.matmul(rows(x), W, out=rows(out))

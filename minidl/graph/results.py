@@ -40,13 +40,22 @@ def alone(layer: Layer, inputs: Sequence[ArrayLike], named: Mapping[str, ArrayLi
     specs = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
     given = [*zip(specs, inputs, strict=False), *named.items()]
     feeds = {name: np.asarray(array) for name, array in given}
-    symbols = {name: input_like(name, array, layer.inputs.get(name)) for name, array in feeds.items()}
+    first = next(iter(feeds.values()), np.empty(0))
+    symbols = {name: input_like(name, array, layer.inputs.get(name), first) for name, array in feeds.items()}
     placed = [symbols.pop(name) for name, _ in given[: len(inputs)]]
     return layer(*placed, **symbols), feeds
 
 
-def input_like(name: str, array: Array, spec: InputSpec | None = None) -> Input:
-    """An input to which an array can be fed, with the axes that a layer names, or else those of steps."""
+def input_like(name: str, array: Array, spec: InputSpec | None = None, first: Array | None = None) -> Input:
+    """An input to which an array can be fed, with the axes that a layer names, or else those of steps.
+
+    first: what the layer's first input is fed; an array of leading sizes of it, (B,) or (T, B), is one of weights.
+    """
+    if spec is not None and spec.optional and spec.axes == "..." and first is not None and array.ndim < first.ndim:
+        if first.ndim > 2 and array.shape == first.shape[1:2]:
+            return Input(name, shape=("B",))
+        if array.shape == first.shape[: array.ndim]:
+            return Input(name, shape=("T", "B")[: array.ndim])
     letters = spec.axes.split() if spec is not None and "..." not in spec.axes else []
     if len(letters) != array.ndim:
         letters = ["T", "B"][-array.ndim :] if array.dtype.kind in "iu" else ["T", "B"][: array.ndim - 1]

@@ -29,6 +29,8 @@ def _load() -> Twins:
         **_both(layers.RNN, recurrent.rnn),
         **_both(layers.GRU, recurrent.gru),
         **_both(layers.LSTM, recurrent.lstm),
+        **_both(layers.MinGRU, recurrent.min_gru),
+        **_both(layers.MinLSTM, recurrent.min_lstm),
         (layers.Dense, "forward"): feedforward.dense_forward,
         (layers.Dense, "backward"): feedforward.dense_backward,
         (layers.Embedding, "backward"): feedforward.embedding_backward,

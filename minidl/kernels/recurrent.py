@@ -1,4 +1,4 @@
-"""RNN, GRU and LSTM in C: src/rnn.h, src/gru.h and src/lstm.h.
+"""RNN, GRU, LSTM, MinGRU and MinLSTM in C: src/rnn.h and the like.
 
 Threads share the sequences of a batch. Gradients of weights are sums over shares of the sequences (`threads.shares`),
 which depend on the size of the batch alone, each added up in order of time, and then in pairs.
@@ -53,17 +53,25 @@ lstm = (
     twin("lstm_forward", (*FORWARD, "c0", "c", "gates")),
     twin("lstm_backward", (*BACKWARD, "dc0", "dc_last", "c", "gates")),
 )
+OF_INPUTS = (
+    ("x", "lengths", "h0", "Wx", "b", "h", "gates", "training"),
+    ("x", "lengths", "dh0", "Wx", "h", "gates", "dy", "dh_last", "dx", "dWx", "db", "training"),
+)
+min_gru = twin("min_gru_forward", OF_INPUTS[0]), twin("min_gru_backward", OF_INPUTS[1])
+min_lstm = twin("min_lstm_forward", OF_INPUTS[0]), twin("min_lstm_backward", OF_INPUTS[1])
 
 
 def forward(name: str, layer: Cell, given: dict[str, Any]) -> Call:
     """What computes all steps forward."""
-    values, Wh = sizes_and_arrays(layer, given), given["Wh"]
+    values, dtype = sizes_and_arrays(layer, given), given["Wx"].dtype
     for bias in ("b", "bh"):
         if values.get(bias) is None:
-            values[bias] = np.zeros(values["G"], Wh.dtype)
-    share = kernel(name, "Recurrent", Wh.dtype, values["B"], values["T"] * values["B"] * Wh.size, **values)
+            values[bias] = np.zeros(values["G"], dtype)
+    work = values["T"] * values["B"] * values["G"] * (values["H"] if layer.recurrent else values["F"])
+    share = kernel(name, "Recurrent", dtype, values["B"], work, **values)
     if not layer.drops(given["training"]):
         return share
+    Wh = given["Wh"]
     mask, training = given["mask"], given["training"]
     drop = partial(layer.recurrent_weights, Wh, mask, given["Wh_dropped"], training)
     return one_by_one(partial(layer.draw_mask, mask, training, given["rng"]), drop, share)
@@ -71,10 +79,11 @@ def forward(name: str, layer: Cell, given: dict[str, Any]) -> Call:
 
 def backward(name: str, layer: Cell, given: dict[str, Any]) -> Call:
     """What computes all steps backward, and the gradients of weights."""
-    values, dtype = sizes_and_arrays(layer, given), given["Wh"].dtype
+    values, dtype = sizes_and_arrays(layer, given), given["Wx"].dtype
     if given.get("dy") is None:
         values["dy"] = np.zeros((values["T"], values["B"], values["H"]), dtype)
-    gradients = {key: values.pop(key, None) for key in ("dWx", "dWh", "db", "dbh")}
+    weights = ("dWx", "dWh") if layer.recurrent else ("dWx",)
+    gradients = {key: values.pop(key, None) for key in (*weights, "db", "dbh")}
     for bias in ("db", "dbh"):
         if gradients[bias] is None:
             gradients[bias] = np.empty(values["G"], dtype)
@@ -108,7 +117,7 @@ def one_by_one(*calls: Call) -> Call:
 
 def sum_over_shares(name: str, values: Mapping[str, Any], gradients: Mapping[str, Array]) -> Call:
     """What computes gradients share by share, each share in a place of its own, and adds them up."""
-    count, dtype = threads.shares(values["B"]), gradients["dWh"].dtype
+    count, dtype = threads.shares(values["B"]), gradients["dWx"].dtype
     if count == 1:
         return kernel(name, "Recurrent", dtype, 1, 0, shares=1, **values, **gradients)
     work = 2 * values["T"] * values["B"] * values["H"] * values["G"]

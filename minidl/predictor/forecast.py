@@ -79,6 +79,12 @@ def _beyond(model: Model, reader: ForecastReader, known: Rows, direct: Array, ah
     direct = direct[np.isfinite(direct).all(axis=1)]
     found = direct
     while len(found) < ahead:
+        if not len(found) and reader.known is not None:
+            names = ", ".join(reader.known.columns)
+            raise DataError(
+                f"{known.name}: beyond its end the model has to know {names}: add rows with these, the other columns "
+                "empty, which are predicted without --ahead"
+            )
         if not len(found):
             least = reader.window + reader.steps[0] - 1
             raise DataError(f"{known.name}: {len(known)} rows are too few: a row is predicted from {least} before it")

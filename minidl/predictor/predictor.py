@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.data import Data, Reader, Series, Table
+from minidl.data.sources.given import as_rows
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.forecast_reader import ForecastReader
 from minidl.data.tasks.reader import softmax
@@ -23,7 +24,6 @@ from minidl.generate.apply import apply
 from minidl.model import Model
 from minidl.predictor.answers import OF_CLASS, PREDICTION, Answers, answers, group_of
 from minidl.predictor.forecast import forecasts
-from minidl.predictor.given import as_rows
 from minidl.predictor.stream import stream_answers
 from minidl.storage.run_folder import model_file
 from minidl.system.errors import CheckpointError, DataError, UsageError
@@ -133,8 +133,7 @@ class Predictor:
         fate = left_out if vocabulary.unknown is None else f"read as {vocabulary.symbols[vocabulary.unknown]}"
         shown = ", ".join(repr(symbol) for symbol, _ in found.most_common(NAMED))
         more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-        noun = "characters" if vocabulary.kind == "char" else "words"
-        return f"{noun} not seen in training, {fate}: {sum(found.values())} ({shown}{more})"
+        return f"{vocabulary.noun}s not seen in training, {fate}: {sum(found.values())} ({shown}{more})"
 
     def _rows(self, data: Any) -> Rows:
         return as_rows(data, self._columns)

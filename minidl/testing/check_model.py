@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from minidl.graph.arrays import Ids, Tied
 from minidl.graph.layer import Layer, Node
 from minidl.graph.symbol import Axis, Symbol
 from minidl.model import Model
-from minidl.testing.check_layer import check_layer
+from minidl.testing.check_layer import Point, check_layer
 
 FEW = {"T": 6, "B": 3}  # steps and sequences
 
@@ -23,25 +23,26 @@ def wrong_layers(model: Model, feeds: Mapping[str, ArrayLike]) -> list[str]:
 
     Left out is what cannot stand alone: a layer that shares weights of another, or reads its state.
     """
+    return [line for name, layer, fed in layers_as_fed(model, feeds) for line in _tried(name, layer, fed)]
+
+
+def layers_as_fed(model: Model, feeds: Mapping[str, ArrayLike]) -> Iterator[tuple[str, Layer, dict[str, Any]]]:
+    """Each layer that can stand alone, with the name of its node, and what it is fed: some steps of some sequences."""
     twin = model.replica(dtype="float64")
     twin.forward(**feeds)
     values = twin.executor.values()
-    found: list[str] = []
     tried: set[Layer] = set()
     for name, node in model.graph.nodes.items():
-        if node.layer in tried or not set(model.graph.sources(name)) <= values.keys() or not _stands_alone(node):
+        sources = model.graph.sources(name)
+        if node.layer in tried or not set(sources) <= values.keys() or not _stands_alone(node):
             continue
         tried.add(node.layer)
-        fed = {
-            port: _few(values[source], symbol)
-            for port, source, symbol in zip(node.ports, model.graph.sources(name), node.inputs, strict=True)
-        }
-        found += _tried(name, node.layer, fed)
-    return found
+        fed = zip(node.ports, sources, node.inputs, strict=True)
+        yield name, node.layer, {port: _few(values[source], symbol) for port, source, symbol in fed}
 
 
 def _tried(name: str, layer: Layer, fed: Mapping[str, Any]) -> list[str]:
-    points = check_layer(layer, *fed.values(), raises=False) if layer.variadic else _by_name(layer, fed)
+    points = tried_alone(layer, fed)
     wrong = [point for point in points if not point.passed]
     own = type(layer).__module__.startswith("minidl.")
     if not wrong or (own and wrong[0].number == 0):  # a layer of minidl that is not made to stand alone
@@ -50,8 +51,11 @@ def _tried(name: str, layer: Layer, fed: Mapping[str, Any]) -> list[str]:
     return [f"the layer {name!r} ({type(layer).__name__}{_place(layer)}) is wrong:{what}"]
 
 
-def _by_name(layer: Layer, fed: Mapping[str, Any]) -> Any:
-    return check_layer(layer, raises=False, **fed)
+def tried_alone(layer: Layer, fed: Mapping[str, Any]) -> list[Point]:
+    """The points of the contract, tried on a layer and what each of its inputs is fed."""
+    return (
+        check_layer(layer, *fed.values(), raises=False) if layer.variadic else check_layer(layer, raises=False, **fed)
+    )
 
 
 def _stands_alone(node: Node) -> bool:

@@ -16,8 +16,9 @@ from minidl.engine.backward import BackwardProgram
 from minidl.engine.dispatch import implementation, using
 from minidl.graph.arrays import State
 from minidl.graph.layer import Layer
+from minidl.system.errors import DataError
 from minidl.testing.gradcheck import gradcheck
-from minidl.testing.trial import Trial, WrongLayer
+from minidl.testing.trial import Trial, WrongLayer, distance, same
 
 Array = NDArray[Any]
 
@@ -35,7 +36,12 @@ def gradients(trial: Trial) -> None:
     sizes = trial.sizes()
     T, B = sizes.get("T", 1), sizes.get("B", 1)
     for steps, sequences in dict.fromkeys(((T, B), (1, B), (T, 1), (1, 1))):
-        some = trial.again(trial.slices(steps, sequences))
+        try:
+            some = trial.again(trial.slices(steps, sequences))
+        except DataError:
+            if (steps, sequences) == (T, B):
+                raise
+            continue  # there are data that cannot be as few
         for check in gradcheck(some.model, some.feeds, probes=2):
             if not check.passed:
                 name = check.array.partition("/")[2] or check.array
@@ -192,7 +198,11 @@ def lengths(trial: Trial) -> None:
     padded = {**trial.feeds, "lengths": ends, "x": np.where(ended[..., None], 0.0, trial.feeds["x"])}
     plain = trial.again(padded, training=False)
     expected = plain.run()
+    if plain.dy.shape[:2] == ended.shape and expected["the output y"][ended].any():
+        plain.dy[ended] = 0  # where a layer has an output past the end, nobody is to read it
+        expected = plain.run()
     spoiled = trial.again({**padded, "x": np.where(ended[..., None], np.nan, padded["x"])}, training=False)
+    spoiled.dy = plain.dy
     for name, array in spoiled.run().items():
         inside = ~ended if name == "the output y" and array.shape[:2] == ended.shape else ...
         if not same(array[inside], expected[name][inside]):
@@ -234,13 +244,3 @@ def backward_of(trial: Trial) -> BackwardProgram:
     program = trial.model.executor.last_backward
     assert program is not None
     return program
-
-
-def same(a: Array, b: Array) -> bool:
-    """To the bit."""
-    return a.tobytes() == b.tobytes()
-
-
-def distance(a: Array, b: Array) -> float:
-    """The largest difference, relative to the largest entry or 1."""
-    return float(np.abs(a - b).max(initial=0) / max(1.0, np.abs(b).max(initial=0)))

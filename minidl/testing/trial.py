@@ -94,8 +94,9 @@ class Trial:
         for name, array in self.feeds.items():
             axes = [axis.symbol if isinstance(axis, Axis) else "" for axis in self.model.graph.inputs[name].shape]
             found[name] = np.array(array[tuple(cuts.get(axis, slice(None)) for axis in axes)])
-        if isinstance(steps, int) and "lengths" in found:
-            found["lengths"] = np.minimum(found["lengths"], steps)
+        for name, spec in self.layer.inputs.items():
+            if isinstance(steps, int) and name in found and spec.within == "T":
+                found[name] = np.minimum(found[name], steps)
         return found
 
     def sizes(self) -> dict[str, int]:
@@ -125,3 +126,13 @@ def raised(error: Exception) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/minidl/" not in frame.filename]
     lines = "".join(f"\n  {frame.filename}:{frame.lineno}: {frame.line}" for frame in frames[-3:])
     return f"it raises {type(error).__name__}: {error}{lines}"
+
+
+def same(a: Array, b: Array) -> bool:
+    """To the bit."""
+    return a.tobytes() == b.tobytes()
+
+
+def distance(a: Array, b: Array) -> float:
+    """The largest difference, relative to the largest entry or 1."""
+    return float(np.abs(a - b).max(initial=0) / max(1.0, np.abs(b).max(initial=0)))

@@ -56,6 +56,9 @@ class MetricAccumulator:
         n = 1.0 if targets is None else count_targets(targets[inside])
         self.count += n
         self._add("loss", loss * n if is_mean(model) else loss)
+        unknown = None if model.vocabulary is None else model.vocabulary.unknown
+        if unknown is not None and targets is not None and targets.dtype.kind != "f":
+            self._add("unknown", float(np.count_nonzero(targets[inside] == unknown)))
         if measures and targets is not None:
             self._measure(model, model.arrays[f"{answering_node(model)}/y"], targets, inside)
 
@@ -113,10 +116,13 @@ class MetricAccumulator:
         if not self.count:
             return {}
         averages = {name: value / self.count for name, value in self.sums.items()}
+        unknown = averages.pop("unknown", None)
         if self.sequences:  # of a translator: translations that are right to the last symbol, written greedily
             averages["exact"] = self.sums["exact"] / self.sequences
         if "loss" in averages:
             averages |= in_units(averages["loss"], unit)
+        if unknown is not None and "perplexity" in averages:
+            averages["unknown"] = unknown  # the share of targets that are "<unk>", which are easily guessed
         if unit == "step":
             averages |= self._scores()
         return {f"{split}/{name}": value for name, value in averages.items()}
@@ -153,14 +159,14 @@ class MetricAccumulator:
 
 
 def in_units(loss: float, unit: str) -> dict[str, float]:
-    """A loss in nats a symbol as people compare it: bits a character, or perplexity a word.
+    """A loss in nats a symbol as people compare it: bits a character, or perplexity a word or subword.
 
     >>> in_units(math.log(2), "char")
     {'bits_per_char': 1.0}
     """
     if unit == "char":
         return {"bits_per_char": loss / math.log(2)}
-    if unit == "word":
+    if unit in ("word", "bpe"):
         return {"perplexity": math.exp(min(loss, LARGEST_EXPONENT))}
     return {}
 

@@ -107,7 +107,7 @@ class TensorBoard(Callback):
         if self._writer is None:
             return
         if "train/loss" in trainer.record and not self._laid_out:
-            self._writer.layout(layout(trainer.record))
+            self._writer.layout(layout(trainer.record, reach=self.histograms_every is not None))
             self._laid_out = True
         if trainer.record:
             self._writer.scalars(without_those_drawn(trainer.record, self.folder), trainer.progress.step)

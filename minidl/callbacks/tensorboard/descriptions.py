@@ -14,6 +14,7 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (r"train/grad_norm", "Norm of the whole gradient, before clipping. Peaks are steps that clipping has tamed."),
     (r"train/tokens_per_second", "Symbols or steps of sequences trained on in a second, all callbacks included."),
     (r".*/bits_per_char(/.*)?", "Loss in bits a character: loss / ln 2. What a compressor would need."),
+    (r".*/unknown", "Share of words that are <unk>, not in the vocabulary: where it is high, perplexity says little."),
     (r".*/perplexity(/.*)?", "exp(loss): among how many words the model is undecided."),
     (r"(train|val|test)/accuracy", "Share of answers that are right. In training: of the last batch."),
     (r"layers/grad_norm/.*", "Norm of the gradient of these weights. Far below the others: hardly any learning."),

@@ -15,6 +15,7 @@ from minidl.data.independent import Order, Part
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.forecast_reader import ForecastReader, Quantiles
 from minidl.data.tasks.gaps import read_numbers
+from minidl.data.tasks.odd_order import tell_odd_order
 from minidl.data.tasks.reader import Array
 from minidl.data.tasks.scaling import Scaling
 from minidl.data.tasks.task import Settings, Task
@@ -56,6 +57,10 @@ class Forecasting(Task):
         """The last row after a window that is a target."""
         return self.path or self.horizon or 1
 
+    @property
+    def looks_at_all(self) -> bool:
+        return True
+
     def wanted(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.columns, *(self.predict or ()), *(self.known or ()))))
 
@@ -63,6 +68,8 @@ class Forecasting(Task):
         """The series as standardised windows."""
         if settings.weight is not None:
             raise UsageError("weight is for examples: windows of a series overlap, and all count the same")
+        if settings.time is None or settings.group is None:
+            tell_odd_order(rows, set(self.wanted()), time=settings.time, group=settings.group)
         ordered = series(rows, settings.group, settings.time, tell=True)
         ordered, cuts, shares = self._divided(rows, ordered, settings)
         reader = self._learn(rows, ordered, cuts, shares, settings)
@@ -91,9 +98,18 @@ class Forecasting(Task):
             digest=rows.digest,
             unit="step",
             baselines=self._baselines(windows, parts[1]),
-            metadata={"reader": reader.config()},
+            metadata={"reader": reader.config(), "naive_error": self._naive_error(windows, parts[0])},
             reader=reader,
         )
+
+    def _naive_error(self, windows: Windows, training: Order) -> list[float] | None:
+        """How far the last value of a window misses each target on average, by which MASE is told."""
+        last, targets = windows.last_values(training)
+        if not len(last):
+            return None
+        errors = np.abs(last - targets).astype(np.float64).reshape(-1, len(self.predict or self.columns))
+        found: list[float] = errors.mean(axis=0).tolist()
+        return found
 
     def _baselines(self, windows: Windows, validation: Order) -> dict[str, float]:
         """What repeating the last row of each window achieves."""

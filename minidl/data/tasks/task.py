@@ -78,6 +78,11 @@ class Task(Declared, family="task"):
         return False
 
     @property
+    def looks_at_all(self) -> bool:
+        """Whether columns that nobody named are looked at too, for signs of a mistake."""
+        return False
+
+    @property
     def unit(self) -> Literal["char", "word", "step"]:
         """What one target is."""
         return "step"

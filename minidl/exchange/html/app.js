@@ -108,6 +108,27 @@ function open(tab) {
   show();
 }
 
+// What is done about a click, a key or a change.
+function listen() {
+  const on = (id, kind, work) => byId(id).addEventListener(kind, work);
+  on("text", "input", read);
+  on("layer", "change", () => app.chooseUnit(byId("layer").value, app.unit));
+  on("unit", "input", () => app.choose(app.step, Number(byId("unit").value)));
+  on("step", "input", () => app.choose(Number(byId("step").value)));
+  on("order", "change", show);
+  on("language", "click", () => { app.language = app.language === "es" ? "en" : "es"; setWords(); read(); });
+  for (const [id, by] of [["one-back", -1], ["one-on", 1]]) on(id, "click", () => ONE.walk(by));
+  on("one-pin", "change", () => { app.pinned = byId("one-pin").checked ? app.step : null; show(); });
+  on("controls", "submit", (event) => event.preventDefault());
+  on("write-form", "submit", (event) => { event.preventDefault(); if (WRITE.timer) WRITE.stop(); else WRITE.start(); });
+  document.querySelectorAll(".symbols").forEach((place) => place.addEventListener("click", (event) => {
+    if (event.target.dataset.step && place.id !== "write-symbols") app.choose(Number(event.target.dataset.step));
+  }));
+  document.addEventListener("keydown", onKey);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+  window.addEventListener("resize", () => { if (app.tab !== "write") show(); });
+}
+
 function begin() {
   const data = JSON.parse(byId("data").textContent);
   app.network = new Network(data, numbersFromBase64(byId("weights").textContent));
@@ -122,24 +143,7 @@ function begin() {
     byId(`tab-${name}`).setAttribute("aria-controls", name);
     byId(name).setAttribute("aria-labelledby", `tab-${name}`);
   }
-  const on = (id, kind, work) => byId(id).addEventListener(kind, work);
-  on("text", "input", read);
-  on("layer", "change", () => app.chooseUnit(byId("layer").value, app.unit));
-  on("unit", "input", () => app.choose(app.step, Number(byId("unit").value)));
-  on("step", "input", () => app.choose(Number(byId("step").value)));
-  on("order", "change", show);
-  on("language", "click", () => { app.language = app.language === "es" ? "en" : "es"; setWords(); read(); });
-  on("one-back", "click", () => ONE.walk(-1));
-  on("one-on", "click", () => ONE.walk(1));
-  on("one-pin", "change", () => { app.pinned = byId("one-pin").checked ? app.step : null; show(); });
-  on("controls", "submit", (event) => event.preventDefault());
-  on("write-form", "submit", (event) => { event.preventDefault(); if (WRITE.timer) WRITE.stop(); else WRITE.start(); });
-  document.querySelectorAll(".symbols").forEach((place) => place.addEventListener("click", (event) => {
-    if (event.target.dataset.step && place.id !== "write-symbols") app.choose(Number(event.target.dataset.step));
-  }));
-  document.addEventListener("keydown", onKey);
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
-  window.addEventListener("resize", () => { if (app.tab !== "write") show(); });
+  listen();
   setWords();
   read();
   app.choose(Math.floor(app.symbols.length / 2));

@@ -19,9 +19,7 @@ const LAYERS = {
     backward: (node, [x], cache, dy) => [affineBack(x, dy, node.weight("W"))],
   },
   Activation: {
-    forward(node, [x]) {
-      return { y: map(written(x), ACTIVATIONS[node.kind][0]) };
-    },
+    forward: (node, [x]) => ({ y: map(written(x), ACTIVATIONS[node.kind][0]) }),
     backward(node, [x], { y }, dy) {
       const slope = ACTIVATIONS[node.kind][1], input = written(x);
       return [map(dy, (value, k) => value * slope(input.data[k], y.data[k]))];

@@ -56,9 +56,7 @@ class Network {
       : Float64Array.from({ length: x.rows }, (_, t) => dot(row(dx, t), row(x, t), 0));
   }
   // The row of the output that answers for a step: its own, or the only one.
-  answerRow(pass, t) {
-    return Math.min(t, pass.output.rows - 1);
-  }
+  answerRow(pass, t) { return Math.min(t, pass.output.rows - 1); }
   // Probabilities, or numbers, of one row of the output.
   answer(pass, t) {
     const logits = row(pass.output, this.answerRow(pass, t)), { kind } = this.data.output;
@@ -72,9 +70,7 @@ class Network {
     start[k] += kind === "sigmoid" ? 1 - p[k] : 1;
     return seed;
   }
-  influence(pass, t, k) {
-    return this.back(pass, this.seed(pass, t, k));
-  }
+  influence(pass, t, k) { return this.back(pass, this.seed(pass, t, k)); }
   // The answers as the sequence goes on: of a network that answers once, the answer to each beginning of it.
   answers(pass) {
     const { window } = this.data.output;
@@ -85,9 +81,7 @@ class Network {
     });
   }
   // A layer that is fed by a reversal has its first step at the end of the text.
-  stepOf(node, pass, t) {
-    return node.reversed ? pass.steps - 1 - t : t;
-  }
+  stepOf(node, pass, t) { return node.reversed ? pass.steps - 1 - t : t; }
 }
 
 // A sum of gradients; those of one-hot rows come as scores where they were looked up.

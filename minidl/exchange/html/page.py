@@ -17,6 +17,7 @@ from minidl.exchange.html.network import nodes_of, weights_of
 from minidl.explain.cells import Feature
 from minidl.explain.subject import Subject
 from minidl.storage.atomic import FilePath, write_whole
+from minidl.system.errors import UsageError
 
 # In the order in which they use one another.
 SCRIPTS = (
@@ -73,6 +74,8 @@ def _data(subject: Subject, sample: Sample) -> dict[str, Any]:
     read = subject.model.graph.inputs[subject.input]
     is_text = subject.tokens is not None
     vocabulary = subject.vocabulary if is_text else None
+    if subject.tokens == "bpe":
+        raise UsageError("the page cannot divide a text into subwords (tokens: bpe); it reads characters or words")
     nodes = nodes_of(subject)
     # One symbol at a time it goes on only where nothing but the states of cells is needed of what was before.
     goes_on = not any(node["type"] in WHOLE for node in nodes)

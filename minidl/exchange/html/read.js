@@ -20,6 +20,7 @@ const READ = {
     stepAxis(place, labels, { ...axis, above: true });
     showAnswers(place, axis);
     showGates(place, parts, node, unitOrder(parts[LAYERS[node.type].state]), (t) => network.stepOf(node, pass, t), app);
+    showAttention(place, axis);
     stepAxis(place, labels, axis);
     const ahead = step * widthOf(pass.steps) - place.scrollLeft, seen = app.room - 2 * AXIS;
     if (ahead < 0 || ahead > seen) place.scrollLeft += ahead - seen / 2;
@@ -38,6 +39,17 @@ function showGates(place, parts, node, rows, stepOf, { step, unit }) {
     heatMap(place, {
       caption: say(name), rows, columns: Array.from({ length: part.rows }, (_, t) => row(part, stepOf(t))),
       stops: isGate ? GATE : signed(), low: isGate ? 0 : -largest, high: largest, chosen: { step, row: unit }, onPick: app.choose,
+    });
+  }
+}
+
+// What each step of an attention looks at, a row a step that is seen.
+function showAttention(place, axis) {
+  const { pass, network, symbols } = app, rows = [...symbols.keys()], chosen = { step: axis.step, row: axis.step };
+  for (const { name } of network.nodes) {
+    (pass.caches[name].p || []).forEach((columns, head) => {
+      const high = Math.max(...columns.map((shares) => Math.max(...shares))), caption = `${say("looksAt")} (${name}, ${head + 1})`;
+      if (columns.length === rows.length) heatMap(place, { caption, rows, columns, stops: GATE, low: 0, high, labels: symbols, chosen, onPick: axis.onPick });
     });
   }
 }

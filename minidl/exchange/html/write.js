@@ -4,9 +4,7 @@ const SHOWN = 120; // the steps of the heat maps
 
 const WRITE = {
   timer: 0,
-  show() {
-    byId("write-go").textContent = say(this.timer ? "stop" : "write");
-  },
+  show() { byId("write-go").textContent = say(this.timer ? "stop" : "write"); },
   start() {
     const number = (id) => Number(byId(id).value), { network, node } = app;
     const choice = { temperature: number("temperature"), topK: number("top-k") || Infinity, topP: number("top-p") || 1 };

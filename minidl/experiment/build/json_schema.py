@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from minidl.training.callback import Every
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = {"type": "string", "pattern": r"^\$\{[^{}]+\}$"}  # to another value of the file, or a fact of the data
 TEXT = {"type": "string"}
+WORDS = {"None": "null", "True": "true", "False": "false"}
 NODE_INPUTS = {
     "anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}, {"type": "object", "additionalProperties": TEXT}],
     "description": "what feeds it: names of nodes, or names by input of the layer; the node above if not given",
@@ -96,7 +98,7 @@ def _with_nested(families: Iterable[type[Declared]]) -> list[type[Declared]]:
 def _definition(cls: Any, required: list[str], properties: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": cls.type_name(),
-        "description": first_line(cls),
+        "description": in_yaml(first_line(cls)),
         "type": "object",
         "properties": properties,
         "required": [*required, *rules(cls).model_json_schema().get("required", [])],
@@ -113,13 +115,22 @@ def _properties(cls: Any) -> dict[str, Any]:
         about = {key: value.pop(key) for key in ("default", "description") if key in value}
         value.pop("title", None)
         if "description" in about:
-            about["description"] = about["description"].replace("None", "null")
+            about["description"] = in_yaml(about["description"])
         if name == "source":
             value = _with_downloads(value)
         if name == "name" and issubclass(cls, Layer):
             value = {"anyOf": [{"type": "string", "pattern": NAME}, {"type": "null"}]}
         properties[name] = {"anyOf": [value, REFERENCE], **about}
     return properties
+
+
+def in_yaml(text: str) -> str:
+    """What a docstring says in Python's words, in those of YAML.
+
+    >>> in_yaml("None for all; False for none")
+    'null for all; false for none'
+    """
+    return re.sub(r"\b(None|True|False)\b", lambda word: WORDS[word.group()], text)
 
 
 def _with_downloads(schema: Any) -> Any:

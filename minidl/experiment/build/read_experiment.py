@@ -55,6 +55,7 @@ class _Loader:
         model.vocabulary, model.metadata = dataset.vocabulary, _metadata(parts.data, dataset)
         sections = parts.sections
         if sections["init_from"] is not None:
+            sections["init_from"] = sections["init_from"].found_from(self.path.resolve().parent)
             sections["optimizer"] = sections["init_from"].freezing(sections["optimizer"])
         self.mistakes += training_mistakes(sections["optimizer"], sections["train"], dataset, model)
         if self.mistakes:

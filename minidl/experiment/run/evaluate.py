@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.callbacks.evaluate import accumulate
-from minidl.data import Arrays, Batches, Data, Dataset, Reader, Series, Table, Text, evaluation_streams, read_text
+from minidl.data import Arrays, Batches, Data, Reader, Series, Table, Text, evaluation_streams, read_text
 from minidl.data.independent import Part
 from minidl.data.sources.download import without_connections
 from minidl.data.tasks.series_reader import SeriesReader
@@ -44,7 +44,7 @@ def measure(path: Path, source: str | None = None) -> Measured:
     if dataset.digest != trained.archive.meta.get("data"):
         raise CheckpointError(f"{path}: the data is not what this run was trained on; name a file with --data")
     parts = {"val": dataset.validation, "test": dataset.test}
-    found = _on_parts(trained, {name: part for name, part in parts.items() if part is not None}, dataset.unit, dataset)
+    found = _on_parts(trained, {name: part for name, part in parts.items() if part is not None}, dataset.unit)
     if not found.measures:
         raise UsageError(f"{path}: its data has no validation or test part; name a file with --data")
     baselines = {f"val_baseline/{name}": value for name, value in dataset.baselines.items()}
@@ -67,7 +67,7 @@ def data_of(trained: Trained) -> Data:
 
 
 @np.errstate(all="ignore")  # what is not finite is told as such
-def _on_parts(trained: Trained, parts: dict[str, Batches], unit: str, dataset: Dataset | None = None) -> Measured:
+def _on_parts(trained: Trained, parts: dict[str, Batches], unit: str) -> Measured:
     model = trained.model
     names = _class_names(trained) if unit == "step" else None
     measures: dict[str, float] = {}
@@ -75,7 +75,7 @@ def _on_parts(trained: Trained, parts: dict[str, Batches], unit: str, dataset: D
     for name, batches in parts.items():
         found = accumulate(model.replica(), batches, names)
         measures |= found.result(name, unit_of_loss(model, unit))
-        reports = found.details() | _of_numbers(trained, found, batches, dataset)
+        reports = found.details() | _of_numbers(trained, found, batches)
         details |= {f"{name}/{what}": report for what, report in reports.items()}
     return Measured(measures, details)
 
@@ -88,15 +88,12 @@ def _class_names(trained: Trained) -> list[str]:
     return names
 
 
-def _of_numbers(
-    trained: Trained, found: MetricAccumulator, batches: Batches, dataset: Dataset | None
-) -> dict[str, Any]:
+def _of_numbers(trained: Trained, found: MetricAccumulator, batches: Batches) -> dict[str, Any]:
     """How far each number was missed, in the units of its column; nothing where no column says them."""
-    if not found.errors.count or "reader" not in trained.model.metadata:
+    metadata = trained.model.metadata
+    if not found.errors.count or "reader" not in metadata:
         return {}
-    return {
-        "numbers": number_report(reader_of(trained), found.errors, batches, None if dataset is None else dataset.train)
-    }
+    return {"numbers": number_report(reader_of(trained), found.errors, batches, metadata.get("naive_error"))}
 
 
 def reader_of(trained: Trained) -> Reader:

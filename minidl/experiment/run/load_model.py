@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from minidl.data import Vocabulary, split_words
+from minidl.data import Vocabulary
 from minidl.experiment.build.model_file import load_folder
 from minidl.experiment.run.user_code import folder_of
 from minidl.graph.layer import Layer
@@ -72,9 +72,7 @@ def unseen(vocabulary: Vocabulary, text: str) -> str:
     >>> unseen(Vocabulary(("a", "b")), "abc, ab")
     "not in the vocabulary and left out: 'c', ',', ' '"
     """
-    symbols = split_words(text) if vocabulary.kind == "word" else text
-    known = set(vocabulary.symbols)
-    strange = [symbol for symbol in dict.fromkeys(symbols) if symbol not in known]
+    strange = vocabulary.unlisted(text)
     if not strange:
         return ""
     more = f" and {len(strange) - NAMED} more" if len(strange) > NAMED else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,28 +16,28 @@ from minidl.training.error_measures import ErrorSums
 Array = NDArray[Any]
 
 
-def number_report(reader: Any, errors: ErrorSums, batches: Batches, training: Batches | None) -> dict[str, Any]:
+def number_report(reader: Any, errors: ErrorSums, batches: Batches, unit: Sequence[float] | None) -> dict[str, Any]:
     """mae, rmse and r2 of each column, by name; and of forecasts:
 
         mase   MAE / MAE on the training part of repeating the last value of each window
         naive  mae and mase of repeating the last value here
         steps  mae and rmse of each row of a path
 
-    errors: of the model, scaled. batches: the part that was measured. training: None where it is not at hand: then
-    there is no mase.
+    errors: of the model, scaled. batches: the part that was measured. unit: MAE of repeating the last value in the
+    training part, of each column, scaled; None where the model does not say it: then there is no mase.
     """
     deviation = np.array(reader.outputs.deviation)
     mae, squared, r2 = _each(errors, reader)
     naive = naive_errors(reader, batches)
-    scale = naive_errors(reader, training) if training is not None else None
     found: dict[str, Any] = {}
     for k, name in enumerate(reader.targets):
         row: dict[str, Any] = {**_in_units(mae[:, k].mean(), squared[:, k].mean(), deviation[k]), "r2": float(r2[k])}
         if naive is not None:
             guess = _each(naive, reader)[0][:, k].mean()
-            unit = _each(scale, reader)[0][:, k].mean() if scale is not None else math.nan
-            row["mase"] = float(mae[:, k].mean() / unit) if unit else math.nan
-            row["naive"] = {"mae": float(guess * deviation[k]), "mase": float(guess / unit) if unit else math.nan}
+            row["naive"] = {"mae": float(guess * deviation[k])}
+            if unit is not None and unit[k] > 0:
+                row["mase"] = float(mae[:, k].mean() / unit[k])
+                row["naive"]["mase"] = float(guess / unit[k])
         if len(mae) > 1:
             row["steps"] = [_in_units(*step, deviation[k]) for step in zip(mae[:, k], squared[:, k], strict=True)]
         found[name] = row

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from minidl.data.sources.vectors import read_vectors
 from minidl.experiment.build.init_from import InitFrom
 from minidl.experiment.run.load_model import load_trained
 from minidl.graph.arrays import Array
 from minidl.graph.symbol import Input
-from minidl.layers import OneHot
+from minidl.layers import Embedding, OneHot
 from minidl.model import Model
 from minidl.storage.run_folder import model_file
-from minidl.system.errors import CheckpointError
+from minidl.system.errors import CheckpointError, UsageError, suggest
 
 logger = logging.getLogger("minidl")
 
@@ -25,6 +26,8 @@ def take_weights(model: Model, wanted: InitFrom, runs: Path) -> None:
 
     A symbol that both vocabularies have keeps what the other run has learned of it; a new one keeps its first weights.
     """
+    if wanted.run is None:
+        return
     path = model_file(wanted.run, runs)
     theirs = load_trained(path).model
     names = [name for name in model.parameters if wanted.takes(name)]
@@ -50,6 +53,26 @@ def take_weights(model: Model, wanted: InitFrom, runs: Path) -> None:
         model.parameters[name] = array
     model.weights.version += 1
     logger.info("begins with %d of %d arrays of %s%s", len(found), len(model.parameters), path, kept)
+
+
+def take_vectors(model: Model, files: Mapping[str, str]) -> None:
+    """Fill rows of Embeddings, by their names, from files of vectors; symbols that are not in a file keep theirs."""
+    for name, file in files.items():
+        node = model.graph.nodes.get(name)
+        if model.vocabulary is None or node is None or not isinstance(node.layer, Embedding):
+            known = [each for each, node in model.graph.nodes.items() if isinstance(node.layer, Embedding)]
+            there_are = f"{suggest(name, known)} (there are: {', '.join(known) or 'none'})"
+            raise UsageError(f"init_from.vectors: {name!r} is no Embedding of symbols{there_are}")
+        symbols = model.vocabulary.symbols
+        table = model.parameters[f"{model.graph.owners[name]}/table"]
+        if table.shape[0] != len(symbols):
+            raise UsageError(f"init_from.vectors: {name!r} has {table.shape[0]} rows for {len(symbols)} symbols")
+        found = read_vectors(file, Path(), symbols, table.shape[1])
+        for row, symbol in enumerate(symbols):
+            if symbol in found:
+                table[row] = found[symbol]
+        logger.info("%s begins with the vectors of %d of %d symbols in %s", name, len(found), len(symbols), file)
+    model.weights.version += 1
 
 
 def _symbols(model: Model, theirs: Model) -> tuple[Mapping[int, int] | None, str]:

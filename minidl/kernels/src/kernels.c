@@ -3,6 +3,8 @@
 #include "ids.h"
 #include "layer_norm.h"
 #include "lstm.h"
+#include "min_gru.h"
+#include "min_lstm.h"
 #include "optimizers.h"
 #include "rnn.h"
 #include "softmax_ce.h"

@@ -1,4 +1,4 @@
-// What RNN, GRU and LSTM have in common: the products of a step, the gradients of a run of steps, shares of a batch.
+// What RNN, GRU, LSTM, MinGRU and MinLSTM have in common: the products of a step, the gradients of a run of steps, shares of a batch.
 //
 // A thread computes the sequences lo to hi of a batch. Gradients of weights are sums over shares of the sequences, which
 // are the same for any number of threads; each share has its own place in dWx, dWh, db and dbh.
@@ -11,7 +11,8 @@
 
 // Time-major and contiguous: x (T, B, F) or ids (T, B), Wx (F, G), Wh (H, G), h and c (T + 1, B, H), gates (T, B, G), s, y
 // (T, B, H), with G columns of gates; gradients of weights (shares, ...); first states h0 and c0, and gradients of the last
-// ones, (B, H). Of lengths (B), dx, and what has to do with first and last states any may be missing.
+// ones, (B, H). Of lengths (B), dx, and what has to do with first and last states any may be missing, and so may Wh:
+// then nothing of the past is in the gates.
 #define RECURRENT(ARRAY)                                                                                                \
     ARRAY(int64_t, T) ARRAY(int64_t, B) ARRAY(int64_t, F) ARRAY(int64_t, H) ARRAY(int64_t, G) ARRAY(int64_t, shares)     \
     ARRAY(int64_t, relu) ARRAY(const real *, x) ARRAY(const int64_t *, ids) ARRAY(const int64_t *, lengths)              \
@@ -51,7 +52,7 @@ typedef struct {
 
 static int open_room(const Recurrent *r, int64_t rows, int64_t rest, Room *room) {
     int64_t sizes[] = {r->x ? packed_size(r->F, r->G) + packed_size(r->G, r->F) : 0,
-                       r->B > 1 ? packed_size(r->H, r->G) + packed_size(r->G, r->H) : 0, r->lengths ? rows * r->F : 0, rest};
+                       r->B > 1 && r->Wh ? packed_size(r->H, r->G) + packed_size(r->G, r->H) : 0, r->lengths ? rows * r->F : 0, rest};
     room->Wx = allocate(sizes[0] + sizes[1] + sizes[2] + sizes[3]);
     if (!room->Wx) return 0;
     room->Wh = room->Wx + sizes[0];
@@ -62,12 +63,12 @@ static int open_room(const Recurrent *r, int64_t rows, int64_t rest, Room *room)
 
 static void pack_weights(const Recurrent *r, const Room *room) {
     if (r->x) pack(r->Wx, r->G, r->F, r->G, room->Wx, 0, r->F);
-    if (r->B > 1) pack(r->Wh, r->G, r->H, r->G, room->Wh, 0, r->H);
+    if (r->B > 1 && r->Wh) pack(r->Wh, r->G, r->H, r->G, room->Wh, 0, r->H);
 }
 
 static void pack_weights_back(const Recurrent *r, const Room *room) {
     if (r->x && r->dx) pack_transposed(r->Wx, r->G, r->G, r->F, room->Wx);
-    if (r->B > 1) pack_transposed(r->Wh, r->G, r->G, r->H, room->Wh);
+    if (r->B > 1 && r->Wh) pack_transposed(r->Wh, r->G, r->G, r->H, room->Wh);
 }
 
 // ---- a step forward ----
@@ -105,6 +106,27 @@ static void add_past(const Recurrent *r, int64_t t, int64_t lo, int64_t hi, cons
     else add_row_times(r->H, r->G, h, r->Wh, a);
 }
 
+typedef void StepOfInputs(int64_t H, real *gates, const real *h_prev, real *h);
+
+// All steps of a cell without Wh: the gates are those of the inputs, and a step computes them in place
+INLINE int forward_of_inputs(const Recurrent *r, int64_t lo, int64_t hi, StepOfInputs *step) {
+    Room room;
+    if (!open_room(r, hi - lo, 0, &room)) return 1;
+    unsigned mode = flush_denormals();
+    int64_t H = r->H, G = r->G;
+    pack_weights(r, &room);
+    begin(r, lo, hi);
+    for (int64_t t = 0; t < r->T; t++) {
+        int64_t at = t * r->B + lo, next = at + r->B;
+        input_product(r, t, lo, hi, &room, r->gates + at * G);
+        for (int64_t k = 0; k < hi - lo; k++) step(H, r->gates + (at + k) * G, r->h + (at + k) * H, r->h + (next + k) * H);
+        set_ended(r, t, lo, hi, H, NULL, r->h + next * H);
+    }
+    restore_denormals(mode);
+    free(room.Wx);
+    return 0;
+}
+
 // ---- backward ----
 
 // da: gradients of a run of steps at the sums of the gates (steps, n, G), by way of the input and by way of the past
@@ -140,12 +162,14 @@ static void run_back(const Recurrent *r, int64_t start, int64_t stop, int64_t fi
             times(n, F, G, back->input + (t - start) * n * G, G, room->Wx, r->dx + (t * r->B + lo) * F, F, zeros, 0);
     for (int64_t s = first; s < last; s++) {
         int64_t from = share_start(r->B, r->shares, s), to = share_start(r->B, r->shares, s + 1), rows = steps * (to - from);
-        real *dWh = r->dWh + s * H * G, *dWx = r->dWx + s * F * G;
+        real *dWh = r->Wh ? r->dWh + s * H * G : NULL, *dWx = r->dWx + s * F * G;
         int new = stop == r->T;
-        pack_share(steps, n, G, dpast, from - lo, to - lo, packed);
-        for (int64_t t = start; t < stop; t++)
-            pack_strips(r->h + (t * r->B + from) * H, H, to - from, H, strips, (t - start) * (to - from), rows);
-        weight_gradient(rows, H, G, strips, packed, dWh, new ? zeros : dWh, new ? 0 : G);
+        if (r->Wh || r->x) pack_share(steps, n, G, dpast, from - lo, to - lo, packed);
+        if (r->Wh) {
+            for (int64_t t = start; t < stop; t++)
+                pack_strips(r->h + (t * r->B + from) * H, H, to - from, H, strips, (t - start) * (to - from), rows);
+            weight_gradient(rows, H, G, strips, packed, dWh, new ? zeros : dWh, new ? 0 : G);
+        }
         sum_rows(steps, n, G, back->input, from - lo, to - lo, r->db + s * G);
         if (back->past) sum_rows(steps, n, G, back->past, from - lo, to - lo, r->dbh + s * G);
         if (r->ids) {
@@ -194,7 +218,8 @@ INLINE int backward(const Recurrent *r, int64_t first, int64_t last, StepBack *s
             if (with_past) set_ended(r, t, lo, lo + n, G, NULL, past + place);
             if (t == 0 && !r->dh0) break;
             // dh = da Wh', added to what reaches the step before by another way
-            if (r->B > 1) times(n, H, G, da, G, room.Wh, dh, H, with_past ? dh : zeros, with_past ? H : 0);
+            if (!r->Wh) ;
+            else if (r->B > 1) times(n, H, G, da, G, room.Wh, dh, H, with_past ? dh : zeros, with_past ? H : 0);
             else row_times_transposed(G, H, da, r->Wh, dh, with_past);
             set_ended(r, t, lo, lo + n, H, r->dh_last, dh);
             set_ended(r, t, lo, lo + n, H, r->dc_last, dc);

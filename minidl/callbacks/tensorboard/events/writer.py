@@ -18,6 +18,11 @@ from minidl.callbacks.tensorboard.events.protos import load_protos
 from minidl.callbacks.tensorboard.events.records import RecordFile
 from minidl.callbacks.tensorboard.events.text import text_summary
 
+# By what a value is: the plugin that shows it, and the class of its data. The server keeps the description of values
+# that have both, and makes up metadata of its own for others.
+KINDS = {"simple_value": ("scalars", 1), "histo": ("histograms", 2), "image": ("images", 3)}
+DATA_CLASS = 4 << 3  # the field of SummaryMetadata, an integer, which the messages of tensorboardX lack
+
 
 class EventWriter:
     """Writes a new event file into a run's folder; when a call returns, the system has the event.
@@ -128,3 +133,6 @@ class EventWriter:
             if value.tag not in self._described:
                 self._described.add(value.tag)
                 value.metadata.summary_description = describe(value.tag)
+                if kind := KINDS.get(value.WhichOneof("value")):
+                    value.metadata.plugin_data.plugin_name = kind[0]
+                    value.metadata.MergeFromString(bytes([DATA_CLASS, kind[1]]))

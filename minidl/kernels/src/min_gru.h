@@ -1,0 +1,35 @@
+// MinGRU: the equations of minidl/layers/min_gru.py. Nothing of the past is in the gates, so that there is no Wh.
+#include "recurrent.h"
+
+// z = sigmoid(a_z)   n = a_n   h = h_prev + z (n - h_prev), where the gates stand in the place of a
+static void min_gru_step(int64_t H, real *gates, const real *h_prev, real *h) {
+    EACH(H, {
+        vec z = sigmoid_from_tanh(tanh_of((real)0.5 * get(gates + j, width))), past = get(h_prev + j, width);
+        put(gates + j, z, width);
+        put(h + j, past + z * (get(gates + H + j, width) - past), width);
+    });
+}
+
+// dz = dh (n - h_prev) z (1 - z)   dn = dh z   dh_prev = dh (1 - z)
+static void min_gru_step_back(const Recurrent *r, int64_t t, int64_t lo, int64_t n, real *da, real *past, const Back *back) {
+    const int64_t H = r->H, at = t * r->B + lo;
+    (void)past;
+    for (int64_t k = 0; k < n; k++, da += 2 * H) {
+        const real *gates = r->gates + (at + k) * 2 * H, *h_prev = r->h + (at + k) * H, *dy = r->dy + (at + k) * H;
+        real *dh = back->dh + k * H;
+        EACH(H, {
+            vec z = get(gates + j, width), dh_ = get(dh + j, width) + get(dy + j, width), dn = dh_ * z;
+            put(da + j, dn * (get(gates + H + j, width) - get(h_prev + j, width)) * (1 - z), width);
+            put(da + H + j, dn, width);
+            put(dh + j, dh_ - dn, width);
+        });
+    }
+}
+
+int EXPORT(min_gru_forward)(const Recurrent *r, int64_t lo, int64_t hi) {
+    return forward_of_inputs(r, lo, hi, min_gru_step);
+}
+
+int EXPORT(min_gru_backward)(const Recurrent *r, int64_t first, int64_t last) {
+    return backward(r, first, last, min_gru_step_back, 0);
+}
