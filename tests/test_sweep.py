@@ -446,10 +446,8 @@ def test_a_line_that_was_torn_is_cut_off(sweep: Callable[..., list[Row]]) -> Non
 def test_a_line_that_was_torn_while_another_process_goes_on_is_cut_off(tmp_path: Path) -> None:
     """The disk takes half a line of one, or it is killed there: the other appends whole lines."""
     path, torn = tmp_path / "sweep.journal", b'{"op_code":4,"wor'
-    with (
-        Journal(path, Search(read_space(["x=uniform(0, 1)"]))) as one,
-        Journal(path, Search(read_space(["x=uniform(0, 1)"]))) as other,
-    ):
+    search = Search(read_space(["x=uniform(0, 1)"]))
+    with Journal(path, search) as one, Journal(path, search) as other:
         for number in range(4):
             trial = (one, other)[number % 2].ask(9, lambda trial: trial.suggest_float("x", 0, 1))
             assert trial is not None
