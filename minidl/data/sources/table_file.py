@@ -17,6 +17,7 @@ from minidl.data.sources.lines import read_lines
 from minidl.data.sources.rows import Rows
 from minidl.data.sources.source import Source, is_built_in, open_file, read_bytes
 from minidl.system.errors import DataError
+from minidl.system.reading import Told
 
 FORMATS: dict[str, Callable[[str, str], Rows]] = {
     ".jsonl": json_lines.read_json_lines,
@@ -76,7 +77,7 @@ def read_table(
     if ending in FORMATS:
         return FORMATS[ending](_whole(raw, name, dialect.encoding), name)
     digest = hashlib.sha256(raw).hexdigest()
-    text = io.TextIOWrapper(io.BytesIO(raw), find_encoding(raw, dialect.encoding), newline="")
+    text = io.TextIOWrapper(Told(raw, name), find_encoding(raw, dialect.encoding), newline="")
     delimiter = "\t" if ending in (".tsv", ".tab") and dialect.delimiter is None else dialect.delimiter
     try:
         return read_rows(text, name, delimiter, wanted=wanted, only=only, digest=digest, decimal=dialect.decimal)
