@@ -25,6 +25,7 @@ from minidl.predictor.answers import OF_CLASS, PREDICTION, Answers, answers, gro
 from minidl.predictor.forecast import forecasts
 from minidl.predictor.given import as_rows
 from minidl.predictor.stream import stream_answers
+from minidl.predictor.translations import Searching, translations
 from minidl.storage.run_folder import model_file
 from minidl.system.errors import CheckpointError, DataError, UsageError
 
@@ -109,10 +110,13 @@ class Predictor:
         """Write the model, and all that it takes to answer, into one file; `load` reads it."""
         self.model.save(path)
 
-    def file(self, source: str, *, each_class: bool = False, ahead: int = 0) -> Iterator[Piece]:
+    def file(
+        self, source: str, *, each_class: bool = False, ahead: int = 0, searching: Searching | None = None
+    ) -> Iterator[Piece]:
         """The rows of a file in pieces, with their answers; it is read as in training.
 
-        each_class: with the probability of each class. ahead: rows beyond the end of each series.
+        each_class: with the probability of each class. ahead: rows beyond the end of each series. searching: how
+        translations are looked for; greedily where nothing is said.
         """
         if each_class and not self.classes:
             raise UsageError("this model predicts numbers: only classes have probabilities")
@@ -122,7 +126,10 @@ class Predictor:
         size = len(rows) if together else max(1, CELLS // width)
         for start in range(0, len(rows), size):
             part = rows.take(range(start, min(start + size, len(rows))))
-            yield Piece(part, self._answers(part, each_class=each_class, ahead=ahead))
+            if searching is None:
+                yield Piece(part, self._answers(part, each_class=each_class, ahead=ahead))
+            else:
+                yield Piece(part, translations(self._replica, self.reader, part, searching))
 
     def unseen(self) -> str:
         """The symbols of all rows so far that training has not seen, and what became of them; nothing if none."""
