@@ -22,7 +22,7 @@ from minidl.data.tasks.translation import TranslationReader
 from minidl.experiment.run.load_model import load_trained
 from minidl.generate.apply import apply
 from minidl.model import Model
-from minidl.predictor.answers import OF_CLASS, PREDICTION, Answers, answers, group_of
+from minidl.predictor.answer_columns import OF_CLASS, PREDICTION, Answers, answers, group_of
 from minidl.predictor.forecast import forecasts
 from minidl.predictor.stream import stream_answers
 from minidl.storage.run_folder import model_file
