@@ -70,6 +70,7 @@ class Executor:
             program = self._forward_program(shapes)
             for name, array in arrays.items():
                 program.values[name][...] = array
+            self._feeds.clear_padding(program.values)
             self._run(program)
             self._current, self._computed_at = program, self.weights.version
             return dict(program.results)

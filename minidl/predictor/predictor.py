@@ -29,7 +29,7 @@ from minidl.storage.run_folder import model_file
 from minidl.system.errors import CheckpointError, DataError, UsageError
 
 Array = NDArray[Any]
-CELLS = 1_000_000  # of a piece: what is held at a time beside the file itself
+CELLS, COLUMNS = 400_000, 20  # of a piece: what is held at a time, and how many columns a row may well have
 NAMED = 8  # unseen symbols that a note names
 
 
@@ -116,13 +116,17 @@ class Predictor:
         """
         if each_class and not self.classes:
             raise UsageError("this model predicts numbers: only classes have probabilities")
-        rows = self._table().rows(source, Path())
-        width = len(rows.columns) + (len(self.classes) if each_class else 0) + 10
+        for rows in self._pieces(source, len(self.classes) if each_class else 0):
+            yield Piece(rows, self._answers(rows, each_class=each_class, ahead=ahead))
+
+    def _pieces(self, source: str, classes: int) -> Iterator[Rows]:
+        """The rows of a file, all at once where they belong together."""
+        table = self._table()
         together = isinstance(self.reader, (ForecastReader, SeriesReader)) or group_of(self.reader) is not None
-        size = len(rows) if together else max(1, CELLS // width)
-        for start in range(0, len(rows), size):
-            part = rows.take(range(start, min(start + size, len(rows))))
-            yield Piece(part, self._answers(part, each_class=each_class, ahead=ahead))
+        if together or isinstance(table, Series):
+            yield table.rows(source, Path())
+        else:
+            yield from table.pieces(source, Path(), max(1, CELLS // (classes + COLUMNS)))
 
     def unseen(self) -> str:
         """The symbols of all rows so far that training has not seen, and what became of them; nothing if none."""
