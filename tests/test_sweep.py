@@ -33,6 +33,7 @@ pytest.importorskip("optuna", reason="optuna is not installed: pip install 'mini
 from optuna.trial import TrialState
 
 from minidl.experiment.sweep import Search, open_study, read_sweep, results, take_part
+from minidl.experiment.sweep.journal import Journal
 from minidl.experiment.sweep.ranges import Between, OneOf, read_space
 
 ROOT = Path(__file__).parent.parent
@@ -440,6 +441,25 @@ def test_a_line_that_was_torn_is_cut_off(sweep: Callable[..., list[Row]]) -> Non
     assert sweep(RATE, "--trials", "2") == rows
     assert journal().read_bytes() == whole
     assert len(sweep(RATE, "--trials", "3")) == 3
+
+
+def test_a_line_that_was_torn_while_another_process_goes_on_is_cut_off(tmp_path: Path) -> None:
+    """The disk takes half a line of one, or it is killed there: the other appends whole lines."""
+    path, torn = tmp_path / "sweep.journal", b'{"op_code":4,"wor'
+    search = Search(read_space(["x=uniform(0, 1)"]))
+    with Journal(path, search) as one, Journal(path, search) as other:
+        for number in range(4):
+            trial = (one, other)[number % 2].ask(9, lambda trial: trial.suggest_float("x", 0, 1))
+            assert trial is not None
+            assert trial.number == number
+            with path.open("ab") as file:
+                file.write(torn)
+            (one, other)[number % 2].tell(trial, TrialState.COMPLETE, float(number))
+            with path.open("ab") as file:
+                file.write(torn)
+    with Journal(path, search) as last:
+        assert [trial.value for trial in last.trials()] == [0, 1, 2, 3]
+        assert torn + b"{" not in path.read_bytes()
 
 
 @pytest.mark.parametrize("damage", [b"no journal\n", b'{"op_code":4}\n', b"[]\n", b"\xff\xfe\n"])

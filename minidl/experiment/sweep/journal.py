@@ -40,8 +40,6 @@ class Journal(Study):
             self._presence = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             with self._shared():
-                if self._is_alone():
-                    self._mend()
                 self._read()
                 self._put_back_orphans()
         except BaseException:
@@ -60,6 +58,7 @@ class Journal(Study):
     @contextlib.contextmanager
     def _shared(self) -> Iterator[None]:
         with refusing(self.path), self._mutex:
+            self._mend()  # whoever was writing is done, or gone
             yield
 
     def _is_alone(self) -> bool:
@@ -78,10 +77,11 @@ class Journal(Study):
                 self._set_waiting(trial.number)
 
     def _mend(self) -> None:
-        """Cut off a last line that was being written when the power failed."""
-        content = self.path.read_bytes()
-        if not content.endswith(b"\n"):
-            os.truncate(self.path, content.rfind(b"\n") + 1)
+        """Cut off a last line that nobody will end: who has written it was killed, or the disk took half of it."""
+        with self.path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) == 0 or os.pread(file.fileno(), 1, file.tell() - 1) == b"\n":
+                return
+        os.truncate(self.path, self.path.read_bytes().rfind(b"\n") + 1)
 
     def _read(self) -> None:
         try:

@@ -105,9 +105,11 @@ class Study(ABC):
         """The study in a storage, made there by the first who takes part."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._storage = storage
-        self._study = optuna.create_study(
-            study_name=self.name, storage=storage, sampler=self._sampler, pruner=self._pruner, load_if_exists=True
-        )
+        how: Any = {"study_name": self.name, "sampler": self._sampler, "pruner": self._pruner, "storage": storage}
+        if any(study.study_name == self.name for study in storage.get_all_studies()):
+            self._study = optuna.load_study(**how)  # to make it again, if only in vain, is a line in the journal
+        else:
+            self._study = optuna.create_study(**how, load_if_exists=True)
 
     def _set_waiting(self, number: int) -> None:
         study = self._storage.get_study_id_from_name(self.name)
