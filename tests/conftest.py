@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -19,6 +20,12 @@ os.environ.setdefault("MINIDL_KERNELS", "numpy")
 # Where bytecode is not kept, each run that a test starts would compile all that it imports anew: twice the time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# A test is no slower for a machine that has more to do.
+with contextlib.suppress(ImportError):
+    from hypothesis import settings
+
+    settings.register_profile("minidl", deadline=None)
+    settings.load_profile("minidl")
 # A shell that starts the tests in the background ignores Ctrl-C on their behalf, and so would the runs that they stop.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

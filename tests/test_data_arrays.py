@@ -316,3 +316,16 @@ def read(folder, source):
         return Arrays("set.npz").load(folder).inputs
     with (folder / "set.npz").open("rb") as file:
         return read_npz(file, "set.npz")
+
+
+def test_nan_past_the_end_of_a_sequence_is_padding() -> None:
+    x = np.arange(24.0).reshape(4, 6, 1)
+    lengths = np.array([4, 1, 2, 3, 4, 1])
+    x[np.arange(4)[:, None] >= lengths] = np.nan
+    arrays = {"x": x, "lengths": lengths, "targets": np.arange(6) % 2}
+    found = from_arrays(arrays, (1, 0, 0), shuffle=False).train.batch(0).inputs["x"]
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(found[:3, 3], x[:3, 3])
+    x[0, 5] = np.nan
+    with pytest.raises(DataError, match=r"'x' has nan at \[0, 5, 0\]"):
+        from_arrays(arrays)

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from minidl import layers, optim
 from minidl.cli.main import main
+from minidl.config.declared import snake_case
 from minidl.experiment import read_experiment
 from minidl.system.errors import ExperimentError
 
@@ -112,6 +114,18 @@ def test_every_tag_of_a_page_is_written(trained: Path) -> None:
         concrete = tag.replace("MEASURE/NAME", "bits_per_char/xz").replace("NODE", "lstm").replace("ARRAY", "Wx")
         drawn = not tag.endswith("picture") or find_spec("matplotlib")
         assert concrete in written or tag in OF_OTHER_RUNS or not drawn, tag
+
+
+def test_the_readme_names_every_layer_optimizer_and_schedule() -> None:
+    bases = {"Layer", "Loss", "Cell", "Optimizer", "Schedule", "Clock"}
+    names = {name for name in layers.__all__ if name not in bases}
+    names |= {
+        snake_case(name) if issubclass(getattr(optim, name), optim.Schedule) else name
+        for name in optim.__all__
+        if name not in bases
+    }
+    _, told = PAGES[0].read_text().split("\nLayers: ")
+    assert names <= set(re.findall(r"\w+", told.split("\n## ")[0]))
 
 
 def test_the_reference_is_that_of_the_declarations() -> None:

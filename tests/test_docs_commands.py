@@ -19,7 +19,6 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^    (minidl .*|python -m minidl\.run .*)$", re.MULTILINE)
 FENCED_YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:^    .*\n(?:^ *\n(?=    ))*)+", re.MULTILINE)
-QUICK = ["train.epochs=1", "data.source=messages.csv", "model.units=4"]  # what shortens a training on a table
 SHORT = [
     "data.source=tinyshakespeare.txt",
     "train.steps=4",
@@ -28,6 +27,11 @@ SHORT = [
     "sample.length=5",
     "model.layers.1.units=4",
 ]
+SHORT_OF = {  # of experiments on other data than a text
+    "experiments/classify_messages.yaml": ["train.epochs=1", "data.source=messages.csv", "model.units=4"],
+    "experiments/names_documents.yaml": ["train.steps=2", "data.batch_size=4", "model.units=4"],
+    "experiments/series_lorenz.yaml": ["train.steps=2", "data.seq_len=8", "model.layers.0.units=4"],
+}
 NEEDS = {"export": ("onnx", "safetensors"), "sweep": ("optuna",)}  # by verb, what is not installed with minidl
 BASE = parse((ROOT / "experiments" / "char_lstm.yaml").read_text(), "char_lstm.yaml").tree
 
@@ -42,7 +46,8 @@ def commands() -> list[list[str]]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     (folder / "messages.csv").write_text("text,kind\n" + "see you at noon,ham\nwin a prize now,spam\n" * 50)
-    (folder / "new.csv").write_text("text\na prize at noon\n")
+    (folder / "new.csv").write_text("text,x\na prize at noon,0.5\nsee you,0.25\n")
+    (folder / "new.txt").write_text("name\nLATIN SMALL LETTER A\n")
     for name in ("experiments", "models", "benchmarks/quality"):
         shutil.copytree(ROOT / name, folder / name)
     (folder / "tinyshakespeare.txt").write_text("To be, or not to be, that is the question.\n" * 100)
@@ -67,7 +72,7 @@ def test_a_command_of_the_docs(words: list[str], trained: Path, capsys: pytest.C
     if words[1] == "sweep":
         words = [*words, "--trials", "2", "--jobs", "1"]  # the last word counts
     if words[1] in ("run", "sweep") and "--dry-run" not in words:
-        short = QUICK if "experiments/classify_messages.yaml" in words else SHORT
+        short = SHORT_OF.get(words[2], SHORT)
         words += [word for word in short if not any(given.startswith(word.partition("=")[0]) for given in words)]
     if words[1] == "import":
         words += [*SHORT, "--force"]

@@ -201,6 +201,12 @@ def test_arrays_give_the_inputs_of_the_graph(folder: Path, rng: np.random.Genera
     assert read_experiment(path).model.graph.nodes["dense"].shape[-1] == 4
     message = refusal(path, "model.layers.0={type: GRU, units: 4, inputs: x}", "model.layers.1={type: Last}")
     assert "no layer reads 'lengths' of the data" in message
+    assert "such as {type: Last, inputs: [lstm, lengths]}" in message
+
+
+@pytest.mark.parametrize("source", ["{url: 'http://127.0.0.1:9/x'}", "{url: 'http://127.0.0.1:9/x', sha256: '00'}"])
+def test_a_download_without_a_hash_is_a_mistake_of_the_file(folder: Path, source: str) -> None:
+    assert "sha256" in refusal(folder / "small.yaml", f"data.source={source}")
 
 
 def test_a_loss_compares_with_what_is_given(folder: Path, rng: np.random.Generator) -> None:

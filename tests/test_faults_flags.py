@@ -108,7 +108,7 @@ def test_every_flag_of_every_verb(words: tuple[str, ...]) -> None:
     assert not [
         text for text in said if not text.startswith(f"minidl {words[0]}: ") or re.search(r"invalid \S+ val", text)
     ]
-    assert {text.partition("=")[2] for text in taken} <= {"-1", "0", "1", "1e9", "1.5", "1" + "0" * 23}
+    assert {text.partition("=")[2] for text in taken} <= {"-1", "0", "1", "1e9", "1.5", "1" + "0" * 23, "nan", "inf"}
 
 
 def test_each_verb_has_its_words() -> None:

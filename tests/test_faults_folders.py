@@ -19,6 +19,7 @@ from minidl.cli.main import main
 from minidl.data.batches import Batch
 from minidl.experiment.build.model_package import imported_files
 from minidl.storage.archive import read_archive, write_archive
+from minidl.storage.atomic import new_file, write_whole
 from minidl.storage.run_folder import list_runs
 from minidl.system.errors import StorageError
 from minidl.training.trainer import Trainer
@@ -319,3 +320,34 @@ def test_the_code_of_a_model_belongs_to_its_run(tmp_path: Path) -> None:
     ended = launch(tmp_path, lambda: main(["evaluate", "runs/tiny/001/checkpoints/last"])).wait()
     assert ended.code == 4
     assert "was trained with code that is not in" in ended.err
+
+
+@pytest.mark.parametrize("verb", ["export", "predict"])
+def test_what_a_killed_export_left_is_swept_by_the_next(tmp_path: Path, verb: str) -> None:
+    def write(stop: Callable[[], object]) -> int:
+        if verb == "export":
+            write_whole(tmp_path / "model.onnx", b"first")
+            return 0
+        with new_file(tmp_path / "rows.csv") as file:
+            file.write(b"first")
+            stop()
+        return 0
+
+    def killed() -> int:
+        os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
+        return write(lambda: None)
+
+    assert launch(tmp_path, killed).wait().code == -signal.SIGKILL
+    (left_over,) = tmp_path.glob(".minidl-*.tmp")
+    (tmp_path / ".minidl-notes.tmp").touch()  # of somebody else
+    with new_file(tmp_path / "other.csv") as living:
+        assert left_over.exists()  # its writer might have begun this very moment
+        (mine,) = set(tmp_path.glob(".minidl-????????????????.tmp")) - {left_over}
+        for path in (mine, left_over):
+            os.utime(path, (0, 0))
+        assert launch(tmp_path, lambda: write(lambda: None)).wait().code == 0
+        assert not left_over.exists()
+        assert mine.exists()
+        living.write(b"whole")
+    assert (tmp_path / "other.csv").read_bytes() == b"whole"
+    assert [path.name for path in tmp_path.glob(".minidl-*")] == [".minidl-notes.tmp"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from collections.abc import Iterator
@@ -119,6 +120,25 @@ def test_rows_come_in_their_order_whatever_their_length(home: Path, capsys: pyte
         assert row["prediction"] == predictor.classes[int(alone.argmax())]
         assert float(row["probability"]) == pytest.approx(alone.max(), abs=1e-6)
         assert sum(named) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_are_read_in_pieces(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], packed: bool
+) -> None:
+    """The answers are those of the whole file; the first come when no more than a piece was read."""
+    file = write_rows(home / "pieces.csv", table("unicode_names"), range(50))
+    whole, _ = predict(capsys, "classify_names", "--data", str(file))
+    if packed:
+        raw, file = file.read_bytes(), home / "pieces.csv.gz"
+        file.write_bytes(gzip.compress(raw))
+    monkeypatch.setattr("minidl.predictor.predictor.CELLS", 140)
+    in_pieces, _ = predict(capsys, "classify_names", "--data", str(file))
+    assert [row["prediction"] for row in in_pieces] == [row["prediction"] for row in whole]
+    assert [row["name"] for row in in_pieces] == [row["name"] for row in whole]
+    pieces = Predictor.load("classify_names").file(str(file))
+    assert len(next(pieces).rows) == 7
+    pieces.close()  # type: ignore[attr-defined]
 
 
 def test_series_go_on_beyond_their_end_by_what_was_predicted(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,7 +30,10 @@ from minidl.system.errors import CheckpointError, ExperimentError, UsageError
 from minidl.training.trainer import Trainer
 
 pytest.importorskip("optuna", reason="optuna is not installed: pip install 'minidl[sweep]'")
-from minidl.experiment.sweep import Journal, read_sweep, results, take_part
+from optuna.trial import TrialState
+
+from minidl.experiment.sweep import Search, open_study, read_sweep, results, take_part
+from minidl.experiment.sweep.journal import Journal
 from minidl.experiment.sweep.ranges import Between, OneOf, read_space
 
 ROOT = Path(__file__).parent.parent
@@ -191,7 +197,7 @@ def test_other_data_is_another_sweep(sweep: Callable[..., list[Row]], folder: Pa
 @pytest.mark.parametrize("file", ["tiny.yaml", "text.txt"])
 def test_trials_of_a_file_that_changes_meanwhile_are_not_compared(file: str, folder: Path) -> None:
     sweep = read_sweep(Path("tiny.yaml"), [RATE], Path("runs"), seed=0)
-    with Journal(sweep.journal, seed=0) as journal:
+    with open_study(sweep, Search(sweep.space)) as journal:
 
         def change(trial: int) -> Watchers:
             if trial == 1:
@@ -206,10 +212,10 @@ def test_trials_of_a_file_that_changes_meanwhile_are_not_compared(file: str, fol
 def test_a_trial_that_diverges_does_not_end_the_sweep(sweep: Callable[..., list[Row]]) -> None:
     rows = sweep("optimizer=choice({type: SGD, lr: 0.1}, {type: SGD, lr: 1e200})", "--trials", "4")
     states = [row["state"] for row in rows]
-    assert states == ["done", "done", "failed", "failed"]
-    assert all("first bad array" in row["error"] for row in rows[2:])
-    assert all("error" not in row for row in rows[:2])
-    assert RunFolder(Path("runs", rows[2]["run"])).state == "failed"
+    assert states == ["done", "failed"]
+    assert "error" not in rows[0]
+    assert "first bad array" in rows[1]["error"]
+    assert RunFolder(Path("runs", rows[1]["run"])).state == "failed"
 
 
 def test_where_every_trial_fails_the_command_does(sweep: Callable[..., list[Row]]) -> None:
@@ -372,6 +378,39 @@ def test_a_signal_ends_all_jobs_which_save_what_they_have(
     assert all(run.checkpoints.files() for run in runs)
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "grid", "random"])
+def test_what_was_tried_is_not_run_again(sampler: str, sweep: Callable[..., list[Row]]) -> None:
+    """The sweep ends when all has been tried; what comes to the same values takes their result."""
+    words = [UNITS, "train.steps=int(5, 6)", "--sampler", sampler, "--trials", "50"]
+    rows = sweep(*words)
+    values = {(row["model.layers.1.units"], row["train.steps"]): (row["run"], row["best_val_loss"]) for row in rows}
+    assert set(values) == {(4, 5), (4, 6), (8, 5), (8, 6)}
+    assert len(list_runs(Path("runs/tiny"))) == len(set(values.values())) == 4
+    assert {(row["run"], row["best_val_loss"]) for row in rows} == set(values.values())
+    if sampler == "grid":
+        assert len(rows) == 4
+    assert sweep(*words) == rows
+
+
+def test_searches_by_name(sweep: Callable[..., list[Row]], capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("cmaes")
+    found = {name: sweep(RATE, "--trials", "2", "--sampler", name, "--runs", name) for name in ("random", "cmaes")}
+    assert all(row["state"] == "done" for rows in found.values() for row in rows)
+    assert len(sweep(RATE, "--trials", "9", "--timeout", "1e-9", "--runs", "none")) == 0
+    assert len(sweep(RATE, "--trials", "3", "--pruner", "hyperband", "--runs", "pruned")) == 3
+    for words, says in [
+        ([RATE, "--sampler", "grid"], "needs ranges that are choice(...) or int(...)"),
+        ([RATE, "--timeout", "nan"], "--timeout should be above 0, got nan"),
+        ([RATE, "--storage", "sweeps.db"], "--storage is a URL"),
+        ([RATE, "--storage", "grpc://somewhere"], "grpc://HOST:PORT"),
+        ([RATE, "--storage", "nosuch://me:secret@there/x"], "nosuch"),
+    ]:
+        assert main(["sweep", "tiny.yaml", *words, "--trials", "1"]) == 2
+        said = capsys.readouterr().err
+        assert says in said
+        assert "secret" not in said
+
+
 def test_trials_of_jobs_that_are_killed_are_put_back(endless: subprocess.Popen[str], folder: Path) -> None:
     """By the first process, which ends when they have ended."""
     children = Path(f"/proc/{endless.pid}/task/{endless.pid}/children").read_text().split()
@@ -402,6 +441,25 @@ def test_a_line_that_was_torn_is_cut_off(sweep: Callable[..., list[Row]]) -> Non
     assert sweep(RATE, "--trials", "2") == rows
     assert journal().read_bytes() == whole
     assert len(sweep(RATE, "--trials", "3")) == 3
+
+
+def test_a_line_that_was_torn_while_another_process_goes_on_is_cut_off(tmp_path: Path) -> None:
+    """The disk takes half a line of one, or it is killed there: the other appends whole lines."""
+    path, torn = tmp_path / "sweep.journal", b'{"op_code":4,"wor'
+    search = Search(read_space(["x=uniform(0, 1)"]))
+    with Journal(path, search) as one, Journal(path, search) as other:
+        for number in range(4):
+            trial = (one, other)[number % 2].ask(9, lambda trial: trial.suggest_float("x", 0, 1))
+            assert trial is not None
+            assert trial.number == number
+            with path.open("ab") as file:
+                file.write(torn)
+            (one, other)[number % 2].tell(trial, TrialState.COMPLETE, float(number))
+            with path.open("ab") as file:
+                file.write(torn)
+    with Journal(path, search) as last:
+        assert [trial.value for trial in last.trials()] == [0, 1, 2, 3]
+        assert torn + b"{" not in path.read_bytes()
 
 
 @pytest.mark.parametrize("damage", [b"no journal\n", b'{"op_code":4}\n', b"[]\n", b"\xff\xfe\n"])
@@ -464,3 +522,79 @@ def test_without_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setitem(sys.modules, "optuna", None)  # importing it fails as where it is not installed
     assert main(["sweep", "tiny.yaml", RATE, "--trials", "1"]) == 2
     assert capsys.readouterr().err == "minidl sweep: a sweep needs optuna: pip install 'minidl[sweep]'\n"
+
+
+# --- kept elsewhere
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server that was begun for these tests, reached through a socket."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'minidl[cluster]'")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    if not found:
+        pytest.skip("PostgreSQL is not installed: apt install postgresql")
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:  # a socket has a short name
+        user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.getuid() == 0 else {}
+        if user:
+            shutil.chown(folder, "postgres", "postgres")
+        command = [str(found[-1]), "-D", f"{folder}/data", "-s", "-w"]
+        options = f"-k {folder} -c listen_addresses= -c fsync=off"
+        quiet: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, "check": True, **user}
+        subprocess.run([*command, "initdb", "-o", "-A trust -U minidl"], **quiet)
+        subprocess.run([*command, "-o", options, "-l", f"{folder}/log", "start"], **quiet)
+        yield f"postgresql://minidl@/postgres?host={folder}"
+        subprocess.run([*command, "-m", "immediate", "stop"], **quiet)
+
+
+@pytest.fixture
+def grpc() -> Iterator[str]:
+    """The URL of a server of Optuna, before a database in memory."""
+    pytest.importorskip("grpc", reason="grpcio is not installed")
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    code = f"from optuna.storages import *; run_grpc_proxy_server(InMemoryStorage(), host='localhost', port={port})"
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as server:
+        yield f"grpc://localhost:{port}"
+        server.kill()
+
+
+@pytest.mark.parametrize("kept", ["sqlite:///sweeps.db", "journal:///{folder}/shared.journal", "postgresql", "grpc"])
+def test_the_same_line_joins_a_sweep_that_is_kept_elsewhere(
+    kept: str, folder: Path, request: pytest.FixtureRequest
+) -> None:
+    """Each with a runs folder of its own, as on machines that share no disk."""
+    url = kept.format(folder=folder) if ":" in kept else request.getfixturevalue(kept)
+    words = [RATE, "--trials", "6", "--json", "--storage", url]
+    both = [start(folder, *words, "--runs", name) for name in ("one", "other")]
+    outs, errors = zip(*(process.communicate(timeout=120) for process in both), strict=True)
+    assert [process.returncode for process in both] == [0, 0], errors
+    rows = [json.loads(line) for line in max(outs, key=len).splitlines()]
+    assert sorted(row["trial"] for row in rows) == list(range(6))
+    assert len(list_runs(folder / "one/tiny")) + len(list_runs(folder / "other/tiny")) == 6
+    assert sum(error.count("minidl: trial ") for error in errors) == 6
+
+
+def test_a_trial_without_a_sign_of_life_is_put_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes back after that neither tells nor puts back what is another's by then."""
+    sweep = read_sweep(Path("tiny.yaml"), [RATE], Path("runs"), seed=0)
+    draw = sweep.space.ranges["optimizer.lr"].draw
+    with (
+        open_study(sweep, Search(sweep.space), "sqlite:///sweeps.db") as lost,
+        open_study(sweep, Search(sweep.space), "sqlite:///sweeps.db") as found,
+    ):
+        trial = lost.ask(1, lambda trial: draw(trial, "optimizer.lr"))
+        assert found.ask(1, lambda trial: draw(trial, "optimizer.lr")) is None
+        monkeypatch.setattr("minidl.experiment.sweep.database.GONE", -1.0)
+        again = found.ask(1, lambda trial: draw(trial, "optimizer.lr"))
+        monkeypatch.undo()
+        assert trial is not None
+        assert again is not None
+        assert (again.number, again.params) == (trial.number, trial.params)
+        assert lost.report(trial, [3.0])
+        lost.tell(trial, TrialState.COMPLETE, 3.0)
+        lost.put_back(trial)
+        assert not found.report(again, [2.0])
+        found.tell(again, TrialState.COMPLETE, 2.0)
+        assert [(result.state, result.loss) for result in results(lost.trials())] == [("done", 2.0)]

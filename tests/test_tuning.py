@@ -41,7 +41,7 @@ def char_model(hidden: Node, ids: Input) -> Model:
 def test_threads_of_the_blas_change_rounding_only(layer: LSTM, first: OneHot) -> None:
     """Some BLAS add up in other shares on more threads: bits are promised for one number of threads, see below."""
     ids = Input("ids", dtype="int", depth=70)
-    feeds = np.random.default_rng(0).integers(70, size=(2, 40, 32))
+    feeds = np.random.default_rng(0).integers(70, size=(2, 12, 32))
     found = []
     for count in (1, 2, 2):
         threads.limit_blas(count)

@@ -85,12 +85,12 @@ def whole(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """A number as one writes it, in digits of ASCII.
+    """A number as one writes it, in digits of ASCII; what is not finite is refused where it is used.
 
     >>> number("0.7"), number("1e-3")
     (0.7, 0.001)
     """
-    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text, re.IGNORECASE):
+    if not re.fullmatch(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf)", text, re.IGNORECASE):
         raise argparse.ArgumentTypeError(f"a number, such as 0.7, should stand here, got {text!r}")
     return float(text)
 

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from minidl.cli.arguments import Parser, add_json, add_run
+from minidl.cli.reading_bar import reading_bar
 from minidl.cli.tables import cell, show_table
 
 EXAMPLES = """examples:
@@ -35,7 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     from minidl.storage.run_folder import model_file
 
     path = model_file(arguments.run, arguments.runs)
-    found = measure(path, arguments.data)
+    with reading_bar():
+        found = measure(path, arguments.data)
     measures = found.measures
     if arguments.adapt is not None:
         from minidl.experiment.run.evaluate_adapting import measure_adapting

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from types import ModuleType
 
 from minidl.cli import command
@@ -26,10 +27,10 @@ VERBS = {
     "import": "take weights of PyTorch, Keras or ONNX into an experiment's model",
     "runs": "list runs, or compare some of them",
     "verify": "train a run once more, and say whether it reproduces",
-    "schema": "write the JSON Schema by which editors complete experiment files",
     "reproduce": "train an experiment anew, and say whether it comes to what it expects",
     "compress": "make a file smaller, with a network that learns while it reads",
     "decompress": "bring back a file that compress has made smaller",
+    "schema": "write the JSON Schema by which editors complete experiment files",
     "new": "begin a project: experiments, a model, a README",
 }
 FLAGS = ("--help", "--version")  # without a verb
@@ -86,71 +87,5 @@ def _no_verb(word: str) -> str:
 
 
 def _module(verb: str) -> ModuleType:
-    """The file of a verb; only this one is imported, so that `--help` is quick."""
-    module: ModuleType
-    match verb:
-        case "run":
-            from minidl.cli import run as module
-        case "check":
-            from minidl.cli import check as module
-        case "sweep":
-            from minidl.cli import sweep as module
-        case "lesson":
-            from minidl.cli import lesson as module
-        case "runs":
-            from minidl.cli import runs as module
-        case "verify":
-            from minidl.cli import verify as module
-        case "reproduce":
-            from minidl.cli import reproduce as module
-        case "schema":
-            from minidl.cli import schema as module
-        case "new":
-            from minidl.cli import new as module
-        case _:
-            module = _module_of_models(verb)
-    return module
-
-
-def _module_of_models(verb: str) -> ModuleType:
-    """The file of a verb that uses a trained model."""
-    module: ModuleType
-    match verb:
-        case "sample":
-            from minidl.cli import sample as module
-        case "evaluate":
-            from minidl.cli import evaluate as module
-        case "predict":
-            from minidl.cli import predict as module
-        case "inspect":
-            from minidl.cli import inspect as module
-        case "view":
-            from minidl.cli import view as module
-        case "explain":
-            from minidl.cli import explain as module
-        case "cells":
-            from minidl.cli import cells as module
-        case _:
-            module = _other_module(verb)
-    return module
-
-
-def _other_module(verb: str) -> ModuleType:
-    """As `_module`, for the verbs about runs and files."""
-    module: ModuleType
-    match verb:
-        case "export":
-            from minidl.cli import export as module
-        case "import":
-            from minidl.cli import import_weights as module
-        case "runs":
-            from minidl.cli import runs as module
-        case "verify":
-            from minidl.cli import verify as module
-        case "reproduce":
-            from minidl.cli import reproduce as module
-        case "compress":
-            from minidl.cli import compress as module
-        case _:
-            from minidl.cli import decompress as module
-    return module
+    """The file of one of VERBS; only this one is imported, so that `--help` is quick."""
+    return import_module(f"minidl.cli.{'import_weights' if verb == 'import' else verb}")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder
 from minidl.cli.colours import STATE, show
-from minidl.cli.streams import lasting
+from minidl.cli.reading_bar import reading_bar
+from minidl.cli.standard_streams import lasting
 from minidl.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.accept_changes and arguments.resume is None:
         raise UsageError("--accept-changes goes with --resume")
-    experiment = read_experiment(arguments.experiment, arguments.changes)
+    with reading_bar():
+        experiment = read_experiment(arguments.experiment, arguments.changes)
     together = processes()
     together.agree(essence(experiment))
     if arguments.dry_run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import multiprocessing
 import shlex
 import sys
@@ -36,7 +37,7 @@ a range stands in the place of a value, between quotes, which keep it from the s
   log_int(16, 512)        a whole number, its logarithm drawn evenly
 
 The same command goes on with a sweep that was interrupted, adds trials to it where --trials is more than before, and
-takes part in one that is running.
+takes part in one that is running; with --storage URL from any machine. Values that were tried before are not run again.
 
 it needs more than the rest of minidl: pip install 'minidl[sweep]'
 """
@@ -48,8 +49,16 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--trials", metavar="N", type=whole, required=True, help="how many in all")
     parser.add_argument("--jobs", metavar="K", type=whole, default=1, help="how many at a time (default: 1)")
     parser.add_argument("--seed", metavar="N", type=whole, default=0, help="of the values to try (default: 0)")
+    samplers = "how values are drawn: tpe, random, grid (all of them in turn) or cmaes (default: tpe)"
+    parser.add_argument("--sampler", choices=("tpe", "random", "grid", "cmaes"), default="tpe", help=samplers)
+    pruners = "how trials that do badly are ended early: median or hyperband (default: median)"
+    parser.add_argument("--pruner", choices=("median", "hyperband"), default="median", help=pruners)
     no_prune = "carry every trial to its end, also where the median of the others was better at the same evaluation"
     parser.add_argument("--no-prune", action="store_true", help=no_prune)
+    timeout = "begin no trial after so many minutes"
+    parser.add_argument("--timeout", metavar="MINUTES", type=float, default=math.inf, help=timeout)
+    storage = "where trials are kept: postgresql://…, mysql://…, sqlite:///FILE, grpc://HOST:PORT or journal:///FILE"
+    parser.add_argument("--storage", metavar="URL", help=f"{storage} (default: a journal in the runs folder)")
     add_runs_folder(parser)
     add_json(parser, "a JSON line for each trial, the best first,")
 
@@ -62,27 +71,30 @@ def run(arguments: argparse.Namespace) -> int:
     for name, least in (("trials", 1), ("jobs", 1), ("seed", 0)):
         if getattr(arguments, name) < least:
             raise UsageError(f"--{name} should be {least} or more, got {getattr(arguments, name)}")
+    if not arguments.timeout > 0:
+        raise UsageError(f"--timeout should be above 0, got {arguments.timeout}")
     try:
-        from minidl.experiment.sweep import Journal, read_sweep, results, take_part
+        from minidl.experiment.sweep import Search, open_study, read_sweep, results, take_part
     except ModuleNotFoundError as error:
-        raise UsageError(f"a sweep needs {error.name}: pip install 'minidl[sweep]'") from None
+        raise UsageError(f"a sweep needs {str(error.name).partition('.')[0]}: pip install 'minidl[sweep]'") from None
 
     sweep = read_sweep(Path(arguments.experiment), arguments.changes, arguments.runs, arguments.seed)
-    with Journal(sweep.journal, seed=sweep.seed, prunes=not arguments.no_prune) as journal:
+    search = Search(sweep.space, sweep.seed, arguments.sampler, "none" if arguments.no_prune else arguments.pruner)
+    with open_study(sweep, search, arguments.storage) as study:
         if arguments.jobs > 1:
             code = carry_out_in(arguments.jobs, _take_part, _words(arguments))
-            journal.put_back_orphans()
+            study.put_back_orphans()
         else:
-            code = take_part(sweep, journal, arguments.trials, _bars)
-        found = results(journal.trials())
+            code = take_part(sweep, study, arguments.trials, _bars, 60 * arguments.timeout)
+        found = results(study.trials())
     if arguments.json:
         for result in found:
             print(json.dumps(_plain(result)))
     elif found:
         _show(found, sweep)
     if code:
-        logger.info("the same command goes on with %s", sweep.journal)
-    elif all(result.state == "failed" for result in found):
+        logger.info("the same command goes on with %s", study)
+    elif found and all(result.state == "failed" for result in found):
         raise NumericsError(f"all trials failed; the last one: {found[-1].error}")
     return code
 
@@ -102,8 +114,9 @@ def _bars(trial: int) -> Watchers:
 
 def _words(arguments: argparse.Namespace) -> list[str]:
     """The command of one of several processes."""
-    options = {"--trials": arguments.trials, "--seed": arguments.seed, "--runs": arguments.runs}
-    words = [f"{name}={value}" for name, value in options.items()]
+    names = ("trials", "seed", "runs", "sampler", "pruner", "timeout", "storage")
+    given = {name: getattr(arguments, name) for name in names}
+    words = [f"--{name}={value}" for name, value in given.items() if value not in (None, math.inf)]
     return [*words, *(["--no-prune"] if arguments.no_prune else []), "--", arguments.experiment, *arguments.changes]
 
 

@@ -1,9 +1,10 @@
 """Data as the trainer sees it: texts, tables and arrays, cut into batches that are found by their step number."""
 
-from minidl.data.arrays import ArrayBatches, Arrays, from_arrays
+from minidl.data.array_data import ArrayBatches, Arrays, from_arrays
 from minidl.data.baselines import baselines
 from minidl.data.batches import ArraySpec, Batch, Batches, Dataset
 from minidl.data.data import Data
+from minidl.data.rows_given import from_rows
 from minidl.data.series import Series
 from minidl.data.sources import read_text
 from minidl.data.streams import Streams, evaluation_streams
@@ -49,6 +50,7 @@ __all__ = [
     "baselines",
     "evaluation_streams",
     "from_arrays",
+    "from_rows",
     "join_words",
     "read_text",
     "split_words",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -12,7 +13,7 @@ from minidl.data.batches import Dataset
 from minidl.data.data import Data
 from minidl.data.sources.csv_file import DELIMITER_NAMES
 from minidl.data.sources.rows import Rows
-from minidl.data.sources.table_file import Dialect, read_table
+from minidl.data.sources.table_file import Dialect, read_table, read_table_in_pieces
 from minidl.data.tasks.split import Split
 from minidl.data.tasks.task import Missing, Settings, Task
 from minidl.data.tasks.text_input import Normal
@@ -72,11 +73,21 @@ class Table(Data):
 
     def rows(self, source: str | dict[str, str], folder: Path, *, only: bool = False) -> Rows:
         """The rows of a source, read as this table is. only: keep the columns of the task alone."""
+        return read_table(
+            source, folder, self._dialect(), wanted=self._wanted(), only=only, lines=self.task.reads_lines
+        )
+
+    def pieces(self, source: str, folder: Path, size: int) -> Iterator[Rows]:
+        """As `rows`, so many at a time."""
+        lines = self.task.reads_lines
+        return read_table_in_pieces(source, folder, self._dialect(), size, wanted=self._wanted(), lines=lines)
+
+    def _dialect(self) -> Dialect:
         delimiter = None if self.delimiter is None else DELIMITER_NAMES.get(self.delimiter, self.delimiter)
-        wanted = [*self.task.wanted(), *filter(None, (self.group, self.time, self.weight))]
-        dialect = Dialect(delimiter, self.decimal, self.encoding)
-        names, lines = list(dict.fromkeys(wanted)), self.task.reads_lines
-        return read_table(source, folder, dialect, wanted=names, only=only, lines=lines)
+        return Dialect(delimiter, self.decimal, self.encoding)
+
+    def _wanted(self) -> list[str]:
+        return list(dict.fromkeys([*self.task.wanted(), *filter(None, (self.group, self.time, self.weight))]))
 
     def settings(self) -> Settings:
         """What the table says beside its task."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ class Feeds:
         # -1 is allowed where every reader ignores it; lengths end with the steps.
         self.lowest = {name: max((n.specs[port].lowest for n, port in readers[name]), default=0) for name in readers}
         self._highest: dict[Shapes, dict[str, int]] = {}
+        self.padded = dict(_padded(graph))
         # Of lengths: the axes in which they lie.
         self.within_axes = {name: axes for name in readers if (axes := _axes_around(readers[name]))}
 
@@ -51,6 +52,13 @@ class Feeds:
         for name, highest in self._highest[shapes].items():
             self._check_range(name, arrays[name], highest)
         return arrays, shapes
+
+    def clear_padding(self, values: Mapping[str, Array]) -> None:
+        """Zeros past the ends of sequences, so that nothing computes with what stands there."""
+        for name, lengths in self.padded.items():
+            if name in values and lengths in values:
+                array = values[name]
+                array[np.arange(len(array))[:, None] >= values[lengths]] = 0
 
     def within(self, ids: Array, lowest: int, highest: int) -> bool:
         """Whether all ids lie in [lowest, highest]."""
@@ -102,6 +110,39 @@ class Feeds:
             f"input {name!r} holds the {what} {array[where]} at {where}, but {what}s lie in [{lowest}, {highest + 1}): "
             f"{remedy}"
         )
+
+
+def _padded(graph: Graph) -> Iterator[tuple[str, str]]:
+    """Float inputs of sequences, with the input that says where they end for all that reads their steps."""
+    for name, node in graph.inputs.items():
+        if node.dtype == "float" and len(node.shape) > 1:
+            ends = _ends(graph, name)
+            lengths = graph.inputs.get(ends.pop()) if len(ends) == 1 else None
+            if lengths is not None and node.shape[1:2] == lengths.shape:
+                yield name, lengths.name
+
+
+def _ends(graph: Graph, name: str) -> set[str]:
+    """What says where the steps of an input end: names, and "" where something reads them all."""
+    found, waiting, seen = set(), [name], {name}
+    while waiting:
+        source = waiting.pop()
+        if source in graph.ends.values():
+            found.add("")
+        for reader in graph.readers[source]:
+            node = graph.nodes[reader]
+            if not node.layer.by_steps:
+                found |= _ends_for(node, source, graph.sources(reader))
+            elif reader not in seen:
+                seen.add(reader)
+                waiting.append(reader)
+    return found
+
+
+def _ends_for(node: Node, name: str, sources: Iterable[str]) -> set[str]:
+    fed = dict(zip(node.ports, sources, strict=True))
+    axes = [node.specs[port].axes.replace("...", "T").split()[0] for port, source in fed.items() if source == name]
+    return {next((fed[port] for port in fed if node.specs[port].within == axis), "") for axis in axes}
 
 
 def _axes_around(readers: Iterable[tuple[Node, str]]) -> set[str]:

@@ -85,9 +85,8 @@ class Subject:
 
     @property
     def is_unnamed(self) -> bool:
-        """Whether the answers are classes that are only numbered: nothing was saved with the model that names them."""
-        numbered = tuple(map(str, range(len(self.names))))
-        return self.kind != "numbers" and not self.predicts_next and self.names == numbered
+        """Whether the answers are only numbered: nothing was saved with the model that names classes or columns."""
+        return not self.predicts_next and self.names == tuple(map(str, range(len(self.names))))
 
     @property
     def answers_each_step(self) -> bool:

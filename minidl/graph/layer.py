@@ -45,6 +45,7 @@ class Layer(Declared, family="layer"):
     variadic: ClassVar[bool] = False  # any number of inputs, which forward receives as the list `xs`
     one_hot: ClassVar[bool] = False  # the output is one-hot rows of the input, which need not be written out
     accepts_one_hot: ClassVar[bool] = False  # such rows may come as indices (see ops.OneHotRows)
+    by_steps: ClassVar[bool] = False  # a step of the output depends on no other step of the inputs
     analytic: ClassVar[bool] = True  # forward is complex-differentiable almost everywhere
 
     # Shapes of the inputs in, declarations by name out; raises ValueError for shapes that do not fit.

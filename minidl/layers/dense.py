@@ -39,6 +39,7 @@ class Dense(Layer):
 
     inputs = {"x": InputSpec("... F")}
     accepts_one_hot = True
+    by_steps = True
 
     def has_twin(self, fed: Mapping[str, Symbol]) -> bool:
         return self.bias

@@ -24,6 +24,7 @@ class Add(Layer):
 
     inputs: ClassVar = {"xs": InputSpec("...")}
     variadic = True
+    by_steps = True
 
     def arrays(self, *xs: Shape) -> dict[str, Declaration]:
         if any(x != xs[0] for x in xs):
@@ -75,6 +76,7 @@ class Concat(Layer):
 
     inputs: ClassVar = {"xs": InputSpec("...")}
     variadic = True
+    by_steps = True
 
     def arrays(self, *xs: Shape) -> dict[str, Declaration]:
         if any(not x or x[:-1] != xs[0][:-1] for x in xs):

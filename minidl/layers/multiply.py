@@ -24,6 +24,7 @@ class Multiply(Layer):
 
     inputs: ClassVar = {"xs": InputSpec("...")}
     variadic = True
+    by_steps = True
 
     def arrays(self, *xs: Shape) -> dict[str, Declaration]:
         if any(x != xs[0] for x in xs):

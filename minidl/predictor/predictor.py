@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.data import Data, Reader, Series, Table
+from minidl.data.sources.given import as_rows
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.forecast_reader import ForecastReader
 from minidl.data.tasks.reader import softmax
@@ -21,16 +22,15 @@ from minidl.data.tasks.translation import TranslationReader
 from minidl.experiment.run.load_model import load_trained
 from minidl.generate.apply import apply
 from minidl.model import Model
-from minidl.predictor.answers import OF_CLASS, PREDICTION, Answers, answers, group_of
+from minidl.predictor.answer_columns import OF_CLASS, PREDICTION, Answers, answers, group_of
 from minidl.predictor.forecast import forecasts
-from minidl.predictor.given import as_rows
 from minidl.predictor.stream import stream_answers
 from minidl.predictor.translations import Searching, translations
 from minidl.storage.run_folder import model_file
 from minidl.system.errors import CheckpointError, DataError, UsageError
 
 Array = NDArray[Any]
-CELLS = 1_000_000  # of a piece: what is held at a time beside the file itself
+CELLS, COLUMNS = 400_000, 20  # of a piece: what is held at a time, and how many columns a row may well have
 NAMED = 8  # unseen symbols that a note names
 
 
@@ -120,16 +120,20 @@ class Predictor:
         """
         if each_class and not self.classes:
             raise UsageError("this model predicts numbers: only classes have probabilities")
-        rows = self._table().rows(source, Path())
-        width = len(rows.columns) + (len(self.classes) if each_class else 0) + 10
-        together = isinstance(self.reader, (ForecastReader, SeriesReader)) or group_of(self.reader) is not None
-        size = len(rows) if together else max(1, CELLS // width)
-        for start in range(0, len(rows), size):
-            part = rows.take(range(start, min(start + size, len(rows))))
+        for rows in self._pieces(source, len(self.classes) if each_class else 0):
             if searching is None:
-                yield Piece(part, self._answers(part, each_class=each_class, ahead=ahead))
+                yield Piece(rows, self._answers(rows, each_class=each_class, ahead=ahead))
             else:
-                yield Piece(part, translations(self._replica, self.reader, part, searching))
+                yield Piece(rows, translations(self._replica, self.reader, rows, searching))
+
+    def _pieces(self, source: str, classes: int) -> Iterator[Rows]:
+        """The rows of a file, all at once where they belong together."""
+        table = self._table()
+        together = isinstance(self.reader, (ForecastReader, SeriesReader)) or group_of(self.reader) is not None
+        if together or isinstance(table, Series):
+            yield table.rows(source, Path())
+        else:
+            yield from table.pieces(source, Path(), max(1, CELLS // (classes + COLUMNS)))
 
     def unseen(self) -> str:
         """The symbols of all rows so far that training has not seen, and what became of them; nothing if none."""

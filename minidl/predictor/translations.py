@@ -12,7 +12,7 @@ from minidl.generate.apply import batches
 from minidl.generate.beam import Beam
 from minidl.generate.translate import search
 from minidl.model import Model
-from minidl.predictor.answers import PREDICTION, Answers
+from minidl.predictor.answer_columns import PREDICTION, Answers
 from minidl.system.errors import UsageError
 
 

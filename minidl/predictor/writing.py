@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,9 +19,9 @@ DIGITS = ".9g"  # what a float32 in the units of its column is good for
 def write(pieces: Iterable[Piece], out: TextIO, *, as_json: bool) -> int:
     """Write all rows, in their order, then those beyond the end; how many."""
     writer: Any = csv.writer(out, lineterminator="\n")
-    count = 0
+    count, headings = 0, list[str]()
     for piece in pieces:
-        headings = _headings(piece)
+        headings = headings if count else _headings(piece)
         if not count and not as_json:
             writer.writerow(headings)
         for row in _rows(piece, headings):
@@ -44,8 +43,8 @@ def _headings(piece: Piece) -> list[str]:
 
 
 def _rows(piece: Piece, headings: Sequence[str]) -> Iterator[Sequence[Any]]:
-    columns = itertools.chain(piece.rows.columns.values(), piece.answers.columns.values())
-    yield from zip(*columns, strict=True)
+    columns, nothing = {**piece.rows.columns, **piece.answers.columns}, [None] * len(piece.rows)
+    yield from zip(*(columns.get(name, nothing) for name in headings), strict=True)
     for row in piece.answers.ahead:
         yield [row.get(name, "") for name in headings]
 

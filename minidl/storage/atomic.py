@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -22,6 +24,7 @@ _UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
 LINK = "it is a link, which would lead out of the folder"
 # There is no such file, which is another thing than a file that cannot be read at this moment.
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
+FRESH = 10  # seconds in which a writer has long said that a temporary file is its own
 _TEMPORARY = re.compile(r"\.minidl-[0-9a-f]{16}\.tmp")
 
 
@@ -45,8 +48,11 @@ def write_whole(path: FilePath, data: bytes | memoryview, *, follow: bool = True
         if not follow:
             refuse_link(target)
         refuse_special(target)
+        if follow:
+            sweep(target.parent, all_of_it=False)
         with _temporary(target) as temporary:
             with open(temporary, "xb") as file:
+                _hold(file)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -62,10 +68,12 @@ def new_file(path: FilePath, *, force: bool = False) -> Iterator[BinaryIO]:
     """
     target = Path(os.path.realpath(path))
     refuse_existing(target, force=force)
+    sweep(target.parent, all_of_it=False)
     with _temporary(target) as temporary:
         with refusing(target):
             refuse_special(target)
             file = open(temporary, "xb")  # noqa: SIM115  closed below
+            _hold(file)
         with file, refusing(target, (OSError,)):
             yield file
             file.flush()
@@ -109,12 +117,36 @@ def make_folder(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def sweep(folder: Path) -> None:
-    """Delete what writers that were killed have left in a folder that nobody writes in now."""
+def sweep(folder: Path, *, all_of_it: bool = True) -> None:
+    """Delete what writers that were killed have left in a folder.
+
+    all_of_it: nobody writes there now; else what a living writer holds is left alone.
+    """
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
-            if _TEMPORARY.fullmatch(name):
+            if _TEMPORARY.fullmatch(name) and (all_of_it or not _is_held(folder / name)):
                 os.unlink(folder / name)
+
+
+def _hold(file: BinaryIO) -> None:
+    """Say that this file has a writer, for as long as that lives; some file systems do not pass it on."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a temporary file has a writer, or may be about to; True where nobody can tell."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            if time.time() - os.fstat(descriptor).st_mtime < FRESH:
+                return True
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return True
+    return False
 
 
 @contextlib.contextmanager

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minidl.model import Model
 from minidl.system.errors import NumericsError
-
-if TYPE_CHECKING:
-    from minidl.training.trainer import Trainer
+from minidl.training.callback import Run
 
 logger = logging.getLogger("minidl")
 Array = NDArray[Any]
 SHOWN = 60  # characters of the text
 
 
-def not_finite(trainer: Trainer, error: NumericsError) -> None:
+def not_finite(trainer: Run, error: NumericsError) -> None:
     """What becomes of a step with such a number: the end of the run, or it is left out and counted."""
     found = f"step {trainer.progress.step + 1}: {error}; first bad array: "
     found += first_bad_array(trainer.model, trainer.batch.inputs)

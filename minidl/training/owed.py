@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from minidl.training.trainer import Trainer
+from minidl.training.callback import Run
 
 MEASURED = ("record", "texts", "reports")
 
 
-def note(trainer: Trainer, callback: str) -> None:
+def note(trainer: Run, callback: str) -> None:
     """Keep which callback has left off, and what those before it have measured."""
     found: dict[str, Mapping[str, Any]] = {name: getattr(trainer, name) for name in MEASURED}
     # As pairs: a JSON object would not keep their order.
@@ -19,7 +18,7 @@ def note(trainer: Trainer, callback: str) -> None:
     trainer.progress.owed = {"callback": callback, **pairs, "previous_seconds": trainer.previous_seconds}
 
 
-def take_up(trainer: Trainer) -> str:
+def take_up(trainer: Run) -> str:
     """The callback to begin with, in the state of then."""
     owed, trainer.progress.owed = trainer.progress.owed, None
     assert owed is not None

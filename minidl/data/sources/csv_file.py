@@ -45,26 +45,49 @@ def read_rows(
     if isinstance(text, str):
         digest = digest or hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         text = io.StringIO(text, newline="")
-    first = text.read(LOOKED_AT) + text.readline()
-    begin, first, given = _sep_line(first)
-    delimiter = delimiter or given or find_delimiter(first, wanted)
-    records = _records(itertools.chain(io.StringIO(first, newline=""), text), name, delimiter, begin)
-    _, header = next(records, (1, []))
-    if not header:
-        raise DataError(f"{name} is empty: the first row should name the columns")
-    kept = _kept(header, name, wanted, only)
-    columns: dict[str, TextColumn] = {header[k]: TextColumn() for k in kept}
+    table = _Table(text, name, delimiter, wanted, only)
+    columns: dict[str, TextColumn] = {key: TextColumn() for key in table.kept.values()}
     begins = array("q")
-    while piece := list(itertools.islice(records, PIECE)):
-        begins.extend(line for line, _ in piece)
-        table = [_fitting(row, header, name, line, delimiter) for line, row in piece]
-        for k, cells in enumerate(zip(*table, strict=True)):
-            if k in kept:
-                columns[header[k]].extend(_unix(cells))
-    if not begins:
-        raise DataError(f"{name} has no rows below its header ({', '.join(header)})")
-    found: dict[str, Cells] = dict(columns)
-    return Rows(name, found, begins, digest or "", decimal, delimiter)
+    for lines, found in table.pieces(PIECE):
+        begins.extend(lines)
+        for key, cells in found.items():
+            columns[key].extend(cells)
+    return Rows(name, dict(columns), begins, digest or "", decimal, table.delimiter)
+
+
+def read_pieces(
+    text: TextIO, name: str, delimiter: str | None, size: int, *, wanted: Sequence[str], decimal: str | None = None
+) -> Iterator[Rows]:
+    """As `read_rows`, so many rows at a time, so that a file of any size is read in bounded memory."""
+    table = _Table(text, name, delimiter, wanted, only=False)
+    for lines, found in table.pieces(size):
+        columns: dict[str, Cells] = {key: TextColumn(cells) for key, cells in found.items()}
+        yield Rows(name, columns, array("q", lines), "", decimal, table.delimiter)
+
+
+class _Table:
+    """A CSV text whose header is read. kept: the columns that are kept, by their places."""
+
+    def __init__(self, text: TextIO, name: str, delimiter: str | None, wanted: Sequence[str], only: bool) -> None:
+        first = text.read(LOOKED_AT) + text.readline()
+        begin, first, given = _sep_line(first)
+        self.name, self.delimiter = name, delimiter or given or find_delimiter(first, wanted)
+        self._records = _records(itertools.chain(io.StringIO(first, newline=""), text), name, self.delimiter, begin)
+        _, self._header = next(self._records, (1, []))
+        if not self._header:
+            raise DataError(f"{name} is empty: the first row should name the columns")
+        self.kept = {k: self._header[k] for k in _kept(self._header, name, wanted, only)}
+
+    def pieces(self, size: int) -> Iterator[tuple[list[int], dict[str, Sequence[str]]]]:
+        """The lines where rows begin, and their cells by column; DataError where there is no row."""
+        header, name, count = self._header, self.name, 0
+        while piece := list(itertools.islice(self._records, size)):
+            table = [_fitting(row, header, name, line, self.delimiter) for line, row in piece]
+            count += len(piece)
+            cells = enumerate(zip(*table, strict=True))
+            yield [line for line, _ in piece], {self.kept[k]: _unix(each) for k, each in cells if k in self.kept}
+        if not count:
+            raise DataError(f"{name} has no rows below its header ({', '.join(header)})")
 
 
 def _sep_line(first: str) -> tuple[int, str, str | None]:

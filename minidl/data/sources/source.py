@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import stat
 import zlib
@@ -55,6 +56,22 @@ def read_bytes(source: Source, folder: Path) -> tuple[str, bytes]:
         return name.removesuffix(".gz"), gzip.decompress(raw)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{name} is not a sound gzip file: {error}") from None
+
+
+def is_built_in(name: str) -> bool:
+    """Whether this is a name of minidl's, and no path."""
+    return name in _BUILT_IN
+
+
+def open_file(name: str, folder: Path) -> tuple[str, io.BufferedReader]:
+    """The name of a file, for messages, and the file itself, which is unpacked while it is read."""
+    path = find_file(name, folder)
+    try:
+        if path.suffix == ".gz":
+            return str(path.with_suffix("")), io.BufferedReader(gzip.GzipFile(path))
+        return str(path), path.open("rb")
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 def find_file(name: str, folder: Path) -> Path:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from minidl.data.sources import conll, json_lines, npz_rows, parquet, ucr, wav
-from minidl.data.sources.csv_file import read_rows
-from minidl.data.sources.encoding import decode, find_encoding, not_decoded
+from minidl.data.sources.csv_file import read_pieces, read_rows
+from minidl.data.sources.encoding import LOOKED_AT, decode, find_encoding, not_decoded
 from minidl.data.sources.lines import read_lines
 from minidl.data.sources.rows import Rows
-from minidl.data.sources.source import Source, read_bytes
+from minidl.data.sources.source import Source, is_built_in, open_file, read_bytes
 from minidl.system.errors import DataError
+from minidl.system.reading import Told
 
 FORMATS: dict[str, Callable[[str, str], Rows]] = {
     ".jsonl": json_lines.read_json_lines,
@@ -74,12 +77,34 @@ def read_table(
     if ending in FORMATS:
         return FORMATS[ending](_whole(raw, name, dialect.encoding), name)
     digest = hashlib.sha256(raw).hexdigest()
-    text = io.TextIOWrapper(io.BytesIO(raw), find_encoding(raw, dialect.encoding), newline="")
+    text = io.TextIOWrapper(Told(raw, name), find_encoding(raw, dialect.encoding), newline="")
     delimiter = "\t" if ending in (".tsv", ".tab") and dialect.delimiter is None else dialect.delimiter
     try:
         return read_rows(text, name, delimiter, wanted=wanted, only=only, digest=digest, decimal=dialect.decimal)
     except UnicodeDecodeError:
         raise _undecoded(raw, name, dialect.encoding) from None
+
+
+def read_table_in_pieces(
+    source: Source, folder: Path, dialect: Dialect, size: int, *, wanted: Sequence[str] = (), lines: bool = False
+) -> Iterator[Rows]:
+    """As `read_table`, so many rows at a time: a CSV file on a disk is never in memory as a whole."""
+    ending = "" if isinstance(source, Mapping) else Path(source.removesuffix(".gz")).suffix.lower()
+    if lines or not isinstance(source, str) or ending in BINARY or ending in FORMATS or is_built_in(source):
+        rows = read_table(source, folder, dialect, wanted=wanted, lines=lines)
+        yield from (rows.take(range(at, min(at + size, len(rows)))) for at in range(0, len(rows), size))
+        return
+    delimiter = "\t" if ending in (".tsv", ".tab") and dialect.delimiter is None else dialect.delimiter
+    name, file = open_file(source, folder)
+    try:
+        with file:
+            encoding = find_encoding(file.peek(LOOKED_AT)[:LOOKED_AT], dialect.encoding)
+            text = io.TextIOWrapper(file, encoding, newline="")
+            yield from read_pieces(text, name, delimiter, size, wanted=wanted, decimal=dialect.decimal)
+    except UnicodeDecodeError:
+        raise _undecoded(read_bytes(source, folder)[1], name, dialect.encoding) from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{name} is not a sound gzip file: {error}") from None
 
 
 def _undecoded(raw: bytes, name: str, encoding: str | None) -> DataError:

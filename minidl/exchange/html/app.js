@@ -7,6 +7,8 @@ const byId = (id) => document.getElementById(id);
 const app = {
   tab: "read", unit: 0, step: 0, pinned: null, node: null,
   language: navigator.language.startsWith("es") ? "es" : "en",
+  // Of the layer: the state that its units carry on, a row a step.
+  get state() { return this.pass.caches[this.node.name].parts[LAYERS[this.node.type].state]; },
   choose(step, unit) {
     app.step = Math.min(Math.max(step, 0), app.symbols.length - 1);
     if (unit !== undefined) app.unit = unit;
@@ -95,7 +97,7 @@ function onKey(event) {
     open(names[(at + names.length) % names.length]);
     byId(`tab-${app.tab}`).focus();
   } else if (by) {
-    const state = app.pass.caches[app.node.name].parts[LAYERS[app.node.type].state], order = unitOrder(state);
+    const order = unitOrder(app.state);
     app.choose(app.step + by[0], order[Math.min(Math.max(order.indexOf(app.unit) + by[1], 0), order.length - 1)]);
   } else if (part && app.tab === "one") ONE.walk(part);
   else return;
@@ -146,7 +148,7 @@ function begin() {
   listen();
   setWords();
   read();
-  app.choose(Math.floor(app.symbols.length / 2));
+  app.choose(Math.floor(app.symbols.length / 2), data.features.length ? unit : unitOrder(app.state)[0]);
 }
 
 begin();

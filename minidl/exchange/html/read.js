@@ -19,7 +19,7 @@ const READ = {
     place.replaceChildren();
     stepAxis(place, labels, { ...axis, above: true });
     showAnswers(place, axis);
-    showGates(place, parts, node, unitOrder(parts[LAYERS[node.type].state]), (t) => network.stepOf(node, pass, t), app);
+    showGates(place, parts, node, unitOrder(app.state), (t) => network.stepOf(node, pass, t), app);
     showAttention(place, axis);
     stepAxis(place, labels, axis);
     const ahead = step * widthOf(pass.steps) - place.scrollLeft, seen = app.room - 2 * AXIS;
@@ -120,7 +120,7 @@ function showSymbols(id, symbols, colourOf) {
 
 // The text coloured by the state of the chosen unit, and what the colours mean.
 function showCell(tab) {
-  const { node, unit, pass, network } = app, { state } = LAYERS[node.type], part = pass.caches[node.name].parts[state];
+  const { node, unit, pass, network, state: part } = app, { state } = LAYERS[node.type];
   const values = app.symbols.map((_, t) => part.data[network.stepOf(node, pass, t) * part.cols + unit]);
   const largest = Math.max(1e-9, ...values.map(Math.abs)), place = byId(`${tab}-legend`);
   showSymbols(`${tab}-symbols`, app.symbols, (t) => colour(signed(), values[t], -largest, largest));

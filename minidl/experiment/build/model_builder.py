@@ -86,5 +86,6 @@ def _check_all_read(loss: Node, dataset: Dataset, mistakes: list[Finding]) -> No
     read = Graph({"loss": loss}).inputs
     for name in dataset.inputs:
         if name not in read:
-            message = f"no layer reads {name!r} of the data: name it in the inputs of a layer, or leave it out"
+            example = f"such as {{type: Last, inputs: [lstm, {name}]}}" if name == "lengths" else "or leave it out"
+            message = f"no layer reads {name!r} of the data: name it in the inputs of a layer, {example}"
             mistakes.append(Finding(("model",), message))

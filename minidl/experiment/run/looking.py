@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from collections.abc import Sequence as PlainSequence
 from dataclasses import dataclass
@@ -108,7 +109,13 @@ class Looking:
     def _spelt(self, ids: Array) -> str:
         vocabulary = self.subject.vocabulary
         symbols = [vocabulary.symbols[i] for i in ids]
-        return " ".join(symbols) if self.subject.tokens == "space" else vocabulary.decode(ids)
+        if self.subject.tokens == "space":
+            return " ".join(symbols)
+        text = vocabulary.decode(ids)
+        if self.subject.tokens == "char" or vocabulary.unknown is None:
+            return text
+        unknown = re.escape(vocabulary.symbols[vocabulary.unknown])  # read as such where it stands alone
+        return re.sub(rf"(?<=\S)({unknown})|({unknown})(?=\S)", r" \1\2 ", text)
 
     def _stream(self) -> Array:
         """The beginning of a text that is read window by window."""

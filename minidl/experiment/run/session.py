@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from minidl.experiment.run.callbacks_of_run import Watchers, make_trainer, measu
 from minidl.experiment.run.computing import Computing, set_up
 from minidl.experiment.run.environment import changes_since, surroundings
 from minidl.experiment.run.load_model import check_stored
-from minidl.experiment.run.memory import check_memory
+from minidl.experiment.run.memory_check import check_memory
 from minidl.experiment.run.stop_on_signal import EXIT_CODES, stopping
 from minidl.experiment.run.transfer import take_vectors, take_weights
 from minidl.experiment.yaml.document import dump
@@ -118,17 +118,25 @@ def resume(
             return _nothing_left(folder, trainer)
         restore(trainer, archive, str(path))
         processes().tell((archive.arrays, archive.meta))
-        folder.checkpoints.go_back(progress.step, progress.best_step)
-        folder.write("resolved.yaml", dump(experiment.resolved()))
-        if code:
-            user_code.replace(experiment, folder, progress.step)
-        around = {**changes_since(folder.facts), **code}
-        for name, what in around.items():
-            logger.warning("%s: %s; the run goes on, but perhaps not to the bit", name, what)
-        resumed = {"step": progress.step, "changed": {**changes, **around}}
-        folder.describe({"resumed": [*folder.facts.get("resumed", []), resumed]})
         logger.info("going on from %s", path)
-        return _run(folder, trainer)
+        return _go_on(experiment, folder, trainer, changes, code)
+
+
+def _go_on(
+    experiment: Experiment, folder: RunFolder, trainer: Trainer, changes: Mapping[str, Any], code: Mapping[str, str]
+) -> Outcome:
+    """Go on with a run that is restored: its folder goes back to that step, and says what has changed since."""
+    progress = trainer.progress
+    folder.checkpoints.go_back(progress.step, progress.best_step)
+    folder.write("resolved.yaml", dump(experiment.resolved()))
+    if code:
+        user_code.replace(experiment, folder, progress.step)
+    around = {**changes_since(folder.facts), **code}
+    for name, what in around.items():
+        logger.warning("%s: %s; the run goes on, but perhaps not to the bit", name, what)
+    resumed = {"step": progress.step, "changed": {**changes, **around}}
+    folder.describe({"resumed": [*folder.facts.get("resumed", []), resumed]})
+    return _run(folder, trainer)
 
 
 def computing_of(archive: Archive, folder: RunFolder) -> Computing | None:

@@ -41,6 +41,15 @@ class OneOf:
         """Values by which an experiment is checked before the first trial."""
         return self.texts
 
+    @property
+    def size(self) -> int:
+        """How many values there are."""
+        return len(self.texts)
+
+    def value(self, place: int) -> str:
+        """One of them, by its place."""
+        return self.texts[place]
+
     def draw(self, trial: Trial, key: str) -> str:
         """The value of a trial."""
         chosen: str = trial.suggest_categorical(key, self.texts)
@@ -59,6 +68,15 @@ class Between:
     def examples(self) -> tuple[str, ...]:
         """Values by which an experiment is checked before the first trial."""
         return repr(self.low), repr(self.high)
+
+    @property
+    def size(self) -> int | None:
+        """How many values there are; None where they are not whole."""
+        return self.high - self.low + 1 if isinstance(self.low, int) and isinstance(self.high, int) else None
+
+    def value(self, place: int) -> float:
+        """One of them, by its place."""
+        return self.low + place
 
     def draw(self, trial: Trial, key: str) -> str:
         """The value of a trial."""
@@ -86,6 +104,22 @@ class Space:
         """What tells it from other spaces."""
         fixed = [change.strip() for change in self.changes if _key(change) not in self.ranges]
         return sorted([*fixed, *(f"{key}={found!r}" for key, found in self.ranges.items())])
+
+    @property
+    def size(self) -> int | None:
+        """How many combinations of values there are; None where they cannot be counted."""
+        sizes = [found.size for found in self.ranges.values()]
+        return None if None in sizes else math.prod(size for size in sizes if size is not None)
+
+    def combination(self, number: int) -> dict[str, Any]:
+        """The values of one combination, by its number; the first range changes fastest."""
+        values = {}
+        for key in sorted(self.ranges):
+            found = self.ranges[key]
+            assert found.size is not None
+            number, place = divmod(number, found.size)
+            values[key] = found.value(place)
+        return values
 
     def examples(self) -> list[list[str]]:
         """Changes of as many trials as it takes to use every example of every range."""

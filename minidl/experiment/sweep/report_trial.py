@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 class ReportTrial(Callback):
     """Reports after each evaluation.
 
-    journal, trial: where, and for which. run: NAME/NUMBER of the run, so that it can be gone on with.
+    study, trial: where, and for which. run: NAME/NUMBER of the run, so that it can be gone on with.
     """
 
-    journal: Any = field(kw_only=True)
+    study: Any = field(kw_only=True)
     trial: Any = field(kw_only=True)
     run: str = field(kw_only=True)
 
@@ -27,11 +27,11 @@ class ReportTrial(Callback):
 
     def start(self, trainer: Run) -> None:
         """Note which run it is."""
-        self.journal.note(self.trial, "run", self.run)
+        self.study.note(self.trial, "run", self.run)
 
     def act(self, trainer: Run) -> None:
         """Report what is new."""
-        if "val/loss" in trainer.record and self.journal.report(self.trial, trainer.progress.validation):
+        if "val/loss" in trainer.record and self.study.report(self.trial, trainer.progress.validation):
             trainer.stop("pruned")
         self._end_with_parent(trainer)
 

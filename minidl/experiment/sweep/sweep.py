@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import json
 import logging
+import math
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +21,20 @@ from minidl.experiment.run.callbacks_of_run import Watchers
 from minidl.experiment.run.computing import Computing, set_up
 from minidl.experiment.run.overview import title
 from minidl.experiment.run.session import Outcome, resume, train
+from minidl.experiment.sweep.database import Database
 from minidl.experiment.sweep.journal import Journal
 from minidl.experiment.sweep.ranges import Space, read_space
 from minidl.experiment.sweep.report_trial import ReportTrial
+from minidl.experiment.sweep.search import Search
+from minidl.experiment.sweep.study import Study
 from minidl.experiment.yaml.document import load
 from minidl.storage.run_folder import RunFolder
-from minidl.system.errors import CheckpointError, DataError, ExperimentError, NumericsError, UsageError
+from minidl.system.errors import CheckpointError, DataError, ExperimentError, NumericsError, UsageError, suggest
 from minidl.training.callback import Callback
 
 logger = logging.getLogger("minidl")
 Sources = tuple[str, str]  # the hash of the data, and what the model file holds
+KINDS = ("postgresql", "mysql", "sqlite", "grpc", "journal")  # of URLs
 CHANGED = "has changed since this sweep was begun; the same command begins another one"
 FAILURES = (NumericsError, UsageError, DataError, MemoryError)  # of one trial, which say nothing of the others
 
@@ -58,56 +64,78 @@ def read_sweep(path: Path, changes: Sequence[str], runs: Path, seed: int) -> Swe
     return Sweep(path, space, runs, seed, runs / name / f"sweep-{digest[:8]}.journal", tree, sources)
 
 
-def take_part(sweep: Sweep, journal: Journal, trials: int, watchers: Callable[[int], Watchers]) -> int:
+def open_study(sweep: Sweep, search: Search, storage: str | None = None) -> Study:
+    """The study of a sweep: at a URL, such as "postgresql://…" or "journal:///shared/FILE", or else in its journal."""
+    if storage is None:
+        return Journal(sweep.journal, search)
+    kind, separator, place = storage.partition("://")
+    if not separator or not place:
+        raise UsageError(f"--storage is a URL, as in sqlite:///sweeps.db or postgresql://HOST/NAME, got {storage!r}")
+    if kind not in KINDS:
+        raise UsageError(f"--storage: there is no {kind}://{suggest(kind, KINDS)} (there are: {', '.join(KINDS)})")
+    if kind == "journal":
+        return Journal(Path(place), search)
+    return Database(storage, f"{sweep.journal.parent.name}-{sweep.journal.stem}", search)
+
+
+def take_part(
+    sweep: Sweep, study: Study, trials: int, watchers: Callable[[int], Watchers], seconds: float = math.inf
+) -> int:
     """Carry out trials until there are so many in all, also by others who take part; the exit code.
+
+    It ends before that where every combination has been tried, or after so many seconds.
 
     watchers: callbacks that show a trial, by its number.
     """
     texts: dict[str, str] = {}
+    end = time.monotonic() + seconds
 
     def draw(trial: Trial) -> None:
         texts.update({key: sweep.space.ranges[key].draw(trial, key) for key in sorted(sweep.space.ranges)})
 
-    while True:
-        trial = journal.ask(trials, draw)
+    while time.monotonic() < end and study.tried() < (sweep.space.size or math.inf):
+        trial = study.ask(trials, draw)
         if trial is None:
             return 0
-        code = _carry_out(sweep, journal, trial, texts, watchers(trial.number))
+        if study.reuse(trial):
+            continue
+        code = _carry_out(sweep, study, trial, texts, watchers(trial.number))
         if code:
             return code
+    return 0
 
 
-def _carry_out(sweep: Sweep, journal: Journal, trial: Trial, texts: Mapping[str, str], watchers: Watchers) -> int:
+def _carry_out(sweep: Sweep, study: Study, trial: Trial, texts: Mapping[str, str], watchers: Watchers) -> int:
     """One trial to its end; where it is interrupted it is put back, and the exit code is that of its run."""
     try:
-        outcome = _train(sweep, journal, trial, texts, watchers)
+        outcome = _train(sweep, study, trial, texts, watchers)
     except FAILURES as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
-        journal.tell(trial, TrialState.FAIL, error=reason)
+        study.tell(trial, TrialState.FAIL, error=reason)
         logger.warning("trial %d failed: %s", trial.number, reason)
         return 0
     except BaseException:
-        journal.put_back(trial)
+        study.put_back(trial)
         raise
     if outcome.exit_code:
-        journal.put_back(trial)
+        study.put_back(trial)
     elif outcome.state == "pruned":
-        journal.tell(trial, TrialState.PRUNED)
+        study.tell(trial, TrialState.PRUNED)
     elif outcome.best is None:
-        journal.tell(trial, TrialState.FAIL, error="no validation loss was a number")
+        study.tell(trial, TrialState.FAIL, error="no validation loss was a number")
     else:
-        journal.tell(trial, TrialState.COMPLETE, outcome.best)
+        study.tell(trial, TrialState.COMPLETE, outcome.best)
     loss = "none" if outcome.best is None else f"{outcome.best:.4f}"
     values = " ".join(f"{key}={text}" for key, text in texts.items())
     logger.info("trial %d %s, best val/loss %s, %s (%s)", trial.number, outcome.state, loss, outcome.run, values)
     return outcome.exit_code
 
 
-def _train(sweep: Sweep, journal: Journal, trial: Trial, texts: Mapping[str, str], watchers: Watchers) -> Outcome:
+def _train(sweep: Sweep, study: Study, trial: Trial, texts: Mapping[str, str], watchers: Watchers) -> Outcome:
     """The run of a trial: a new one, or that which it had begun."""
 
     def watch(folder: RunFolder) -> Iterable[Callback]:
-        return [ReportTrial(journal=journal, trial=trial, run=title(folder)), *watchers(folder)]
+        return [ReportTrial(study=study, trial=trial, run=title(folder)), *watchers(folder)]
 
     _check_file(sweep)
     experiment = read_experiment(sweep.experiment, sweep.space.with_values(texts))
@@ -120,7 +148,7 @@ def _train(sweep: Sweep, journal: Journal, trial: Trial, texts: Mapping[str, str
             return resume(experiment, sweep.experiment, sweep.runs, number, watchers=watch)
         except CheckpointError as error:  # it had not come as far as a checkpoint, or was deleted
             logger.warning("%s; trial %d begins anew", error, trial.number)
-    computing = Computing.from_json(journal.agree("computing", lambda: set_up(experiment).to_json()))
+    computing = Computing.from_json(study.agree("computing", lambda: set_up(experiment).to_json()))
     return train(experiment, sweep.experiment, sweep.runs, watchers=watch, computing=computing)
 
 

@@ -108,13 +108,16 @@ def check_arrays(arrays: Mapping[str, Array]) -> dict[str, Array]:
     """The arrays with "targets" last, or DataError for the first that is unfit.
 
     Unfit are: no "targets"; numbers of sequences that differ; axes of length 0; other types than integers and
-    floats; NaN and infinity; negative ids, except -1 in "targets", which means: not counted.
+    floats; NaN and infinity, but for NaN past the end of a sequence by "lengths"; negative ids, except -1 in
+    "targets", which means: not counted.
     """
     if "targets" not in arrays:
         raise DataError(f'there is no array "targets" among {sorted(arrays)}{suggest("targets", arrays)}')
     ordered = {name: np.asarray(arrays[name]) for name in sorted(arrays, key=lambda name: name == "targets")}
     for name, array in ordered.items():
         _check_shape(name, array)
+    ordered = without_padding(ordered)
+    for name, array in ordered.items():
         _check_values(name, array)
     counts = {name: array.shape[_axis(array)] for name, array in ordered.items()}
     if len(set(counts.values())) > 1:
@@ -124,6 +127,26 @@ def check_arrays(arrays: Mapping[str, Array]) -> dict[str, Array]:
             f"(T, N, ...), or along the only one"
         )
     return ordered
+
+
+def without_padding(arrays: dict[str, Array]) -> dict[str, Array]:
+    """The arrays with 0 in the place of NaN past the end of each sequence, where there are "lengths" (N,).
+
+    >>> x = np.array([[1.0], [np.nan]])
+    >>> without_padding({"x": x, "lengths": np.array([1])})["x"].tolist()
+    [[1.0], [0.0]]
+    """
+    lengths = arrays.get("lengths")
+    if lengths is None or lengths.ndim != 1 or lengths.dtype.kind not in "iu":
+        return arrays
+    found = {}
+    for name, array in arrays.items():
+        padded = array.dtype.kind == "f" and array.ndim > 1 and array.shape[1] == len(lengths)
+        if padded and np.isnan(array).any():
+            array = array.copy()
+            array[(np.arange(len(array))[:, None] >= lengths)] = 0
+        found[name] = array
+    return found
 
 
 def sequences(arrays: Mapping[str, Array]) -> int:

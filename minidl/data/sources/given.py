@@ -10,6 +10,7 @@ import numpy as np
 from minidl.data.sources.rows import Rows
 from minidl.system.errors import DataError
 
+OF_FRAMES = ("column_names", "columns", "__arrow_c_stream__", "__narwhals_dataframe__")
 NAME = "the rows given"  # in messages, where a file would be named
 
 
@@ -34,9 +35,10 @@ def as_rows(given: Any, from_list: Callable[[Sequence[Any]], dict[str, Sequence[
 
 
 def _columns(given: Any, from_list: Callable[[Sequence[Any]], dict[str, Sequence[Any]]]) -> dict[str, Sequence[Any]]:
-    names = getattr(given, "column_names", None) or getattr(given, "columns", None)  # pyarrow; pandas and polars
-    if isinstance(given, Mapping) or names is not None:
-        return {str(name): list(given[name]) for name in (given if names is None else names)}
+    if isinstance(given, Mapping):
+        return {str(name): list(column) for name, column in given.items()}
+    if (frame := _of_frame(given)) is not None:
+        return frame
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise DataError(f"rows are a list of texts, mappings, columns or a data frame, got {type(given).__name__}")
     items: Any = given if isinstance(given, np.ndarray) else list(given)
@@ -49,8 +51,32 @@ def _columns(given: Any, from_list: Callable[[Sequence[Any]], dict[str, Sequence
     return from_list(items)
 
 
+def _of_frame(given: Any) -> dict[str, Sequence[Any]] | None:
+    """The columns of a data frame: of pandas, polars or pyarrow, or of any library that narwhals knows; else None."""
+    if not any(hasattr(type(given), name) for name in OF_FRAMES):
+        return None
+    try:
+        import narwhals  # an extra
+    except ImportError:
+        names: Any = given.column_names if hasattr(given, "column_names") else given.columns
+        return {str(name): list(given[name]) for name in names}
+    frame = narwhals.from_native(given, pass_through=True)
+    if isinstance(frame, narwhals.LazyFrame):
+        frame = frame.collect()
+    if not isinstance(frame, narwhals.DataFrame):
+        return None
+    return {str(name): frame[name].to_list() for name in frame.columns}
+
+
 def _cell(value: Any) -> str:
-    """A value as a file would hold it; nothing for None and NaN."""
+    """A value as a file would hold it; nothing for None, NaN and what else is unequal to itself."""
     if isinstance(value, str):
         return str(value)
-    return "" if value is None or value != value else str(value)
+    return "" if value is None or _is_missing(value) else str(value)
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return bool(value != value)
+    except TypeError:  # NA of pandas, which is neither true nor false
+        return True

@@ -1,13 +1,13 @@
-"""How the values of a trial are chosen: by a tree-structured Parzen estimator that is seeded anew for each trial."""
+"""How the values of a trial are drawn: by a sampler that is made anew for each trial."""
 
 from __future__ import annotations
 
-import zlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 
 
@@ -17,16 +17,16 @@ class SeededByTrial(BaseSampler):
     It does not depend on which process asks, nor on how often a sweep was interrupted, as a generator that goes on
     from trial to trial would.
 
-    Bergstra et al. 2011, section 4.
+    of_trial: the sampler of a trial, by its number.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._seed, self._number = seed, -1
-        self._sampler = TPESampler()
+    def __init__(self, of_trial: Callable[[int], BaseSampler]) -> None:
+        self._of_trial = of_trial
+        self._sampler = of_trial(0)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Called by Optuna for each trial, before any other method."""
-        self._sampler = TPESampler(seed=zlib.crc32(f"{self._seed} {trial.number}".encode()))
+        self._sampler = self._of_trial(trial.number)
         self._sampler.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -46,3 +46,15 @@ class SeededByTrial(BaseSampler):
     def after_trial(self, *arguments: Any) -> None:
         """Called by Optuna at the end of each trial."""
         self._sampler.after_trial(*arguments)
+
+
+class OneCombination(RandomSampler):
+    """These values, by key."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._values = values
+
+    def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any) -> Any:
+        """The value of one range."""
+        return self._values[param_name]

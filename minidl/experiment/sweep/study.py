@@ -1,0 +1,121 @@
+"""The trials of a sweep, to which several processes may write: what they ask for and tell, wherever it is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from minidl.experiment.sweep.search import Search
+
+logger = logging.getLogger("minidl")
+
+
+class Study(ABC):
+    """A study of Optuna, open in a `with`. Each trial is asked for, then told or put back, to be asked for again."""
+
+    def __init__(self, name: str, search: Search) -> None:
+        self.name = name
+        self._sampler, self._pruner = search.sampler(), search.pruner()
+
+    @abstractmethod
+    def __enter__(self) -> Study: ...
+
+    @abstractmethod
+    def __exit__(self, *_exception: object) -> None: ...
+
+    @abstractmethod
+    def put_back_orphans(self) -> None:
+        """Leave the trials of processes that are gone for whoever comes next."""
+
+    def ask(self, most: int, draw: Callable[[Trial], Any]) -> Trial | None:
+        """The next trial with its values drawn; None when there are as many as wanted and none was put back."""
+        with self._shared():
+            if len(self.trials()) >= most and not self.trials(TrialState.WAITING):
+                return None
+            trial = self._study.ask()
+            draw(trial)
+            return trial
+
+    def put_back(self, trial: Trial) -> None:
+        """Leave a trial for whoever comes next."""
+        with self._shared():
+            self._set_waiting(trial.number)
+
+    def tell(self, trial: Trial, state: TrialState, loss: float | None = None, **facts: Any) -> None:
+        """The end of a trial; the loss of one that is complete."""
+        with self._shared():
+            for name, value in facts.items():
+                trial.set_user_attr(name, value)
+            self._study.tell(trial, loss, state)
+
+    def tried(self) -> int:
+        """How many combinations of values have come to an end."""
+        return len({_values(trial) for trial in self.trials() if trial.state.is_finished()})
+
+    def reuse(self, trial: Trial) -> bool:
+        """Whether a trial with these values has ended before: the runs are the same to the bit, and so is the end."""
+        for other in self.trials():
+            if other.state.is_finished() and other.number != trial.number and _values(other) == _values(trial):
+                self.tell(trial, other.state, other.value, **{**other.user_attrs, "reused": other.number})
+                logger.info("trial %d has the values of trial %d, and its result", trial.number, other.number)
+                return True
+        return False
+
+    def report(self, trial: Trial, losses: list[float]) -> bool:
+        """Note all validation losses of a trial so far; whether it should end, for others were better by now."""
+        with self._shared():
+            noted = len(self.trials()[trial.number].intermediate_values)
+            for number, loss in enumerate(losses[noted:], start=noted + 1):
+                trial.report(loss, number)
+            return len(losses) > noted and trial.should_prune()
+
+    def note(self, trial: Trial, name: str, value: Any) -> None:
+        """Keep a fact of a trial."""
+        with self._shared():
+            trial.set_user_attr(name, value)
+
+    def agree(self, name: str, value: Callable[[], Any]) -> Any:
+        """A fact of the whole sweep: what the first who took part has found.
+
+        It is found without the lock, for that may take a while; of two who do that at once the first counts.
+        """
+        if name not in self._study.user_attrs:
+            found = value()
+            with self._shared():
+                if name not in self._study.user_attrs:
+                    self._study.set_user_attr(name, found)
+        return self._study.user_attrs[name]
+
+    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """All trials, or those in these states, by number."""
+        return self._study.get_trials(deepcopy=False, states=states or None)
+
+    def _shared(self) -> contextlib.AbstractContextManager[Any]:
+        """While this lasts, no other process changes anything, where the storage needs that."""
+        return contextlib.nullcontext()
+
+    def _open(self, storage: BaseStorage) -> None:
+        """The study in a storage, made there by the first who takes part."""
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._storage = storage
+        how: Any = {"study_name": self.name, "sampler": self._sampler, "pruner": self._pruner, "storage": storage}
+        if any(study.study_name == self.name for study in storage.get_all_studies()):
+            self._study = optuna.load_study(**how)  # to make it again, if only in vain, is a line in the journal
+        else:
+            self._study = optuna.create_study(**how, load_if_exists=True)
+
+    def _set_waiting(self, number: int) -> None:
+        study = self._storage.get_study_id_from_name(self.name)
+        trial = self._storage.get_trial_id_from_study_id_trial_number(study, number)
+        self._storage.set_trial_state_values(trial, TrialState.WAITING)
+
+
+def _values(trial: Trial | FrozenTrial) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(trial.params.items()))
