@@ -426,7 +426,7 @@ def model_of(wiring: Wiring, dtype: str = "float64") -> Model:
     results = wiring(**{name: KINDS[name].input(name) for name in names})
     model = Model(outputs=results if isinstance(results, dict) else {"y": results}, dtype=dtype)
     model.weights.flat[...] = np.random.default_rng(1).uniform(-0.7, 0.7, model.weights.flat.shape)
-    model.executor._feeds.padded.clear()  # what lies past the end is left to the layers
+    model.executor.leave_padding()
     return model
 
 

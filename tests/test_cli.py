@@ -298,6 +298,16 @@ def test_symbols_that_are_not_in_the_vocabulary_are_named(minidl: Command, proje
     assert minidl("sample", "tiny", "--length", 5).err == ""
 
 
+def test_text_of_another_vocabulary_is_refused(minidl: Command, project: Path) -> None:
+    """Where most of a text would be left out, what is left says nothing about it."""
+    Path("greek.txt").write_text("ὁ ἄνθρωπος ζῷον πολιτικόν. " * 20)
+    for words in (["sample", "tiny", "--prime", "ἄνθρωπος"], ["evaluate", "tiny", "--data", "greek.txt"]):
+        said = minidl(*words)
+        assert (said.code, said.out) == (3, "")
+        assert "is of another vocabulary than the model" in said.err
+        assert "init_from in an experiment" in said.err
+
+
 def test_a_chat_goes_on_from_each_line(minidl: Command, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Model.load("runs/tiny/001/checkpoints/best")
     model.parameters["lstm/b"][6:12] = (

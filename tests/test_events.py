@@ -30,7 +30,7 @@ import minidl
 from minidl.callbacks.tensorboard.events import EventWriter, GraphNode, write_projector
 from minidl.callbacks.tensorboard.events.histogram import BINS, histogram_summary
 from minidl.callbacks.tensorboard.events.projector import visible
-from minidl.callbacks.tensorboard.events.text import fenced
+from minidl.callbacks.tensorboard.events.text_event import fenced
 from minidl.system.errors import StorageError, UsageError
 
 with warnings.catch_warnings():  # of what tensorboard itself imports

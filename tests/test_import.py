@@ -114,6 +114,41 @@ def torch_module(name: str) -> Any:
     }[name]()
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize("kind", ["plain", "both ways, stacked"])
+def test_projections_of_pytorch(kind: str, tmp_path: Path) -> None:
+    """`weight_hr`: there and back with the same bits, and both compute the same."""
+    torch = pytest.importorskip("torch")
+    P = 2
+    stacked = kind != "plain"
+
+    def build(x: Node) -> Node:
+        if not stacked:
+            return LSTM(H, projection=P, name="rnn")(x)
+        below = Bidirectional(LSTM(H, projection=P), name="rnn")(x)
+        return Bidirectional(LSTM(H, projection=P), name="above")(below)
+
+    first, second = of(build, seed=1), of(build, seed=2)
+    net = torch.nn.ModuleDict({"rnn": torch.nn.LSTM(F, H, proj_size=P, num_layers=1 + stacked, bidirectional=stacked)})
+    state = {name: torch.from_numpy(np.array(array)) for name, array in arrays_in(first, "torch").items()}
+    net.load_state_dict(state, strict=True)
+    x = np.random.default_rng(0).standard_normal((5, 2, F)).astype(np.float32)
+    y = net["rnn"](torch.from_numpy(x))[0].detach().numpy()
+    np.testing.assert_allclose(first.forward(x=x)["y"], y, atol=1e-6)
+    write_safetensors(first, tmp_path / "m.safetensors", "torch")
+    second.load_weights(tmp_path / "m.safetensors", "torch")
+    assert_same_bits(first, second)
+
+
+def test_what_a_framework_has_no_place_for_is_refused() -> None:
+    model = of(LSTM(H, peepholes=True, projection=2, name="rnn"))
+    for layout, option in (("torch", "peepholes"), ("keras", "peepholes")):
+        with pytest.raises(UsageError, match=f"node 'rnn': {layout} has no LSTM with {option}"):
+            arrays_in(model, layout)
+    with pytest.raises(UsageError, match="keras has no LSTM with projection"):
+        arrays_in(of(LSTM(H, projection=2, name="rnn")), "keras")
+
+
 def run_torch(net: Any, x: Any) -> NDArray[Any]:
     import torch
 

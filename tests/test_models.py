@@ -33,6 +33,9 @@ BRIEFLY = [
 def test_an_experiment_trains(path: Path, tmp_path: Path) -> None:
     experiment = read_experiment(path, BRIEFLY)
     assert experiment.name == path.stem
+    if experiment.init_from is not None:
+        first = path.with_stem(str(experiment.init_from.run))
+        train(read_experiment(first, BRIEFLY), first, tmp_path)
     outcome = train(experiment, path, tmp_path)
     assert (outcome.state, outcome.exit_code) == ("done", 0)
     records = [json.loads(line) for line in (outcome.run / "metrics.jsonl").read_text().splitlines()]

@@ -34,6 +34,7 @@ SHORT = (
     "train.checkpoint_every={steps: 2}",
     "log={every: {steps: 2}, tensorboard: false}",
     "data.batch_size=4",
+    "init_from=null",
 )
 QUICK = {"train__steps": 6, "train__sample_every": None}  # for what is not about training
 

@@ -34,7 +34,7 @@ from minidl.optim import (
     Step,
     Warmup,
 )
-from minidl.optim.check import check_schedules
+from minidl.optim.schedule_checks import check_schedules
 from minidl.system.errors import ConfigError
 
 SCHEDULES = [

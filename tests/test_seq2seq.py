@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from minidl import Model, Predictor
 from minidl.callbacks.evaluate import evaluate
+from minidl.cli.main import main
 from minidl.data import Table, Translation
 from minidl.data.sources.dates import FORMS, in_words, spoken_year
 from minidl.data.tasks.reader import Reader
@@ -133,7 +135,6 @@ train: {epochs: 12}
     (folder / "models/seq2seq.py").write_text((root / "models/seq2seq.py").read_text())
     experiment = read_experiment(folder / "e.yaml")
     Trainer(experiment.model, experiment.dataset, Adam(lr=1e-2, clip_norm=1.0), epochs=12).run()
-    experiment.model.metadata = experiment.dataset.metadata
     return experiment.dataset, experiment.model
 
 
@@ -177,6 +178,26 @@ def test_n_best_come_in_order_and_a_saved_model_translates(speller: tuple[Any, M
     model.save(tmp_path / "model.npz")
     again = Predictor.load(tmp_path / "model.npz")
     assert list(again.predict(["abcd", "a"])) == [found[0].text for found in translate(model, ["abcd", "a"])]
+
+
+def test_the_verb_predicts_by_beam(
+    speller: tuple[Any, Model], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `translate` finds, in columns beside the text."""
+    dataset, model = speller
+    (tmp_path / "new.csv").write_text(f"{dataset.reader.columns[0]}\nabcd\na\n")
+    model.save(tmp_path / "model.npz")
+    words = [str(tmp_path / "model.npz"), "--data", str(tmp_path / "new.csv")]
+    assert main(["predict", *words, "--beam", "4", "--n-best", "2", "--length-penalty", "0.6"]) == 0
+    rows = list(csv.reader(capsys.readouterr().out.splitlines()))
+    best = translate(model, ["abcd", "a"], beam=4, n_best=2, length_penalty=0.6)
+    assert rows[0][1:] == ["prediction", "prediction:2"]
+    assert [row[1:] for row in rows[1:]] == [[each.text for each in found] for found in best]
+    assert main(["predict", *words, "--n-best", "3"]) == 0  # the beam is as wide as that needs
+    assert main(["predict", *words, "--beam", "2", "--n-best", "3"]) == 2
+    assert "n_best should be from 1 to the width of the beam, 2, got 3" in capsys.readouterr().err
+    assert main(["predict", *words, "--beam", "0"]) == 2
+    assert main(["predict", *words, "--beam", "2", "--length-penalty", "-1"]) == 2
 
 
 def test_what_cannot_be_translated_is_told(speller: tuple[Any, Model]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -38,6 +39,19 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     """Within a room neither, and hints for type checkers count."""
     graph = grimp.build_graph("minidl", cache_dir=None)
     TopologicalSorter({name: graph.find_modules_directly_imported_by(name) for name in graph.modules}).prepare()
+
+
+def test_few_modules_lie_beside_the_rooms() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= 6
+
+
+# A verb and what it carries out; what is measured and who writes it; an old name of a layer: one thing, in two rooms.
+IN_TWO_ROOMS = {"run", "sweep", "evaluate", "sample", "verify", "reproduce", "cells", "baselines", "callback", "layer"}
+
+
+def test_no_file_name_has_two_meanings() -> None:
+    names = Counter(path.stem for path in MODULES if path.stem != "__init__")
+    assert {name for name, count in names.items() if count > 1} <= IN_TWO_ROOMS
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)

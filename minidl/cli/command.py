@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
 
-from minidl.cli import colours, streams
+from minidl.cli import colours, standard_streams
 from minidl.cli.arguments import Parser
 from minidl.system.blame import users_frames, users_traceback
 from minidl.system.errors import MinidlError, StorageError, UsageError
@@ -42,8 +42,8 @@ def _run(module: ModuleType, words: Sequence[str], prog: str) -> int:
 def ended(prog: str, work: Callable[[], int]) -> int:
     """Do it, and turn what ends it early into a message and an exit code."""
     try:
-        streams.prepare()
-        streams.log_to_stderr()
+        standard_streams.prepare()
+        standard_streams.log_to_stderr()
         code = work()
         sys.stdout.flush()
     except MinidlError as error:
@@ -53,12 +53,12 @@ def ended(prog: str, work: Callable[[], int]) -> int:
     except Terminated:
         message, code = "terminated", TERMINATED
     except BrokenPipeError:  # whoever read our output has gone, as in `| head`
-        streams.discard(sys.stdout)
+        standard_streams.discard(sys.stdout)
         return 0
     except MemoryError as error:
         message, code = f"out of memory: {error}; lower batch_size, seq_len or units", UsageError.exit_code
     except OSError as error:
-        streams.discard(sys.stdout)
+        standard_streams.discard(sys.stdout)
         place = f"{error.filename or 'stdout'}: " if error.strerror else ""
         message, code = f"{place}{error.strerror or error}", StorageError.exit_code
     except Exception as error:
@@ -73,4 +73,4 @@ def ended(prog: str, work: Callable[[], int]) -> int:
 
 def _show_error(message: str, prog: str) -> None:
     text = message if "\n" in message else f"{prog}: {message}"
-    colours.show(text, colours.MESSAGE, streams.Lasting(unescaped(sys.stderr)))
+    colours.show(text, colours.MESSAGE, standard_streams.Lasting(unescaped(sys.stderr)))

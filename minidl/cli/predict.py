@@ -9,10 +9,13 @@ import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from minidl.cli.arguments import Parser, add_json, add_run, whole
+from minidl.cli.arguments import Parser, add_json, add_run, number, whole
 from minidl.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from minidl.predictor.translations import Searching
 
 logger = logging.getLogger("minidl")
 EXAMPLES = """examples:
@@ -20,6 +23,7 @@ EXAMPLES = """examples:
   minidl predict classify_names/002 --data new.csv --out answers.csv --proba
   minidl predict forecast_lorenz --data series.csv --ahead 50
   minidl predict tag_python --data lines.csv --json
+  minidl predict seq2seq_dates --data dates.csv --beam 5 --n-best 3
 """
 
 
@@ -30,6 +34,13 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--out", metavar="FILE", type=Path, help="the file to write (default: stdout)")
     parser.add_argument("--proba", action="store_true", help="a column for the probability of each class")
     parser.add_argument("--ahead", metavar="N", type=whole, default=0, help="rows beyond the end of each series")
+    parser.add_argument(
+        "--beam", metavar="N", type=whole, help="translations: prefixes followed at a time (default: 1)"
+    )
+    parser.add_argument("--n-best", metavar="N", type=whole, help="translations: so many of each row (default: 1)")
+    parser.add_argument(
+        "--length-penalty", metavar="A", type=number, help="translations: above 0 longer ones are preferred"
+    )
     add_json(parser, "a JSON object for each row")
     parser.add_argument("--force", action="store_true", help="replace the file that --out names")
 
@@ -42,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.ahead < 0:
         raise UsageError(f"--ahead should be 0 or more, got {arguments.ahead}")
     predictor = Predictor.load(arguments.run, arguments.runs)
-    pieces = predictor.file(arguments.data, each_class=arguments.proba, ahead=arguments.ahead)
+    searching = _searching(arguments)
+    pieces = predictor.file(arguments.data, each_class=arguments.proba, ahead=arguments.ahead, searching=searching)
     with _opened(arguments.out, arguments.force) as out:
         count = write(pieces, out, as_json=arguments.json)
     if unseen := predictor.unseen():
@@ -50,6 +62,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         logger.info("wrote %s (rows: %d)", arguments.out, count)
     return 0
+
+
+def _searching(arguments: argparse.Namespace) -> Searching | None:
+    """How translations are looked for; None where no flag says it."""
+    from minidl.predictor.translations import Searching
+
+    given = {name: getattr(arguments, name) for name in ("beam", "n_best", "length_penalty")}
+    given = {name: value for name, value in given.items() if value is not None}
+    return Searching(**{"beam": given.get("n_best", 1), **given}) if given else None
 
 
 @contextlib.contextmanager

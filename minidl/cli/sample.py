@@ -185,10 +185,10 @@ def _write(text: str) -> None:
 
 
 def _warn(model: Model, prime: str) -> None:
-    from minidl.experiment.run.load_model import unseen
+    from minidl.experiment.run.load_model import tell_unseen
 
-    if model.vocabulary is not None and (strange := unseen(model.vocabulary, prime)):
-        logger.warning("prime: %s", strange)
+    if model.vocabulary is not None:
+        tell_unseen(model.vocabulary, prime, "prime")
 
 
 def _prime(arguments: argparse.Namespace) -> str | None:

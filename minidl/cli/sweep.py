@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from minidl.experiment.sweep import Search, open_study, read_sweep, results, take_part
     except ModuleNotFoundError as error:
-        raise UsageError(f"a sweep needs {error.name}: pip install 'minidl[sweep]'") from None
+        raise UsageError(f"a sweep needs {str(error.name).partition('.')[0]}: pip install 'minidl[sweep]'") from None
 
     sweep = read_sweep(Path(arguments.experiment), arguments.changes, arguments.runs, arguments.seed)
     search = Search(sweep.space, sweep.seed, arguments.sampler, "none" if arguments.no_prune else arguments.pruner)

@@ -1,6 +1,6 @@
 """Data as the trainer sees it: texts, tables and arrays, cut into batches that are found by their step number."""
 
-from minidl.data.arrays import ArrayBatches, Arrays, from_arrays
+from minidl.data.array_data import ArrayBatches, Arrays, from_arrays
 from minidl.data.baselines import baselines
 from minidl.data.batches import ArraySpec, Batch, Batches, Dataset
 from minidl.data.data import Data

@@ -62,6 +62,10 @@ class Executor:
         self.state = {name: array.copy() for name, array in self.state.items()}
         self._lay_out()
 
+    def leave_padding(self) -> None:
+        """Feed layers what stands past the end of sequences as it is, so that their own part can be checked."""
+        self._feeds.padded.clear()
+
     def forward(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """All results that can be computed from these inputs: views of the executor's own buffers."""
         arrays, shapes = self._feeds.check(feeds)

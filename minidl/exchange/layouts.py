@@ -11,6 +11,7 @@ from minidl.exchange.stacks import stacks
 from minidl.exchange.units import Array, Arrays
 from minidl.graph.arrays import Param, Tied
 from minidl.graph.layer import Layer
+from minidl.layers.cell import Cell
 from minidl.model import Model
 from minidl.system.errors import UsageError, suggest
 
@@ -41,6 +42,8 @@ LAYOUTS: dict[str, tuple[str, dict[type[Layer], Convert]]] = {
         },
     ),
 }
+# Weights of some layers that a framework has no place for.
+WITHOUT = {"keras": {"p": "peepholes", "Wp": "projection"}, "torch": {"p": "peepholes"}}
 OWN = "minidl"
 NAMES = (OWN, *LAYOUTS)
 
@@ -78,6 +81,10 @@ def layer_arrays(model: Model, layout: str) -> dict[str, Arrays]:
         if own and type(node.layer) not in converts:
             kind = node.layer.type_name()
             raise UsageError(f"node {name!r}: {layout} has no layout for {kind}; leave --layout out to keep our own")
+        lacking = [option for array, option in WITHOUT[layout].items() if array in own and isinstance(node.layer, Cell)]
+        if lacking:
+            said = f"{layout} has no {node.layer.type_name()} with {lacking[0]}"
+            raise UsageError(f"node {name!r}: {said}; leave --layout out to keep our own")
         if own:
             found[name] = converts[type(node.layer)](own)
     return found

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from minidl import layers
-from minidl.exchange import operators, recurrent_operators, sequence_operators
+from minidl.exchange import operators, recurrent_operators, scan_operators, sequence_operators
 from minidl.exchange.sheet import Desk, Sheet
 from minidl.graph.arrays import Shape
 from minidl.graph.layer import Layer
@@ -40,12 +40,15 @@ WRITERS: dict[type[Layer], Callable[[Desk], Any]] = {
     layers.AdditiveAttention: sequence_operators.additive_attention,
     layers.Attention: sequence_operators.attention,
     layers.Conv1D: sequence_operators.conv1d,
+    layers.MinGRU: scan_operators.min_gru,
+    layers.MinLSTM: scan_operators.min_lstm,
     layers.Multiply: sequence_operators.multiply,
     layers.Pool: sequence_operators.pool,
     layers.RNN: recurrent_operators.rnn,
     layers.Repeat: sequence_operators.repeat,
     layers.Slice: sequence_operators.slice_,
     layers.Reverse: operators.reverse,
+    layers.SLSTM: scan_operators.slstm,
 }
 
 

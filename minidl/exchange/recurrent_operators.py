@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from minidl.exchange.operators import KINDS
+from minidl.exchange.scan_operators import projected_lstm
 from minidl.exchange.sheet import ABSENT, Array, Desk, StateOutput
 from minidl.graph.operations import split
-from minidl.system.errors import UsageError
 
 INT32 = 6  # ONNX's number for it
 
@@ -26,22 +26,22 @@ def gru(at: Desk) -> None:
 
 
 def lstm(at: Desk) -> None:
-    """Our i, f, g, o are its i, o, f, c."""
-    if at.layer.peepholes or at.layer.projection:
-        raise UsageError(
-            f"node {at.name!r}: ONNX has no operators for an LSTM with peepholes or a projection; "
-            "its weights can be had as safetensors"
-        )
-    _recurrent(at, "LSTM", order=(0, 3, 1, 2))
+    """Our i, f, g, o are its i, o, f, c, and our peepholes of i, f, o are its i, o, f; it has no projection."""
+    if at.layer.projection:
+        projected_lstm(at)
+        return
+    p = at.array("p")[[0, 2, 1]].reshape(1, -1) if at.layer.peepholes else None
+    further = [] if p is None else [at.constant("P", p)]
+    _recurrent(at, "LSTM", order=(0, 3, 1, 2), further=further)
 
 
-def _recurrent(at: Desk, kind: str, order: Sequence[int], **attributes: Any) -> None:
-    """order: for each gate of ONNX its place among ours."""
+def _recurrent(at: Desk, kind: str, order: Sequence[int], further: Sequence[str] = (), **attributes: Any) -> None:
+    """order: for each gate of ONNX its place among ours. further: inputs after the first states."""
     names = [name for name in ("h", "c") if name in at.node.declarations]
     lengths = ABSENT if at.lengths is None else at.put("Cast", at.lengths, to=INT32)
     given, first = [at.inputs[0], *_weights(at, order), lengths], [_first(at, name) for name in names]
     attributes |= {"hidden_size": at.layer.units}
-    steps, *final = at.put_many(kind, [*given, *first], 1 + len(names), **attributes)
+    steps, *final = at.put_many(kind, [*given, *first, *further], 1 + len(names), **attributes)
     at.give("Squeeze", steps, at.constant("direction", [1]))
     for name, value in zip(names, final, strict=True):
         end = at.sheet.ends[f"{at.name}/{name}"] = at.put("Squeeze", value, at.constant("front", [0]))

@@ -24,8 +24,10 @@ def linear(w: Mapping[str, Array]) -> Arrays:
 
 
 def recurrent(w: Mapping[str, Array], suffix: str = "_l0") -> Arrays:
-    """Transposed; of two biases that are added the second is zero, but in a GRU."""
+    """Transposed; of two biases that are added the second is zero, but in a GRU. weight_hr is a projection."""
     arrays = {"weight_ih": w["Wx"].T, "weight_hh": w["Wh"].T}
+    if "Wp" in w:
+        arrays["weight_hr"] = w["Wp"].T
     if "b" in w:
         arrays |= {"bias_ih": w["b"], "bias_hh": w.get("bh", np.zeros_like(w["b"]))}
     return {f"{name}{suffix}": array for name, array in arrays.items()}
@@ -73,7 +75,7 @@ def _cell(w: Mapping[str, Array]) -> dict[str, Arrays]:
         return {}
     found = {"Wx": w["weight_ih"].T, "Wh": w["weight_hh"].T}
     if "weight_hr" in w:
-        found["Wr"] = w["weight_hr"].T
+        found["Wp"] = w["weight_hr"].T
     if {"bias_ih", "bias_hh"} <= set(w):
         gru = kind == "GRU"
         found |= {"b": w["bias_ih"], "bh": w["bias_hh"]} if gru else {"b": w["bias_ih"] + w["bias_hh"]}

@@ -20,7 +20,7 @@ from minidl.engine.dispatch import implementation
 from minidl.engine.parameters import Part
 from minidl.graph.operations import norm
 from minidl.optim.groups import Groups, Segment, segments
-from minidl.optim.history import History
+from minidl.optim.optimizer_state import History
 from minidl.optim.schedules import Clock, Hyper, PositiveHyper, at, current, scheduled
 from minidl.system.errors import NumericsError, UsageError
 

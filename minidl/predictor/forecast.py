@@ -13,7 +13,7 @@ from minidl.data.tasks.forecast_reader import ForecastReader
 from minidl.data.tasks.time_order import series
 from minidl.generate.apply import apply
 from minidl.model import Model
-from minidl.predictor.answers import PREDICTION, Answers
+from minidl.predictor.answer_columns import PREDICTION, Answers
 from minidl.predictor.times import times_after
 from minidl.system.errors import DataError, UsageError
 

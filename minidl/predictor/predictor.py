@@ -22,9 +22,10 @@ from minidl.data.tasks.translation import TranslationReader
 from minidl.experiment.run.load_model import load_trained
 from minidl.generate.apply import apply
 from minidl.model import Model
-from minidl.predictor.answers import OF_CLASS, PREDICTION, Answers, answers, group_of
+from minidl.predictor.answer_columns import OF_CLASS, PREDICTION, Answers, answers, group_of
 from minidl.predictor.forecast import forecasts
 from minidl.predictor.stream import stream_answers
+from minidl.predictor.translations import Searching, translations
 from minidl.storage.run_folder import model_file
 from minidl.system.errors import CheckpointError, DataError, UsageError
 
@@ -109,15 +110,21 @@ class Predictor:
         """Write the model, and all that it takes to answer, into one file; `load` reads it."""
         self.model.save(path)
 
-    def file(self, source: str, *, each_class: bool = False, ahead: int = 0) -> Iterator[Piece]:
+    def file(
+        self, source: str, *, each_class: bool = False, ahead: int = 0, searching: Searching | None = None
+    ) -> Iterator[Piece]:
         """The rows of a file in pieces, with their answers; it is read as in training.
 
-        each_class: with the probability of each class. ahead: rows beyond the end of each series.
+        each_class: with the probability of each class. ahead: rows beyond the end of each series. searching: how
+        translations are looked for; greedily where nothing is said.
         """
         if each_class and not self.classes:
             raise UsageError("this model predicts numbers: only classes have probabilities")
         for rows in self._pieces(source, len(self.classes) if each_class else 0):
-            yield Piece(rows, self._answers(rows, each_class=each_class, ahead=ahead))
+            if searching is None:
+                yield Piece(rows, self._answers(rows, each_class=each_class, ahead=ahead))
+            else:
+                yield Piece(rows, translations(self._replica, self.reader, rows, searching))
 
     def _pieces(self, source: str, classes: int) -> Iterator[Rows]:
         """The rows of a file, all at once where they belong together."""

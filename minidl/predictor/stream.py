@@ -10,7 +10,7 @@ from minidl.data.sources.rows import Rows
 from minidl.data.tasks.series_reader import SeriesReader
 from minidl.generate.answers import answer_on
 from minidl.model import Model
-from minidl.predictor.answers import Answers
+from minidl.predictor.answer_columns import Answers
 from minidl.system.errors import NumericsError
 
 WINDOW = 4096  # rows that are read at a time

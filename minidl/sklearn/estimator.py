@@ -20,8 +20,8 @@ from minidl.graph.layer import Node
 from minidl.graph.symbol import Input, Symbol
 from minidl.model import Model
 from minidl.optim import Adam
+from minidl.sklearn.estimator_network import CELLS, Cell, Network
 from minidl.sklearn.keep_best import KeepBest
-from minidl.sklearn.network import CELLS, Cell, Network
 from minidl.sklearn.sequences import Numbers, Symbols, learn_vocabulary, read_sequences
 from minidl.training.callback import Callback, Every
 from minidl.training.trainer import Trainer

@@ -14,7 +14,7 @@ from minidl.graph.layer import Node
 from minidl.graph.symbol import Input, Symbol
 from minidl.layers import SoftmaxCE
 from minidl.sklearn.estimator import SequenceEstimator
-from minidl.sklearn.network import Network
+from minidl.sklearn.estimator_network import Network
 from minidl.sklearn.sequences import read_sequences
 
 Array = NDArray[Any]

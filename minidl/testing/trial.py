@@ -31,6 +31,7 @@ class Trial:
         rng = np.random.default_rng(1)
         first.weights.flat[...] = rng.uniform(-0.7, 0.7, first.weights.flat.shape)  # no zero hides a mistake
         self.model = first.replica(training=training, dtype=dtype)
+        self.model.executor.leave_padding()
         self.weights = self.model.weights.flat.copy()
         self.forward_only()
         state, generators = self.model.executor.state_dict()

@@ -16,12 +16,11 @@ from minidl.data.batches import Batch, Dataset
 from minidl.engine.parameters import Parameters
 from minidl.model import Model
 from minidl.optim import Optimizer
-from minidl.optim.check import check_schedules
+from minidl.optim.schedule_checks import check_schedules
 from minidl.optim.schedules import Clock
 from minidl.storage.archive import Archive
 from minidl.system.errors import NumericsError
 from minidl.training import owed
-from minidl.training.arguments import check_averaging, check_choice, check_limits, check_model
 from minidl.training.average import WeightAverage, evaluated_weights
 from minidl.training.callback import Abandoned, Callback
 from minidl.training.callback_list import CallbackList
@@ -29,6 +28,7 @@ from minidl.training.checkpoint import capture, restore
 from minidl.training.gradient import fill_gradient
 from minidl.training.nan_report import not_finite
 from minidl.training.progress import Progress
+from minidl.training.trainer_arguments import check_averaging, check_choice, check_limits, check_model
 
 
 class Trainer:

@@ -10,8 +10,8 @@ from minidl.data import Dataset
 from minidl.experiment.build.sections import Train
 from minidl.model import Model
 from minidl.optim import Optimizer
-from minidl.optim.check import schedule_mistakes
 from minidl.optim.groups import check_patterns
+from minidl.optim.schedule_checks import schedule_mistakes
 from minidl.system.errors import ConfigError
 
 

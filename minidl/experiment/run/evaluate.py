@@ -17,7 +17,7 @@ from minidl.data import Arrays, Batches, Data, Reader, Series, Table, Text, eval
 from minidl.data.independent import Part
 from minidl.data.sources.download import without_connections
 from minidl.data.tasks.series_reader import SeriesReader
-from minidl.experiment.run.load_model import Trained, load_trained, unseen
+from minidl.experiment.run.load_model import Trained, load_trained, tell_unseen
 from minidl.experiment.run.number_report import number_report
 from minidl.system.errors import CheckpointError, ConfigError, DataError, UsageError
 from minidl.training.metrics import MetricAccumulator, unit_of_loss
@@ -147,7 +147,5 @@ def text_of(trained: Trained, source: str) -> NDArray[Any]:
     if vocabulary is None:
         raise UsageError("--data takes a text, and this model was not trained on text")
     text = read_text(source, Path())
-    strange = unseen(vocabulary, text)
-    if strange:
-        logger.warning("%s: %s", source, strange)
+    tell_unseen(vocabulary, text, source)
     return vocabulary.encode(text, unknown="skip")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from minidl.graph.layer import Layer
 from minidl.model import Model, check_described
 from minidl.storage.archive import Archive, Stored, read_archive
 from minidl.storage.description import check_description
+from minidl.system.errors import DataError
 
+logger = logging.getLogger("minidl")
 NAMED = 8  # symbols that a warning names
 
 
@@ -64,6 +67,25 @@ def _types(meta: Any) -> Iterator[str]:
     """The types of the layers in what a file says of its graph; nothing where it is not as we write it."""
     with contextlib.suppress(KeyError, TypeError):
         yield from (str(node["type"]) for node in meta["model"]["graph"]["nodes"])
+
+
+def tell_unseen(vocabulary: Vocabulary, text: str, name: str) -> None:
+    """Warn of symbols of a text that a vocabulary does not know; DataError where most of the characters are none of it.
+
+    Words that are not known are what the symbol for them is there for.
+    """
+    strange = unseen(vocabulary, text)
+    if not strange:
+        return
+    if vocabulary.kind != "word":
+        unknown = set(vocabulary.unlisted(text))
+        count = sum(character in unknown for character in text)
+        if 2 * count > len(text):
+            raise DataError(
+                f"{name} is of another vocabulary than the model: {count} of {len(text)} characters are "
+                f"{strange}. Train on such a text, and take the weights over by symbol: init_from in an experiment"
+            )
+    logger.warning("%s: %s", name, strange)
 
 
 def unseen(vocabulary: Vocabulary, text: str) -> str:

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from minidl.experiment.build.experiment import Experiment
-from minidl.experiment.run.memory import check_memory, memory_of
+from minidl.experiment.run.memory_check import check_memory, memory_of
 from minidl.graph.summary import parameter_count
 from minidl.layers.steps import one_sided
 

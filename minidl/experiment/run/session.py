@@ -16,7 +16,7 @@ from minidl.experiment.run.callbacks_of_run import Watchers, make_trainer, measu
 from minidl.experiment.run.computing import Computing, set_up
 from minidl.experiment.run.environment import changes_since, surroundings
 from minidl.experiment.run.load_model import check_stored
-from minidl.experiment.run.memory import check_memory
+from minidl.experiment.run.memory_check import check_memory
 from minidl.experiment.run.stop_on_signal import EXIT_CODES, stopping
 from minidl.experiment.run.transfer import take_vectors, take_weights
 from minidl.experiment.yaml.document import dump

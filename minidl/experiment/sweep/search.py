@@ -11,7 +11,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
 
 from minidl.experiment.sweep.ranges import Space
-from minidl.experiment.sweep.sampler import OneCombination, SeededByTrial
+from minidl.experiment.sweep.trial_values import OneCombination, SeededByTrial
 from minidl.system.errors import UsageError
 
 FINISHED_FIRST = 5  # trials that end before others are compared with them

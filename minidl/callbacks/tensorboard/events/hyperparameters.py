@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from minidl.callbacks.tensorboard.events.protos import load_protos
-from minidl.callbacks.tensorboard.events.text import encodable
+from minidl.callbacks.tensorboard.events.text_event import encodable
 
 MAX_EXACT = 2**53  # TensorBoard holds numbers in float64
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.callbacks.tensorboard.events.text import encodable
+from minidl.callbacks.tensorboard.events.text_event import encodable
 from minidl.storage.atomic import write_whole
 from minidl.system.errors import UsageError
 

@@ -10,13 +10,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minidl.callbacks.tensorboard.events.graph import GraphNode, graph_def
+from minidl.callbacks.tensorboard.events.graph_event import GraphNode, graph_def
 from minidl.callbacks.tensorboard.events.histogram import histogram_summary
 from minidl.callbacks.tensorboard.events.hyperparameters import end_summary, start_summary
 from minidl.callbacks.tensorboard.events.image import image_summary
 from minidl.callbacks.tensorboard.events.protos import load_protos
 from minidl.callbacks.tensorboard.events.records import RecordFile
-from minidl.callbacks.tensorboard.events.text import text_summary
+from minidl.callbacks.tensorboard.events.text_event import text_summary
 
 # By what a value is: the plugin that shows it, and the class of its data. The server keeps the description of values
 # that have both, and makes up metadata of its own for others.

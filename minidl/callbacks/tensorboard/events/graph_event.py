@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from minidl.callbacks.tensorboard.events.protos import load_protos
-from minidl.callbacks.tensorboard.events.text import encodable
+from minidl.callbacks.tensorboard.events.text_event import encodable
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from minidl.compression.predictor import Predictor, untrained
-from minidl.compression.streams import MOST_STREAMS, decode, encode, streams_for
+from minidl.compression.coded_streams import MOST_STREAMS, decode, encode, streams_for
+from minidl.compression.symbol_predictor import Predictor, untrained
 from minidl.engine.dispatch import in_use
 from minidl.model import Model
 from minidl.system.errors import CheckpointError, DataError, UsageError

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.compression.arithmetic_coder import BITS, Decoder, Encoder
-from minidl.compression.predictor import Predictor
+from minidl.compression.symbol_predictor import Predictor
 
 Array = NDArray[Any]
 MOST_STREAMS, SYMBOLS_OF_A_STREAM = 32, 512
