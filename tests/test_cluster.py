@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from runs import write_experiment
 
@@ -139,3 +140,25 @@ def test_example_jobs_are_well_formed() -> None:
     assert (job["kind"], job["spec"]["completionMode"]) == ("Job", "Indexed")
     command = job["spec"]["template"]["spec"]["containers"][0]["command"]
     assert command[:2] == ["minidl", "sweep"]
+
+
+@with_mpi
+def test_weights_may_be_averaged_instead_of_gradients(tmp_path: Path) -> None:
+    """After each step it comes to the same, for plain gradient descent; a checkpoint holds the average."""
+    model = {"layers": [{"type": "Embedding", "units": 6}, {"type": "GRU", "units": 8}]}
+    model["layers"].append({"type": "Dense", "units": "${data.vocab_size}"})
+    write_experiment(tmp_path, **{**EXPERIMENT, "model": model, "optimizer": {"type": "SGD", "lr": 0.5}})
+    for runs, words in {"sum": (), "each": ("processes.average_every={steps: 1}",)}.items():
+        code, said = run(tmp_path, 2, "--runs", runs, *words)
+        assert code == 0, said
+    whole, averaged = (read_archive(tmp_path / runs / "tiny/001/checkpoints/last").arrays for runs in ("sum", "each"))
+    for name, array in whole.items():
+        np.testing.assert_allclose(averaged[name], array, rtol=1e-3, atol=1e-5)
+    few = "processes.average_every={steps: 5}"
+    assert run(tmp_path, 2, "--runs", "few", few)[0] == 0
+    assert run(tmp_path, 2, "--runs", "cut", few, "train.steps=8")[0] == 0
+    assert run(tmp_path, 2, "--runs", "cut", few, "--resume")[0] == 0
+    assert weights(tmp_path, "cut") == weights(tmp_path, "few") != weights(tmp_path, "each")
+    code, said = run(tmp_path, 0, "--runs", "one", "processes.average_every={epochs: 1}")
+    assert code == 2
+    assert "average_every is {steps: N}" in said

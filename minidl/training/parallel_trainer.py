@@ -4,6 +4,9 @@ A batch is cut into shares of whole sequences that depend on the batch alone (`m
 sum gradients over these shares in pairs. A process computes a whole branch of that tree, and the branches are added in
 the same order: the numbers do not depend on how many processes there are.
 
+Or each process takes steps of its own, and every so many of them their weights, and what the optimizers keep, are
+averaged (local SGD: Stich 2019, algorithm 1), so that little has to be sent.
+
 Process 0 alone has callbacks: it evaluates, writes and decides. The others do what it says after every step.
 """
 
@@ -23,7 +26,7 @@ from minidl.model import Model
 from minidl.optim import Optimizer
 from minidl.system.errors import NumericsError, UsageError
 from minidl.system.processes import Processes
-from minidl.training.callback import Callback
+from minidl.training.callback import Callback, Every
 from minidl.training.gradient import fill_gradient
 from minidl.training.metrics import MetricAccumulator, is_mean
 from minidl.training.trainer import Trainer
@@ -60,6 +63,8 @@ def add_in_pairs(parts: Sequence[Array]) -> Array:
 class ParallelTrainer(Trainer):
     """A Trainer that is one of several processes. All are made alike, but only process 0 is given callbacks.
 
+    average_every: how often weights are averaged, instead of gradients in every step.
+
     Raises UsageError where a batch has too few sequences for so many processes.
     """
 
@@ -70,11 +75,12 @@ class ParallelTrainer(Trainer):
         data: Dataset,
         optimizer: Optimizer,
         *,
+        average_every: Every | None = None,
         callbacks: Iterable[Callback] = (),
         **settings: Any,
     ) -> None:
         super().__init__(model, data, optimizer, callbacks=callbacks if processes.is_first else (), **settings)
-        self.processes = processes
+        self.processes, self.average_every = processes, average_every
         self._told: dict[str, Any] = {}
         self._batch = _sequences(model, data)
         count = shares(self._batch)
@@ -90,10 +96,25 @@ class ParallelTrainer(Trainer):
             rngs[name] = WholeBatch(rngs[name], node, self._columns, self._batch)
         self._rooms = np.empty((processes.size, model.weights.flat.size), model.weights.flat.dtype)
 
+    def update(self, *batches: Batch) -> None:
+        """One step of all processes, or of each, after which their weights may be averaged."""
+        super().update(*batches)
+        if self.average_every is not None and self.average_every.due(self):
+            self._average_weights()
+
+    def _average_weights(self) -> None:
+        """The mean over the processes, each counted by its sequences; of what the optimizers keep as well."""
+        share = (self._columns.stop - self._columns.start) / self._batch
+        for array in (self.model.weights.flat, *self.optimizer.history.slots.values()):
+            self.processes.gather(array * array.dtype.type(share), self._room(array))
+            array[...] = add_in_pairs(list(self._room(array)))
+
     def fill_gradient(self, batches: Sequence[Batch]) -> float:
         """The gradient of the whole batch: of the own sequences, added to those of all other processes."""
         own = [self._own(batch) for batch in batches]
         self.batch = own[-1]
+        if self.average_every is not None:
+            return fill_gradient(self.model, own, carry=self.state == "carry")
         gradient, dtype = self.model.executor.gradient, self.model.weights.flat.dtype
         try:
             loss, count = fill_gradient(self.model, own, carry=self.state == "carry"), self._count(own)
@@ -138,6 +159,8 @@ class ParallelTrainer(Trainer):
         return self._collect_carried()
 
     def _collect_carried(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        if self.average_every is not None:  # a checkpoint is of all processes
+            self._average_weights()
         state, generators = self.model.executor.state_dict()
         parts = self.processes.collect(state)
         return {name: np.concatenate([part[name] for part in parts]) for name in state}, generators
@@ -186,6 +209,8 @@ class ParallelTrainer(Trainer):
         self._follow()
 
     def _finish(self) -> None:
+        if self.average_every is not None:
+            self._average_weights()
         super()._finish()
         self._follow()
 

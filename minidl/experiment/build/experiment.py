@@ -13,7 +13,7 @@ from minidl.data import Data, Dataset
 from minidl.experiment.build.expect import Expect
 from minidl.experiment.build.graph_builder import Plan
 from minidl.experiment.build.init_from import InitFrom
-from minidl.experiment.build.sections import Header, Log, Samples, Train
+from minidl.experiment.build.sections import Header, Log, Samples, Several, Train
 from minidl.experiment.yaml.references import escape
 from minidl.model import Model
 from minidl.optim import Optimizer
@@ -36,6 +36,7 @@ class Experiment:
     train: Train
     log: Log
     sample: Samples
+    processes: Several
     expect: Expect
     init_from: InitFrom | None
     dataset: Dataset
@@ -71,6 +72,7 @@ class Experiment:
             "train": complete(self.train),
             "log": complete(self.log),
             "sample": complete(self.sample),
+            "processes": complete(self.processes),
             "expect": complete(self.expect),
             **({} if self.init_from is None else {"init_from": complete(self.init_from)}),
         }

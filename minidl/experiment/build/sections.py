@@ -113,3 +113,19 @@ class Samples(Declared, family="sample", abstract=False):
     length: Annotated[int, Gt(0)] = 200
     temperatures: tuple[Temperature, ...] = (0.5, 0.8, 1.0)
     prime: str = "\n"
+
+
+@dataclass(frozen=True)
+class Several(Declared, family="processes", abstract=False):
+    """How the processes of a run that mpiexec has started work together.
+
+    average_every: how often they average their weights, each having trained with its own gradients; without it, they
+    add up their gradients in every step.
+    """
+
+    average_every: Every | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.average_every is not None and self.average_every.steps is None:
+            raise ConfigError("the processes have to do the same at the same step: average_every is {steps: N}")

@@ -17,7 +17,7 @@ from minidl.experiment.build.expect import Expect
 from minidl.experiment.build.graph_builder import Plan, plan_layers, plan_node
 from minidl.experiment.build.init_from import InitFrom
 from minidl.experiment.build.model_file import Builder, find_builder, load_builder
-from minidl.experiment.build.sections import NAME, Header, Log, Samples, Train
+from minidl.experiment.build.sections import NAME, Header, Log, Samples, Several, Train
 from minidl.graph.layer import Layer
 from minidl.optim import Optimizer
 from minidl.system.errors import ExperimentError, suggest
@@ -28,6 +28,7 @@ SECTIONS: dict[str, type[Declared]] = {
     "train": Train,
     "log": Log,
     "sample": Samples,
+    "processes": Several,
     "expect": Expect,
     "init_from": InitFrom,
 }
@@ -36,6 +37,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "train": {"epochs": 1},
     "log": {},
     "sample": {},
+    "processes": {},
     "expect": {},
 }
 REQUIRED = ("data", "model", "loss")

@@ -36,7 +36,8 @@ Watchers = Callable[[RunFolder], Iterable[Callback]]  # of the run in a folder: 
 def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Trainer:
     """What trains the model of an experiment."""
     train = experiment.train
-    kind = Trainer if processes().size == 1 else partial(ParallelTrainer, processes())
+    several = partial(ParallelTrainer, processes(), average_every=experiment.processes.average_every)
+    kind = Trainer if processes().size == 1 else several
     return kind(
         experiment.model,
         experiment.dataset,

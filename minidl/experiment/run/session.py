@@ -31,7 +31,7 @@ logger = logging.getLogger("minidl")
 # What a resumed run may have otherwise: sections, and what does not change its mathematics.
 MATHEMATICS = ("train.state", "train.accumulate", "train.average_weights")
 NOTHING_LEFT = "nothing left"  # what the processes of a finished run are told
-FREE_TO_CHANGE = ("train", "log", "sample", "expect", "name", "kernels", "threads")
+FREE_TO_CHANGE = ("train", "log", "sample", "processes", "expect", "name", "kernels", "threads")
 
 
 @dataclass(frozen=True)
