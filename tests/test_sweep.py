@@ -26,7 +26,7 @@ from minidl.experiment.run.callbacks_of_run import Watchers
 from minidl.experiment.yaml.document import inline, load, parse
 from minidl.experiment.yaml.overrides import apply
 from minidl.storage.run_folder import RunFolder, list_runs
-from minidl.system.errors import CheckpointError, ExperimentError, UsageError
+from minidl.system.errors import CheckpointError, ExperimentError, StorageError, UsageError
 from minidl.training.trainer import Trainer
 
 pytest.importorskip("optuna", reason="optuna is not installed: pip install 'minidl[sweep]'")
@@ -460,6 +460,27 @@ def test_a_line_that_was_torn_while_another_process_goes_on_is_cut_off(tmp_path:
     with Journal(path, search) as last:
         assert [trial.value for trial in last.trials()] == [0, 1, 2, 3]
         assert torn + b"{" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("drawn", range(4))
+def test_a_sweep_killed_while_it_draws_draws_the_same(tmp_path: Path, drawn: int) -> None:
+    search = Search(read_space([f"{name}=uniform(0, 1)" for name in "abcd"]))
+
+    def draw(trial: Any, names: str) -> None:
+        for name in names:
+            trial.suggest_float(name, 0, 1)
+        if names != "abcd":
+            raise InterruptedError
+
+    with Journal(tmp_path / "whole.journal", search) as whole:
+        expected = whole.ask(1, lambda trial: draw(trial, "abcd"))
+    with Journal(tmp_path / "cut.journal", search) as cut, contextlib.suppress(InterruptedError, StorageError):
+        cut.ask(1, lambda trial: draw(trial, "abcd"[:drawn]))
+    with Journal(tmp_path / "cut.journal", search) as again:
+        found = again.ask(1, lambda trial: draw(trial, "abcd"))
+    assert expected is not None
+    assert found is not None
+    assert found.params == expected.params
 
 
 @pytest.mark.parametrize("damage", [b"no journal\n", b'{"op_code":4}\n', b"[]\n", b"\xff\xfe\n"])

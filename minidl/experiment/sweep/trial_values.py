@@ -23,10 +23,11 @@ class SeededByTrial(BaseSampler):
     def __init__(self, of_trial: Callable[[int], BaseSampler]) -> None:
         self._of_trial = of_trial
         self._sampler = of_trial(0)
+        self._drawn: set[str] = set()
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Called by Optuna for each trial, before any other method."""
-        self._sampler = self._of_trial(trial.number)
+        self._sampler, self._drawn = self._of_trial(trial.number), set()
         self._sampler.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -37,10 +38,15 @@ class SeededByTrial(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Their values."""
+        self._drawn.update(search_space)
         return self._sampler.sample_relative(study, trial, search_space)
 
     def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any) -> Any:
-        """The value of one range."""
+        """The value of one range; those that a process had drawn before it was killed are drawn again first."""
+        for name, distribution in trial.distributions.items():
+            if name not in self._drawn:
+                self._sampler.sample_independent(study, trial, name, distribution)
+        self._drawn.update((*trial.distributions, param_name))
         return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(self, *arguments: Any) -> None:
