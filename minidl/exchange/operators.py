@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from minidl.exchange.sequence_operators import inside
 from minidl.exchange.sheet import Desk
 from minidl.layers.activation import GELU_CUBIC, GELU_SCALE
 
@@ -68,9 +69,10 @@ def one_hot(at: Desk) -> None:
 
 
 def reverse(at: Desk) -> None:
-    """All steps, or those of each sequence; what lies past its end stays, with ONNX as with us."""
+    """All steps, or those of each sequence; what lies past its end is 0."""
     x = at.inputs[0]
     if at.lengths is not None:
+        x = at.put("Where", inside(at, x, at.lengths), x, at.constant("zero", 0.0))
         at.give("ReverseSequence", x, at.lengths, time_axis=0, batch_axis=1)
         return
     end, start, time = at.constant("end", [-1]), at.constant("start", [BEFORE_THE_START]), at.constant("time", [0])

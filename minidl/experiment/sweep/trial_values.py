@@ -38,8 +38,9 @@ class SeededByTrial(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Their values."""
-        self._drawn.update(search_space)
-        return self._sampler.sample_relative(study, trial, search_space)
+        values = self._sampler.sample_relative(study, trial, search_space)
+        self._drawn.update(values)
+        return values
 
     def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any) -> Any:
         """The value of one range; those that a process had drawn before it was killed are drawn again first."""
