@@ -125,15 +125,19 @@ EXPERIMENTS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+# Settings whose keys are not minidl's: of a download, patterns of parameters, weights, nodes, measures.
+FREE = {"source", "groups", "init", "vectors", "measures"}
+
+
 def misspell(name: str) -> str:
     return name[:-1] + "zz" + name[-1]
 
 
 def name_paths(tree: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """Where names stand that a file may get wrong; the keys of a download are free."""
+    """Where names stand that a file may get wrong."""
     if isinstance(tree, dict):
         for name, value in tree.items():
-            if path[-1:] != ("source",):
+            if not FREE.intersection(path[-1:]):
                 yield (*path, name)
                 yield from name_paths(value, (*path, name))
     elif isinstance(tree, list):
