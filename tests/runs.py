@@ -288,7 +288,7 @@ def finish(folder: Path, name: str, *arguments: str, cuts: Iterable[Cut | None])
         codes.append(ended.code)
         if ended.code == 0:
             break
-    assert the_run(folder, name).state == "done"
+    assert the_run(folder, name).state == "done", (codes, ended.err)
     return codes
 
 

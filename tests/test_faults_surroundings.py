@@ -18,7 +18,7 @@ import minidl
 USER = 54321  # whom nobody knows here
 PACKAGE = Path(minidl.__file__).parent
 WORK = """
-import json, os, sys
+import json, numpy, os, sys
 print("begun", flush=True)
 from minidl.cli.main import main
 assert not os.access(os.path.dirname(sys.modules["minidl"].__file__), os.W_OK)
@@ -50,7 +50,7 @@ def as_nobody(folder: Path, *commands: list[str]) -> tuple[list[str], str]:
         if "begun" in ended.stdout:
             break
     else:
-        pytest.skip("this Python can only be read by its owner")
+        pytest.skip("this Python, or what is installed for it, can only be read by its owner")
     codes = [line.removeprefix("code ") for line in ended.stderr.splitlines() if line.startswith("code ")]
     return codes, ended.stderr
 

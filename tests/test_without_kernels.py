@@ -23,6 +23,11 @@ for path in sorted(pathlib.Path("minidl").rglob("*.py")):
 import minidl, minidl.engine.dispatch as dispatch
 print(minidl.__file__, dispatch.in_use())
 """
+# An editable installation would find the kernels of the package that is tested.
+WITHOUT_THE_INSTALLED = """
+import sys
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in getattr(finder, "__module__", "")]
+"""
 TESTS = ("test_notebook.py", "test_axes.py")
 
 
@@ -34,6 +39,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in ROOT.glob("tests/*.py"):
         shutil.copy(path, folder / "tests")
     shutil.copy(ROOT / "setup.cfg", folder)
+    (folder / "sitecustomize.py").write_text(WITHOUT_THE_INSTALLED)
     return folder
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder, whole
+from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder, number, whole
 from minidl.cli.command import carry_out
 from minidl.cli.jobs import carry_out_in
 from minidl.cli.tables import cell, show_table
@@ -56,7 +56,7 @@ def add_arguments(parser: Parser) -> None:
     no_prune = "carry every trial to its end, also where the median of the others was better at the same evaluation"
     parser.add_argument("--no-prune", action="store_true", help=no_prune)
     timeout = "begin no trial after so many minutes"
-    parser.add_argument("--timeout", metavar="MINUTES", type=float, default=math.inf, help=timeout)
+    parser.add_argument("--timeout", metavar="MINUTES", type=number, default=math.inf, help=timeout)
     storage = "where trials are kept: postgresql://…, mysql://…, sqlite:///FILE, grpc://HOST:PORT or journal:///FILE"
     parser.add_argument("--storage", metavar="URL", help=f"{storage} (default: a journal in the runs folder)")
     add_runs_folder(parser)
