@@ -49,14 +49,15 @@ def test_baselines_are_drawn_once_a_chart(tmp_path: Path) -> None:
     for _ in range(2):
         assert main(["run", str(path), "name=twice", "--runs", str(tmp_path / "runs")]) == 0
     assert main(["run", str(path), "name=twice", "data.split=[0.6, 0.2, 0.2]", "--runs", str(tmp_path / "runs")]) == 0
+    assert main(["run", str(path), "name=also", "--runs", str(tmp_path / "runs")]) == 0
     drawn = []
-    for number in ("001", "002", "003"):
-        folder = tmp_path / "runs/twice" / number
+    for place in ("twice/001", "twice/002", "twice/003", "also/001"):
+        folder = tmp_path / "runs" / place
         reader = EventAccumulator(str(folder))
         reader.Reload()
         drawn.append(any(tag.startswith("val_baseline/") for tag in reader.Tags()["scalars"]))
         assert "val_baseline/" in (folder / "metrics.jsonl").read_text()
-    assert drawn == [True, False, True]  # the last one has other data to be measured on
+    assert drawn == [True, False, True, False]  # the third has other data to be measured on
     record = {"val_baseline/loss/xz": 1.0, "val/loss": 2.0}
     (tmp_path / "runs/odd/001/metrics.jsonl").mkdir(parents=True)
     (tmp_path / "runs/odd/002").mkdir()

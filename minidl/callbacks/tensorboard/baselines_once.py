@@ -1,9 +1,9 @@
-"""Baselines are drawn once a chart: by the first run of an experiment, and not again by each that has the same."""
+"""Baselines are drawn once a chart: by the first run in a folder of runs, and not again by each that has the same."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from minidl.storage.run_folder import LOGS, NUMBER, list_runs
@@ -13,17 +13,24 @@ LONGEST = 1 << 20  # characters of a first line; there is no reason for more
 
 
 def without_those_drawn(record: Mapping[str, float], folder: Path) -> dict[str, float]:
-    """The record of a step, without the baselines where an earlier run beside this folder has drawn the same.
+    """The record of a step, without the baselines where a run before this one, of any experiment, has drawn the same.
 
     A folder without a number, and one whose neighbours cannot be read, draws its own.
     """
     own = {tag: value for tag, value in record.items() if tag.startswith(BASELINE)}
     if not own or not NUMBER.fullmatch(folder.name):
         return dict(record)
-    earlier = (run.path for run in list_runs(folder.parent) if run.number < int(folder.name))
-    if not any(own.items() <= _first_record(path / LOGS[0]).items() for path in earlier):
+    if not any(own.items() <= _first_record(path / LOGS[0]).items() for path in _before(folder)):
         return dict(record)
     return {tag: value for tag, value in record.items() if tag not in own}
+
+
+def _before(folder: Path) -> Iterator[Path]:
+    """The runs of this experiment with a smaller number, and those of the experiments beside it."""
+    for home in sorted(folder.absolute().parent.parent.iterdir()):
+        for run in list_runs(home):
+            if home.name != folder.parent.name or run.number < int(folder.name):
+                yield run.path
 
 
 def _first_record(path: Path) -> dict[str, float]:
