@@ -10,14 +10,17 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
+from sklearn.pipeline import make_pipeline
 
 from minidl.experiment import read_experiment
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 QUANTILES = (0.1, 0.5, 0.9)
+LAGS = 50
 
 
 def read(name: str) -> tuple[Any, Any]:
@@ -72,7 +75,40 @@ def demand() -> str:
     return f"pinball loss {np.mean(losses):.3f}, mean absolute error {np.mean(errors):.3f}"
 
 
+def entities() -> str:
+    """Logistic regression on each word, the one before it and the one after it."""
+    dataset, rows = read("tag_entities")
+    cells, names = list(rows.column("text")), list(rows.column("tags"))
+
+    def windows(part: Any) -> tuple[Any, Any]:
+        features, tags = [], []
+        for i in part.rows:
+            words = ["", *cells[i].split(), ""]
+            for before, word, after in zip(words, words[1:], words[2:], strict=False):
+                features.append({"before": before, "word": word, "after": after})
+            tags += names[i].split()
+        return features, tags
+
+    model = make_pipeline(DictVectorizer(), LogisticRegression(max_iter=1000)).fit(*windows(dataset.train))
+    return f"accuracy {model.score(*windows(dataset.validation)):.4f}"
+
+
+def lorenz() -> str:
+    """Gradient boosting on the last 50 values; errors in deviations of the training part."""
+    dataset, rows = read("series_lorenz")
+    x, z = rows.numbers(["x", "z"]).T
+    end, asked = dataset.facts["train_tokens"], len(x) // 10
+    z = (z - z[:end].mean()) / z[:end].std()
+    lags = np.lib.stride_tricks.sliding_window_view(x, LAGS)
+    first = end - LAGS + 1
+    model = HistGradientBoostingRegressor(random_state=0).fit(lags[:first], z[LAGS - 1 : end])
+    error = model.predict(lags[first : first + asked]) - z[end : end + asked]
+    return f"mean absolute error {np.abs(error).mean():.3f}"
+
+
 if __name__ == "__main__":
     print("classify_messages:", texts("classify_messages", "text", "kind"))
     print("classify_sensors:", sensors())
     print("forecast_demand:", demand())
+    print("tag_entities:", entities())
+    print("series_lorenz:", lorenz())

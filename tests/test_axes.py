@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import time
@@ -109,3 +110,20 @@ def test_thousands_of_nodes_are_built_in_little_time() -> None:
         model.backward(y=1.0)
         seconds[count] = time.process_time() - start
     assert seconds[4000] < 8 * seconds[1000], seconds
+
+
+def test_a_long_chain_is_copied() -> None:
+    """Deeper than Python may recurse; what is shared stays shared."""
+    x = Input("x", depth=2)
+    layer = Dense(2)
+    end: Any = x
+    for _ in range(1500):
+        end = layer(end)
+    one, start = copy.deepcopy([end, x])
+    layers = {id(layer)}
+    while one.inputs:
+        layers.add(id(one.layer))
+        one = one.inputs[0]
+    assert one is start
+    assert start is not x
+    assert len(layers) == 2

@@ -135,6 +135,8 @@ def test_a_path_has_all_steps(tmp_path: Path) -> None:
     assert dataset.reader.headings() == [f"prediction:+{step}" for step in range(1, 5)]
     with pytest.raises(ConfigError, match="either horizon"):
         Forecasting(("temp",), window=8, path=4, horizon=2)
+    with pytest.raises(ConfigError, match="all rows up to it are path: 4, got"):
+        Forecasting(("temp",), window=8, horizon=[1, 2, 3, 4])  # type: ignore[arg-type]
 
 
 def test_quantiles_are_told_by_column_and_share(tmp_path: Path) -> None:

@@ -169,3 +169,13 @@ def test_a_pair_has_as_many_rows(home: Path) -> None:
     write_wav(home / "short.wav", WET[:-3, None])
     with pytest.raises(DataError, match=r"1200 rows and .*1197"):
         Series(("dry.wav", "short.wav")).load(Path())
+
+
+def test_a_model_of_a_pair_is_measured_on_another_pair(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = ["source=[dry.wav, wet.wav]", "columns=null", "predict=null"]
+    assert main(["run", "amplifier.yaml", "name=two", *(f"data.{setting}" for setting in settings)]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "two", "--data", "dry.wav,wet.wav", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["data/r2"] > 0
+    assert main(["evaluate", "two", "--data", "dry3.wav"]) == 2
+    assert "name two, such as dry.wav,wet.wav, not dry3.wav" in capsys.readouterr().err

@@ -24,7 +24,9 @@ WIDEST = 24  # classes of a confusion matrix that is shown as a table
 def add_arguments(parser: Parser) -> None:
     """What `minidl evaluate` takes."""
     add_run(parser)
-    parser.add_argument("--data", metavar="PATH", help="a file to measure on instead of the run's own data")
+    parser.add_argument(
+        "--data", metavar="PATH", help="a file to measure on instead of the run's own data; of a pair INPUT,OUTPUT"
+    )
     adapt_help = "also let a copy learn from what it has read; tune: choose how on the validation part"
     parser.add_argument("--adapt", nargs="?", choices=ADAPT, const="default", help=adapt_help)
     add_json(parser, "one JSON object")

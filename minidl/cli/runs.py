@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from typing import Any
 
 from minidl.cli.arguments import Parser, add_json, add_runs_folder
 from minidl.cli.tables import cell, show_table
@@ -15,7 +16,7 @@ EXAMPLES = """examples:
   minidl runs char_lstm                             those of one experiment
   minidl runs char_lstm/001 char_lstm/003           all that was measured, and the settings in which they differ
 """
-HEADINGS = {"best_val_loss": "best val loss", "at_step": "at step", "test_loss": "test loss"}
+HEADINGS = {"best_val_loss": "best val loss", "at_step": "at step", "test_loss": "test loss", "test_measures": "test"}
 
 
 def add_arguments(parser: Parser) -> None:
@@ -29,17 +30,24 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each run; where several are named, a column for each, with the settings that differ."""
-    from minidl.experiment.run.overview import compare, find, summary
+    from minidl.experiment.run.overview import compare, find, listed
 
     folders = find(arguments.runs, arguments.names)
     compares = len(arguments.names) > 1
-    rows = compare(folders) if compares else [summary(folder) for folder in folders]
+    rows = compare(folders) if compares else listed(folders)
     if arguments.json:
         for row in rows:
             print(json.dumps(row))
     elif rows:
-        table = [[HEADINGS.get(name, name), *(cell(row[name]) for row in rows)] for name in rows[0]]
+        table = [[HEADINGS.get(name, name), *(_shown(row[name]) for row in rows)] for name in rows[0]]
         show_table(table if compares else [list(line) for line in zip(*table, strict=True)])
     else:
         logger.info("no runs in %s yet: minidl run EXPERIMENT.yaml makes one", arguments.runs.absolute())
     return 0
+
+
+def _shown(value: Any) -> str:
+    """A cell; of several measures the first, so that the table stays narrow."""
+    if isinstance(value, dict):
+        return next((f"{name.replace('_', ' ')} {cell(number)}" for name, number in value.items()), "")
+    return cell(value)

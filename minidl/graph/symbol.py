@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from numbers import Integral
 from string import ascii_uppercase
@@ -50,6 +51,21 @@ class Symbol:
 
     def __repr__(self) -> str:
         return f"<{self.label} {show(self.shape)}>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Symbol:
+        """What a symbol is made from is copied before it: a chain of thousands would exceed Python's recursion."""
+        waiting: list[Symbol] = [self]
+        while waiting:
+            one = waiting[-1]
+            missing = [symbol for symbol in one.inputs if id(symbol) not in memo]
+            waiting += missing
+            if not missing:
+                waiting.pop()
+                if id(one) not in memo:
+                    memo[id(one)] = new = object.__new__(type(one))
+                    new.__dict__.update(copy.deepcopy(one.__dict__, memo))
+        copied: Symbol = memo[id(self)]
+        return copied
 
 
 class Input(Symbol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Gt, Len
@@ -26,6 +26,21 @@ from minidl.system.errors import ConfigError, DataError, UsageError
 logger = logging.getLogger("minidl")
 
 
+class OneRow:
+    """What pydantic asks of `horizon` first: a list of rows is answered with `path`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(self._checked, handler(source))
+
+    def _checked(self, horizon: Any) -> Any:
+        if isinstance(horizon, (list, tuple)):
+            last = max((step for step in horizon if type(step) is int and step > 0), default=len(horizon) or 1)
+            raise ValueError(f"a whole number, for it is one row; all rows up to it are path: {last}")
+        return horizon
+
+
 @dataclass(frozen=True)
 class Forecasting(Task):
     """Numbers some rows ahead, from those before.        x (T, B, F) -> targets (B, K)
@@ -39,7 +54,7 @@ class Forecasting(Task):
 
     columns: Annotated[tuple[str, ...], Len(1)]
     window: Annotated[int, Gt(0)]
-    horizon: Annotated[int, Gt(0)] | None = None
+    horizon: Annotated[Annotated[int, Gt(0)] | None, OneRow()] = None
     predict: Annotated[tuple[str, ...], Len(1)] | None = None
     path: Annotated[int, Gt(0)] | None = None
     quantiles: Quantiles = None

@@ -135,10 +135,22 @@ def _rows(trained: Trained, data: Table, source: str) -> Batches:
 def _stream(trained: Trained, data: Series, source: str) -> Batches:
     reader = reader_of(trained)
     assert isinstance(reader, SeriesReader)
-    found = data.one_stream(*reader.pair(data.rows(source, Path())))
+    found = data.one_stream(*reader.pair(data.rows(_pair(data, source), Path())))
     if found is None:
         raise DataError(f"{source} has no row that the model could answer about")
     return found
+
+
+def _pair(data: Series, source: str) -> str | list[str]:
+    """Two files, with a comma between their names, for a model that was trained on two."""
+    pair = source.split(",")
+    if isinstance(data.source, (str, dict)) or Path(source).exists():
+        return source
+    if len(pair) != 2:
+        raise UsageError(
+            f"--data: the model learnt from a pair of files: name two, such as dry.wav,wet.wav, not {source}"
+        )
+    return pair
 
 
 def text_of(trained: Trained, source: str) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from minidl.storage.run_folder import RunFolder, list_runs
 from minidl.system.errors import CheckpointError, ExperimentError, suggest
 
 OWN = ("name", "data.source")  # settings that say nothing of how a run was done
+OF_LANGUAGE = {"perplexity", "bits_per_char"}  # measures of language models alone
 
 
 def find(runs: Path, names: list[str]) -> list[RunFolder]:
@@ -53,6 +54,20 @@ def summary(folder: RunFolder) -> dict[str, Any]:
         "test_loss": last.get("test/loss"),
         "seconds": last.get("seconds"),
     }
+
+
+def listed(folders: list[RunFolder]) -> list[dict[str, Any]]:
+    """Runs by their summary and, where any has them, further measures of the test part by the best weights."""
+    found, rows = [_of_test(folder) for folder in folders], [summary(folder) for folder in folders]
+    if not any(found):
+        return rows
+    return [{**row, "test_measures": measures} for row, measures in zip(rows, found, strict=True)]
+
+
+def _of_test(folder: RunFolder) -> dict[str, Any]:
+    """Without those of language models, of which the loss says all."""
+    found = {tag[5:]: value for tag, value in _measures(folder).items() if tag.startswith("test/")}
+    return {} if found.keys() & OF_LANGUAGE else found
 
 
 def compare(folders: list[RunFolder]) -> list[dict[str, Any]]:
