@@ -12,7 +12,7 @@ from yaml.scanner import ScannerError
 from minidl.experiment.yaml import scalars, syntax
 from minidl.experiment.yaml.source_positions import Locator, Mark, Mistake, TreePath
 
-NODES = 50_000  # values and keys of a file, aliases written out: a graph of 4,000 nodes has its place several times
+NODES = 10_000  # values and keys of a file, aliases written out
 DEPTH = 50  # mappings and lists within one another
 TOO_MANY = f"more than {NODES:,} values, with aliases and references written out"
 TOO_DEEP = f"more than {DEPTH} levels of mappings and lists within one another"
