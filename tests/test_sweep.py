@@ -619,3 +619,15 @@ def test_a_trial_without_a_sign_of_life_is_put_back(folder: Path, monkeypatch: p
         assert not found.report(again, [2.0])
         found.tell(again, TrialState.COMPLETE, 2.0)
         assert [(result.state, result.loss) for result in results(lost.trials())] == [("done", 2.0)]
+
+
+def test_what_was_asked_for_beyond_the_number_is_no_result(folder: Path) -> None:
+    """Two processes may ask at once; what was too much is left for a larger sweep."""
+    sweep = read_sweep(Path("tiny.yaml"), [RATE], Path("runs"), seed=0)
+    draw = sweep.space.ranges["optimizer.lr"].draw
+    with open_study(sweep, Search(sweep.space), "sqlite:///sweeps.db") as study:
+        study.ask(2, lambda trial: draw(trial, "optimizer.lr"))
+        study.ask(2, lambda trial: draw(trial, "optimizer.lr"))
+        assert study.ask(3, lambda trial: draw(trial, "optimizer.lr")) is not None
+        assert len(results(study.trials(), 2)) == 2
+        assert len(results(study.trials(), 3)) == 3
