@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
             study.put_back_orphans()
         else:
             code = take_part(sweep, study, arguments.trials, _bars, 60 * arguments.timeout)
-        found = results(study.trials())
+        found = results(study.trials(), arguments.trials)
     if arguments.json:
         for result in found:
             print(json.dumps(_plain(result)))

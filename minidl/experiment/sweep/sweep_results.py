@@ -29,9 +29,12 @@ class Result:
     error: str | None
 
 
-def results(trials: Iterable[FrozenTrial]) -> list[Result]:
-    """Those that are done by their loss, then the others."""
-    found = [_result(trial) for trial in trials]
+def results(trials: Iterable[FrozenTrial], wanted: float = math.inf) -> list[Result]:
+    """Those that are done by their loss, then the others.
+
+    wanted: how many trials; what several processes have asked for at once beyond that, and never begun, is left out.
+    """
+    found = [_result(trial) for trial in trials if trial.number < wanted or "run" in trial.user_attrs]
     return sorted(found, key=lambda r: (r.state != "done", math.inf if r.loss is None else r.loss, r.trial))
 
 
