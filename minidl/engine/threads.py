@@ -68,7 +68,9 @@ class _Share(Generic[T]):
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
-        self._done = threading.Event()
+        # An interrupt cannot come in the middle of a lock, as it can in an Event, whose own lock it may leave closed.
+        self._done = threading.Lock()
+        self._done.acquire()
         self._outcome: list[T] = []
         self._error: BaseException | None = None
 
@@ -77,10 +79,10 @@ class _Share(Generic[T]):
             self._outcome.append(self._call())
         except BaseException as error:  # raised again where the result is waited for
             self._error = error
-        self._done.set()
+        self._done.release()
 
     def wait(self) -> None:
-        self._done.wait()
+        self._done.acquire()
 
     def result(self) -> T:
         if self._error is not None:
