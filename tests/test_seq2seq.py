@@ -16,7 +16,7 @@ from minidl.cli.main import main
 from minidl.data import Table, Translation
 from minidl.data.sources.dates import FORMS, in_words, spoken_year
 from minidl.data.tasks.reader import Reader
-from minidl.data.tasks.translation import END, START
+from minidl.data.tasks.start_end import END, START
 from minidl.experiment import read_experiment
 from minidl.generate import translate
 from minidl.generate.beam import Beam, Hypothesis

@@ -18,11 +18,11 @@ from minidl.data.sources.rows import Rows
 from minidl.data.tasks.reader import Answers, Array, Reader
 from minidl.data.tasks.sequence_task import tell_cut, three_parts
 from minidl.data.tasks.split import Kind
-from minidl.data.tasks.start_end import END, START, with_ends
+from minidl.data.tasks.start_end import ends_of, with_ends
 from minidl.data.tasks.task import Settings, Task
 from minidl.data.tasks.text_input import TextInput
 from minidl.data.vocabulary import Vocabulary
-from minidl.system.errors import CheckpointError, DataError, UsageError
+from minidl.system.errors import DataError, UsageError
 
 
 class DocumentBatches(Independent):
@@ -67,10 +67,7 @@ class DocumentsReader(Reader):
     @property
     def ends(self) -> tuple[int, int]:
         """The ids of START and END."""
-        known = () if self.vocabulary is None else self.vocabulary.symbols
-        if START not in known or END not in known:
-            raise CheckpointError("a model of documents has a start and an end in its vocabulary, and this one has not")
-        return known.index(START), known.index(END)
+        return ends_of(self.vocabulary)
 
     def read(self, rows: Rows, *, targets: bool = False, batch_size: int = 32) -> DocumentBatches:
         kept = np.flatnonzero(~self.input.empty(rows)) if self.drop else np.arange(len(rows))
@@ -176,6 +173,6 @@ def texts_of(part: Batches, vocabulary: Vocabulary) -> frozenset[str]:
     """The documents of a part, as a model could write them."""
     if not isinstance(part, Part) or not isinstance(part.examples, DocumentBatches):
         return frozenset()
-    sequences, ends = part.examples.sequences, [vocabulary.symbols.index(sign) for sign in (START, END)]
+    sequences, ends = part.examples.sequences, ends_of(vocabulary)
     ids = (sequences[i] for i in part.chosen.tolist())
     return frozenset(vocabulary.decode(each[~np.isin(each, ends)]) for each in ids)

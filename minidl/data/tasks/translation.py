@@ -16,11 +16,10 @@ from minidl.data.ragged import Ragged
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.reader import Answers, Array, Reader
 from minidl.data.tasks.sequence_task import three_parts
-from minidl.data.tasks.start_end import END, START, with_ends
+from minidl.data.tasks.start_end import ends_of, with_ends
 from minidl.data.tasks.task import Settings, Task
 from minidl.data.tasks.text_input import TextInput
 from minidl.data.vocabulary import Vocabulary
-from minidl.system.errors import CheckpointError
 
 LONGER = 1.5  # than the longest of training: where a translation is given up
 
@@ -80,10 +79,7 @@ class TranslationReader(Reader):
     @property
     def ends(self) -> tuple[int, int]:
         """The ids of START and END."""
-        if self.vocabulary is None:
-            raise CheckpointError("a model that translates has a vocabulary, and this one has none")
-        start, end = self.vocabulary.ids_or_minus_1([START, END] if self.vocabulary.kind == "word" else START + END)
-        return int(start), int(end)
+        return ends_of(self.vocabulary)
 
     def read(self, rows: Rows, *, targets: bool = False, batch_size: int = 32) -> Pairs:
         kept = np.arange(len(rows))
