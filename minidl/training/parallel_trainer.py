@@ -26,9 +26,11 @@ from minidl.model import Model
 from minidl.optim import Optimizer
 from minidl.system.errors import NumericsError, UsageError
 from minidl.system.processes import Processes
+from minidl.system.signs_of_life import SignsOfLife
 from minidl.training.callback import Callback, Every
 from minidl.training.gradient import fill_gradient
 from minidl.training.metrics import MetricAccumulator, is_mean
+from minidl.training.progress import Progress
 from minidl.training.trainer import Trainer
 from minidl.training.whole_batch import WholeBatch
 
@@ -63,7 +65,8 @@ def add_in_pairs(parts: Sequence[Array]) -> Array:
 class ParallelTrainer(Trainer):
     """A Trainer that is one of several processes. All are made alike, but only process 0 is given callbacks.
 
-    average_every: how often weights are averaged, instead of gradients in every step.
+    average_every: how often weights are averaged, instead of gradients in every step. timeout: seconds for which a
+    process may show no sign of life.
 
     Raises UsageError where a batch has too few sequences for so many processes.
     """
@@ -76,11 +79,12 @@ class ParallelTrainer(Trainer):
         optimizer: Optimizer,
         *,
         average_every: Every | None = None,
+        timeout: float = 60.0,
         callbacks: Iterable[Callback] = (),
         **settings: Any,
     ) -> None:
         super().__init__(model, data, optimizer, callbacks=callbacks if processes.is_first else (), **settings)
-        self.processes, self.average_every = processes, average_every
+        self.processes, self.average_every, self.timeout = processes, average_every, timeout
         self._told: dict[str, Any] = {}
         self._batch = _sequences(model, data)
         count = shares(self._batch)
@@ -95,6 +99,11 @@ class ParallelTrainer(Trainer):
         for name, node in model.graph.nodes.items():
             rngs[name] = WholeBatch(rngs[name], node, self._columns, self._batch)
         self._rooms = np.empty((processes.size, model.weights.flat.size), model.weights.flat.dtype)
+
+    def run(self) -> Progress:
+        """Train until the end, or until one of the processes shows no sign of life."""
+        with SignsOfLife(self.processes, self.timeout):
+            return super().run()
 
     def update(self, *batches: Batch) -> None:
         """One step of all processes, or of each, after which their weights may be averaged."""
