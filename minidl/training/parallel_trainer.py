@@ -115,12 +115,12 @@ class ParallelTrainer(Trainer):
         """The mean over the processes, each counted by its sequences; of what the optimizers keep as well."""
         share = (self._columns.stop - self._columns.start) / self._batch
         for array in (self.model.weights.flat, *self.optimizer.history.slots.values()):
-            self.processes.gather(array * array.dtype.type(share), self._room(array))
-            array[...] = add_in_pairs(list(self._room(array)))
+            array *= array.dtype.type(share)
+            self.add_up(array)
 
     def fill_gradient(self, batches: Sequence[Batch]) -> float:
         """The gradient of the whole batch: of the own sequences, added to those of all other processes."""
-        own = [self._own(batch) for batch in batches]
+        own = [self.own(batch) for batch in batches]
         self.batch = own[-1]
         if self.average_every is not None:
             return fill_gradient(self.model, own, carry=self.state == "carry")
@@ -133,12 +133,16 @@ class ParallelTrainer(Trainer):
         counts = self.processes.collect((loss, count))
         total = math.fsum(count for _, count in counts)
         gradient *= dtype.type(count / total)
-        self.processes.gather(gradient, self._room(gradient))
-        gradient[...] = add_in_pairs(list(self._room(gradient)))
+        self.add_up(gradient)
         mean = float(add_in_pairs([np.array(loss * (count / total)) for loss, count in counts]))
         if not math.isfinite(mean):
             raise NumericsError(f"the loss is {mean}")
         return mean
+
+    def add_up(self, vector: Array) -> None:
+        """The sum over all processes, in the order of the tree, in the place of what each has."""
+        self.processes.gather(vector, self._room(vector))
+        vector[...] = add_in_pairs(list(self._room(vector)))
 
     def _room(self, gradient: Array) -> Array:
         if self._rooms.shape[1] != gradient.size:
@@ -154,7 +158,8 @@ class ParallelTrainer(Trainer):
             tally.add(self.model, 0.0, batch.inputs, measures=False)
         return max(tally.count, 1e-30)
 
-    def _own(self, batch: Batch) -> Batch:
+    def own(self, batch: Batch) -> Batch:
+        """The sequences of a batch that this process trains."""
         inputs = {name: array[self._places(name)] for name, array in batch.inputs.items()}
         return Batch(inputs, batch.reset_state)
 
