@@ -55,9 +55,9 @@ class Restarts(Schedule):
 
         s(t) = final + (peak dⁱ - final) (1 + cos(π τ / Tᵢ)) / 2,   Tᵢ = period · growthⁱ
 
-    peak: where the first fall begins. final: where each fall ends. period: T₀, steps of the first fall. growth: how many
-    times longer each fall is than the one before. decay: d, how many times higher each begins. τ are the steps since
-    restart i.
+    peak: where the first fall begins. final: where each fall ends. period: T₀, steps of the first fall. growth: how
+    many times longer each fall is than the one before. decay: d, how many times higher each begins. τ are the steps
+    since restart i.
 
     >>> [Restarts(1.0, period=2, growth=2).value(Clock(step=t)) for t in (0, 1, 2, 4, 6)]
     [1.0, 0.5, 1.0, 0.5, 1.0]
