@@ -115,7 +115,7 @@ def implementation(kind: type[Any], function: str, dtype: DTypeLike) -> Callable
     """
     own: Callable[..., Any] = getattr(kind, function)
     name = in_use()
-    if name == NUMPY or not _is_compiled(dtype):
+    if name == NUMPY or dtype not in COMPILED:
         return own
     return _twins(name).get((kind, function), own)
 
@@ -132,12 +132,6 @@ def _check(name: str, where: str) -> None:
     reason = _offers[name].missing() if name in _offers else None
     if reason is not None:
         raise UsageError(f"{where}{reason}")
-
-
-@cache
-def _is_compiled(dtype: DTypeLike) -> bool:
-    """Whether there are twins for numbers of this type; NumPy takes long to spell one."""
-    return str(dtype) in COMPILED
 
 
 @cache

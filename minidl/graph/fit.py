@@ -78,7 +78,7 @@ def checked(layer: str, declared: Any) -> dict[str, Declaration]:
 def _is_size(size: Any) -> bool:
     if type(size) is not int and (isinstance(size, bool) or not isinstance(size, Integral)):
         return False
-    return bool(size >= 0)
+    return int(size) >= 0
 
 
 def _is_of_numbers(given: str) -> bool:
