@@ -613,7 +613,7 @@ def test_server_draws_training_validation_and_baselines_in_one_chart(server: Ser
         "train/bits_per_char": 6,
         "val/bits_per_char": 3,
     }
-    assert len(curves) == 2 + 7
+    assert len(curves) == 2 + 8
     assert all(len({value for *_, value in points}) == 1 for tag, points in curves.items() if "baseline" in tag)
     titles = [chart["title"] for chart in second["chart"]]
     assert titles[:2] == ["length of the gradient", "length of the update"]
