@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from minidl.cli.main import main
-from minidl.experiment.build.json_schema import experiment_schema
 from minidl.experiment.run.reproduce import expecting
 from minidl.experiment.yaml.document import load
 
@@ -18,7 +17,7 @@ QUALITY = ROOT / "benchmarks" / "quality"
 RESULTS = (ROOT / "docs" / "results.md").read_text()
 sys.path.insert(0, str(QUALITY))
 
-from test_schema import fits  # noqa: E402
+from test_schema import SCHEMA, fits  # noqa: E402
 
 RECORDS = sorted(QUALITY.glob("*.yaml"))
 
@@ -27,7 +26,7 @@ RECORDS = sorted(QUALITY.glob("*.yaml"))
 def test_a_record_reads_and_says_what_it_comes_to(path: Path) -> None:
     tree = load(path).tree
     expect = tree["expect"]
-    assert fits(tree, experiment_schema())
+    assert fits(tree, SCHEMA)
     assert {"measures", "seeds", "minutes", "processor"} <= set(expect)
     assert f"`{path.stem}`" in RESULTS
     for expected, tolerance in expect["measures"].values():
