@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.callbacks.tensorboard.gates import gate_names
+from minidl.explain.gates import gate_names
 from minidl.graph.arrays import Out, State
 from minidl.model import Model
 
