@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from minidl.cli.arguments import Parser, add_json, add_run, whole
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 from minidl.cli.tables import show_table
 from minidl.system.errors import DataError
 

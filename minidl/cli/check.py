@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_experiment, add_json
 from minidl.cli.colours import show
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 
 if TYPE_CHECKING:
     from minidl.data import Dataset

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from minidl.cli.arguments import Parser, add_json, add_run
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 from minidl.cli.reading_bar import reading_bar
 from minidl.cli.tables import cell, show_table
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_json, add_run, whole
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 from minidl.system.errors import UsageError
 
 if TYPE_CHECKING:

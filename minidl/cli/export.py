@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidl.cli.arguments import Parser, add_json, add_run
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 from minidl.system.errors import UsageError, suggest
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from minidl.cli.arguments import Parser, add_experiment, add_json
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 
 EXAMPLES = """examples:
   minidl import weights.safetensors experiments/char_lstm.yaml --layout torch --out model.npz

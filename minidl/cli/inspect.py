@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from minidl.cli.arguments import Parser, add_json, add_run
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 from minidl.system.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_json
 from minidl.cli.colours import show
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 from minidl.system.errors import ExperimentError, NumericsError, UsageError, suggest
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidl.cli.arguments import Parser, add_json, add_runs_folder
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 from minidl.cli.tables import show_table
 from minidl.system.errors import NumericsError, UsageError
 

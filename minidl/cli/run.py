@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder
 from minidl.cli.colours import STATE, show
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 from minidl.cli.reading_bar import reading_bar
 from minidl.cli.standard_streams import lasting
 from minidl.system.errors import UsageError

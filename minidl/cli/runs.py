@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from minidl.cli.arguments import Parser, add_json, add_runs_folder
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 from minidl.cli.tables import cell, show_table
 
 logger = logging.getLogger("minidl")

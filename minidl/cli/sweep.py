@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder, number, whole
 from minidl.cli.command import carry_out
 from minidl.cli.jobs import carry_out_in
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 from minidl.cli.tables import cell, show_table
 from minidl.system.errors import NumericsError, UsageError
 

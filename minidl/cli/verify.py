@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_json, add_runs_folder
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 
 if TYPE_CHECKING:
     from minidl.experiment.run.verify import Verdict

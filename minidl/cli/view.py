@@ -8,7 +8,7 @@ import webbrowser
 from pathlib import Path
 
 from minidl.cli.arguments import Parser, add_json, add_run
-from minidl.cli.json_lines import json_line
+from minidl.cli.json_output import json_line
 
 EXAMPLES = """examples:
   minidl view char_lstm
