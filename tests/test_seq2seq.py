@@ -232,3 +232,17 @@ def test_what_the_decoder_looks_at_is_drawn(speller: tuple[Any, Model]) -> None:
     assert list(first) == ["values/attention/picture"]
     assert first["values/attention/picture"].ndim == 3
     np.testing.assert_array_equal(first["values/attention/picture"], second["values/attention/picture"])
+
+
+def test_gates_are_looked_at_within_the_lengths_of_what_is_read(speller: tuple[Any, Model]) -> None:
+    """The decoder has other steps than the encoder, whose lengths say nothing of it."""
+    from minidl.callbacks.reach_metrics import saturation
+    from minidl.callbacks.tensorboard.histograms import within_lengths
+
+    dataset, model = speller
+    inputs = dataset.train.batch(0).inputs
+    model.forward(**inputs)
+    expected = np.arange(len(inputs["source"]))[:, None] < inputs["lengths"]
+    np.testing.assert_array_equal(within_lengths(model, "encoder_forward"), expected)
+    assert within_lengths(model, "decoder") is None
+    assert {tag.split("/")[2] for tag, _ in saturation(model)} == {"encoder_forward", "encoder_backward", "decoder"}
