@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +213,9 @@ def test_example_jobs_are_well_formed() -> None:
     assert (job["kind"], job["spec"]["completionMode"]) == ("Job", "Indexed")
     command = job["spec"]["template"]["spec"]["containers"][0]["command"]
     assert command[:2] == ["minidl", "sweep"]
+    if find_spec("kubernetes_validate"):
+        validator: Any = import_module("kubernetes_validate")
+        validator.validate(job, validator.latest_version(), strict=True)
 
 
 @with_mpi

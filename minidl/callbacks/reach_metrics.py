@@ -51,8 +51,8 @@ class ReachMetrics(Callback):
 
 def saturation(model: Model) -> Iterator[tuple[str, float]]:
     """The share of near-constant values of each gate in the last forward pass."""
-    read = within_lengths(model)
     for node in model.graph.nodes:
+        read = within_lengths(model, node)
         layer = model.graph.nodes[node].layer
         gates, signed = gate_names(layer), contents(layer)
         values = computed(model, node) if gates else {}
