@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import math
 import multiprocessing
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder, number, whole
 from minidl.cli.command import carry_out
 from minidl.cli.jobs import carry_out_in
+from minidl.cli.json_output import json_line
 from minidl.cli.tables import cell, show_table
 from minidl.system.errors import NumericsError, UsageError
 
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = results(study.trials(), arguments.trials)
     if arguments.json:
         for result in found:
-            print(json.dumps(_plain(result)))
+            print(json_line(_plain(result)))
     elif found:
         _show(found, sweep)
     if code:
