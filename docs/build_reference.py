@@ -19,11 +19,17 @@ from minidl.experiment.build.init_from import InitFrom
 from minidl.experiment.build.sections import Log, Patience, Samples, Train
 from minidl.graph.layer import Layer
 from minidl.layers import Cell
+from minidl.layers.loss import Loss
 from minidl.optim import Optimizer
 from minidl.optim.schedules import Schedule
 from minidl.training.callback import Every
 
 PAGE = Path(__file__).with_name("reference.md")
+BASES: dict[str, tuple[type[Declared], ...]] = {
+    "Layers": (Layer, Cell, Loss),
+    "Optimizers": (Optimizer,),
+    "Schedules": (Schedule,),
+}
 FAMILIES: dict[str, type[Declared]] = {
     "Layers": Layer,
     "Optimizers": Optimizer,
@@ -46,8 +52,8 @@ def reference() -> str:
     parts = ["# Reference", "Made from the declarations by `python docs/build_reference.py`."]
     for title, family in FAMILIES.items():
         parts.append(f"## {title}")
-        bases = {"Cell": Cell} if family is Layer else {}
-        for name, cls in sorted({**bases, **family.types()}.items()):
+        bases = {base.__name__: base for base in BASES.get(title, ())}
+        for name, cls in [*bases.items(), *sorted(family.types().items())]:
             parts += [f"### {name}", *_described(cls)]
     parts.append("## Sections of an experiment")
     for name, cls in SECTIONS.items():

@@ -242,6 +242,8 @@ BUGS = [
             "dh if Wp is None else dh @ Wp.T",
             "dh if Wp is None else dh @ np.abs(Wp.T)",
         ),
+        ("the output's peephole on the cell before", "gradient", "a_o + p[2] * c", "a_o + p[2] * c_prev"),
+        ("the way through the output's peephole forgotten", "gradient", "dc += do * p[2]", "dc += 0 * p[2]"),
     ),
     *bugs(
         "minidl.layers.gru",
@@ -257,6 +259,31 @@ BUGS = [
         ("a sign in dz", "gradient", "dh * (h_prev - n) * z * (1 - z)", "dh * (n - h_prev) * z * (1 - z)"),
         ("z in the place of 1 - z", "gradient", "dh * (1 - z) * (1 - n**2)", "dh * z * (1 - n**2)"),
         ("the reset gate after its sum", "gradient", "dn * s * r * (1 - r)", "dn * s * r"),
+        ("reset before the product, and its state forgotten", "gradient", "drh * h_prev * r", "drh * r"),
+        (
+            "reset before the product, and not in dWh",
+            "gradient",
+            "np.multiply(split(arrays['gates'], 3)[0], arrays['h'][:-1], out=rh)",
+            "np.copyto(rh, arrays['h'][:-1])",
+        ),
+    ),
+    *bugs(
+        "minidl.layers.min_gru",
+        "MinGRU",
+        ("a sign in dz", "gradient", "dh * (n - h_prev) * z", "dh * (h_prev - n) * z"),
+        ("the state kept where it is renewed", "gradient", "(dh * (1 - z),)", "(dh * z,)"),
+    ),
+    *bugs(
+        "minidl.layers.min_lstm",
+        "MinLSTM",
+        ("gates that do not share", "gradient", "d = dh / (f + i)", "d = dh"),
+        ("df from the candidate", "gradient", "d * (h_prev - h) * f", "d * (n - h) * f"),
+    ),
+    *bugs(
+        "minidl.layers.slstm",
+        "SLSTM",
+        ("the normaliser's share left out", "gradient", "di = (dc * z + dn) * i", "di = dc * z * i"),
+        ("the normaliser of before left out", "gradient", "(dc * c_prev + dn * n_prev) * f", "dc * c_prev * f"),
     ),
     *bugs(
         "minidl.layers.rnn",
@@ -399,6 +426,9 @@ BUGS = [
         ("classes count in the loss alone", "gradient", "(1 - smooth) * of_target * scale", "(1 - smooth) * scale"),
         ("a mean in which classes do not count", "reference", "else c[targets]", "else 1.0"),
         ("weights of examples without their mean", "gradient", "(each - y * counts) * dy", "each * dy"),
+        ("weights left out of the loss", "reference", "1 if weights is None else beside(weights, out)", "1"),
+        ("probabilities that are not weighed backward", "gradient", "dv *= scale[:, None]", "dv *= scale[:1, None]"),
+        ("classes left out of what is probable", "reference", "return q if c is None else q * c", "return q"),
     ),
     *bugs(
         "minidl.layers.loss",
@@ -417,6 +447,8 @@ BUGS = [
             "        self.slopes(x, targets, out=out)\n",
         ),
         ("targets with the sign of predictions", "gradient", "        np.negative(out, out=out)\n", ""),
+        ("weights left out", "reference", "1 if weights is None else beside(weights, out)", "1"),
+        ("a mean that does not know the weights", "reference", "total = out.sum() *", "total = out.size *"),
     ),
     *bugs("minidl.layers.mse", "MSE", ("a two forgotten", "gradient", "        out *= 2\n", "")),
     *bugs(
@@ -466,6 +498,11 @@ BUGS = [
             "        np.exp(x, out=out)\n        out -= targets\n",
             "        np.copyto(out, x)\n        out -= targets\n",
         ),
+    ),
+    *bugs(
+        "minidl.layers.loss",
+        "SigmoidCE",
+        ("classes count all the same", "reference", "out *= np.array(of_classes, out.dtype)", "pass"),
     ),
     *bugs(
         "minidl.layers.sigmoid_ce",
@@ -540,6 +577,16 @@ BUGS = [
         ("scores not scaled both ways", "reference", "1 / math.sqrt(features)", "1.0"),
     ),
     *bugs(
+        "minidl.layers.attend",
+        "Attention",
+        (
+            "heads beside each other in another order",
+            "reference",
+            "x.transpose(2, 0, 1, 3)",
+            "x[:, ::-1].transpose(2, 0, 1, 3)",
+        ),
+    ),
+    *bugs(
         "minidl.layers.attention",
         "Attention",
         ("dq not scaled", "gradient", "            dqueries *= scale_of(q.shape[-1])\n", ""),
@@ -564,6 +611,7 @@ BUGS = [
         "Pool",
         ("the mean over padding too", "reference", "np.mean(x[:length, b]", "np.mean(x[:, b]"),
         ("dx of the largest not reset", "poison", "        dx[...] = 0\n", ""),
+        ("the largest of padding too", "reference", "np.argmax(x.real[:length, b]", "np.argmax(x.real[:, b]"),
     ),
     *bugs("minidl.layers.multiply", "Multiply", ("a factor left out", "gradient", "xs[:i] + xs[i + 1 :]", "xs[:i]")),
     *bugs(

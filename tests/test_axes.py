@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 
 from minidl import Input, Model
+from minidl.experiment.build.read_experiment import read_experiment
+from minidl.experiment.run.preview import preview
+from minidl.generate.sampling import sample_text
 from minidl.graph.graph import Graph
 from minidl.layers import LSTM, MSE, Add, Concat, Dense, Last
 from minidl.system.errors import DataError, GraphError
@@ -110,6 +113,38 @@ def test_thousands_of_nodes_are_built_in_little_time() -> None:
         model.backward(y=1.0)
         seconds[count] = time.process_time() - start
     assert seconds[4000] < 8 * seconds[1000], seconds
+
+
+FILE = """
+data: {type: text, source: text.txt, batch_size: 2, seq_len: 4, split: [0.8, 0.1, 0.1]}
+model:
+  layers:
+    - {type: Embedding, units: 2}
+"""
+
+
+def large_experiment(folder: Path, count: int) -> Path:
+    """A file with a chain of so many nodes, all of which feed another."""
+    nodes = "    - {type: Dense, units: 2}\n" * count
+    names = ", ".join(["dense", *(f"dense_{i}" for i in range(2, count + 1))])
+    ends = f"    - {{type: Concat, inputs: [{names}]}}\n    - {{type: Dense, units: '${{data.vocab_size}}'}}\n"
+    (folder / "text.txt").write_text("large graphs are cheap " * 9)
+    path = folder / f"large_{count}.yaml"
+    path.write_text(f"{FILE}{nodes}{ends}loss: {{type: SoftmaxCE}}\noptimizer: {{type: SGD, lr: 0.1}}\n")
+    return path
+
+
+def test_a_file_of_thousands_of_nodes_is_read_shown_and_sampled_in_little_time(tmp_path: Path) -> None:
+    """Linear in the nodes: four times as many take four times as long, and not sixteen times."""
+    seconds = {}
+    for count in (10, 1000, 4000):  # the first one imports
+        path = large_experiment(tmp_path, count)
+        start = time.process_time()
+        experiment = read_experiment(path)
+        assert f"dense_{count}" in preview(experiment)
+        assert len("".join(sample_text(experiment.model, prime="l", length=2))) == 2
+        seconds[count] = time.process_time() - start
+    assert seconds[4000] < 7 * seconds[1000], seconds
 
 
 def test_a_long_chain_is_copied() -> None:

@@ -147,7 +147,7 @@ def test_baselines_are_lines_as_long_as_the_curve_of_validation() -> None:
     losses = baselines(data)
     expected = {f"val_baseline/loss/{name}": loss for name, loss in losses.items()}
     expected |= {f"val_baseline/bits_per_char/{name}": loss / math.log(2) for name, loss in losses.items()}
-    assert len(expected) == 14
+    assert len(expected) == 16
     for record in recorder.records.values():
         assert {tag: value for tag, value in record.items() if "baseline" in tag} == expected
 

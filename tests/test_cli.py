@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from minidl import Input, Model
+from minidl.cli import json_output
 from minidl.cli.check import STEPS, STREAMS, few
 from minidl.cli.main import EXAMPLES, VERBS, main, parser_of
 from minidl.data import from_arrays
@@ -533,3 +534,11 @@ def test_messages_go_to_what_is_stderr_at_that_time(minidl: Command, capsys: pyt
     for _ in range(2):
         logging.getLogger("minidl").warning("once")
     assert capsys.readouterr().err == "minidl: once\nminidl: once\n"
+
+
+def test_json_is_printed_at_one_place_which_knows_no_nan() -> None:
+    """By all verbs but `schema`, which prints a file."""
+    found = json_output.json_line({"loss": float("nan"), "bounds": [1.5, (float("inf"), float("-inf"))]})
+    assert found == '{"loss": null, "bounds": [1.5, [null, null]]}'
+    verbs = Path(json_output.__file__).parent.glob("*.py")
+    assert {path.name for path in verbs if "json.dumps" in path.read_text()} == {"json_output.py", "schema.py"}

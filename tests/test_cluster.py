@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from runs import write_experiment
+from test_faults_disk import disk, fill
 
 from minidl.storage.archive import read_archive
 from minidl.training.parallel_trainer import branches
@@ -22,6 +25,38 @@ from minidl.training.parallel_trainer import branches
 ROOT = Path(__file__).parent.parent
 MPIEXEC = shutil.which("mpiexec")
 with_mpi = pytest.mark.skipif(MPIEXEC is None, reason="several processes are the extra [cluster]")
+LIMIT = 2  # seconds for which a process may show no sign of life
+FAULTY = """
+import os
+from dataclasses import dataclass
+
+from minidl import Layer
+from minidl.graph.arrays import Out
+from minidl.layers import GRU, Dense, OneHot
+
+
+@dataclass(frozen=True)
+class Faulty(Layer):
+    \"\"\"y = x, five times.\"\"\"
+
+    calls = []
+
+    def arrays(self, x):
+        return {"y": Out(x)}
+
+    def forward(self, x, y):
+        y[...] = x
+
+    def backward(self, dy, dx):
+        self.calls.append(1)
+        if len(self.calls) == 6 and os.environ.get("PMI_RANK") == "1":
+            raise KeyError("a mistake of the user")
+        dx[...] = dy
+
+
+def build(ids, vocab_size: int):
+    return Dense(vocab_size, name="logits")(Faulty()(GRU(5)(OneHot()(ids))))
+"""
 EXPERIMENT: dict[str, Any] = {
     "data": {"type": "text", "source": "pydoc_topics", "batch_size": 32, "seq_len": 8},
     "train": {"steps": 12, "evaluate_every": {"steps": 40}, "checkpoint_every": {"steps": 4}, "sample_every": None},
@@ -97,27 +132,65 @@ def test_what_is_wrong_is_told_once(tmp_path: Path) -> None:
 
 
 @with_mpi
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_ends_all(tmp_path: Path, number: signal.Signals) -> None:
-    """SIGTERM to process 0 saves the run; a process that is killed takes the others with it, and no file is lost."""
+@pytest.mark.parametrize(
+    ("victim", "number", "code", "state"),
+    [
+        ("launcher", signal.SIGTERM, 143, "interrupted"),
+        ("launcher", signal.SIGINT, 130, "interrupted"),
+        ("1", signal.SIGKILL, 9, "running"),
+        ("1", signal.SIGSTOP, 74, "running"),
+        ("0", signal.SIGSTOP, 74, "running"),
+    ],
+)
+def test_a_signal_ends_all(tmp_path: Path, victim: str, number: signal.Signals, code: int, state: str) -> None:
+    """What the launcher is told saves the run; who is killed or stopped takes the others with it; no file is lost."""
     write_experiment(tmp_path, **{**EXPERIMENT, "train": {**EXPERIMENT["train"], "steps": 100_000}})
-    process = start(tmp_path, 2)
+    process = start(tmp_path, 2, f"processes.timeout={LIMIT}")
     log = tmp_path / "runs/tiny/001/metrics.jsonl"
     while not (log.exists() and len(log.read_text().splitlines()) > 2):
         time.sleep(0.05)
         assert process.poll() is None
-    children = subprocess.run(["pgrep", "-f", "minidl.run tiny.yaml"], capture_output=True, text=True, check=True)
-    mine = [int(pid) for pid in children.stdout.split() if Path(f"/proc/{pid}/cwd").resolve() == tmp_path]
-    ranks = {pid: rank for pid in mine if (rank := rank_of(pid)) is not None}
-    victim = next(pid for pid, rank in ranks.items() if rank == ("0" if number == signal.SIGTERM else "1"))
     begun = time.monotonic()
-    os.kill(victim, number)
-    process.communicate(timeout=30)
-    assert time.monotonic() - begun < 10
-    assert process.returncode != 0
-    state = json.loads((tmp_path / "runs/tiny/001/run.json").read_text())["state"]
-    assert state == ("interrupted" if number == signal.SIGTERM else "running")
+    os.kill(process.pid if victim == "launcher" else process_of_rank(victim, tmp_path), number)
+    _, said = process.communicate(timeout=30)
+    assert time.monotonic() - begun < LIMIT + 5
+    assert process.returncode == code
+    assert json.loads((tmp_path / "runs/tiny/001/run.json").read_text())["state"] == state
     assert weights(tmp_path, "runs")
+    if number == signal.SIGSTOP:
+        assert said.count(f"process {victim} of 2 has shown no sign of life for {LIMIT} s") == 1
+        assert said.count("minidl:") == 1
+
+
+def process_of_rank(rank: str, folder: Path) -> int:
+    found = subprocess.run(["pgrep", "-f", "minidl.run tiny.yaml"], capture_output=True, text=True, check=True)
+    mine = [int(pid) for pid in found.stdout.split() if Path(f"/proc/{pid}/cwd").resolve() == folder]
+    return next(pid for pid in mine if rank_of(pid) == rank)
+
+
+@with_mpi
+def test_an_error_of_one_process_ends_all(tmp_path: Path) -> None:
+    """Raised in one that keeps nothing: it is named once, and the checkpoint is sound."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/faulty.py").write_text(FAULTY)
+    write_experiment(tmp_path, **{**EXPERIMENT, "model": {"type": "faulty"}})
+    code, said = run(tmp_path, 2)
+    assert code == 1
+    assert said.count("KeyError: 'a mistake of the user'") == 1, said
+    assert "(process 1 of 2)" in said
+    assert json.loads((tmp_path / "runs/tiny/001/run.json").read_text())["state"] == "running"
+    assert weights(tmp_path, "runs")
+
+
+@with_mpi
+def test_a_full_disk_ends_all(tmp_path: Path) -> None:
+    write_experiment(tmp_path, **EXPERIMENT)
+    with disk(tmp_path / "disk"):
+        fill(tmp_path / "disk", leave=4 * 4096)
+        code, said = run(tmp_path, 2, "--runs", "disk/runs")
+    assert code == 74
+    assert said.count("No space left on device") == 1, said
+    assert "(process 0 of 2)" in said
 
 
 def rank_of(pid: int) -> str | None:
@@ -140,6 +213,9 @@ def test_example_jobs_are_well_formed() -> None:
     assert (job["kind"], job["spec"]["completionMode"]) == ("Job", "Indexed")
     command = job["spec"]["template"]["spec"]["containers"][0]["command"]
     assert command[:2] == ["minidl", "sweep"]
+    if find_spec("kubernetes_validate"):
+        validator: Any = import_module("kubernetes_validate")
+        validator.validate(job, validator.latest_version(), strict=True)
 
 
 @with_mpi

@@ -397,7 +397,7 @@ def test_baselines_of_a_series_are_the_last_rows_of_its_windows(tmp_path: Path) 
     assert dataset.validation is not None
     inputs = dataset.validation.batch(0).inputs
     error = inputs["x"][-1][:, ::-1] - inputs["targets"]
-    assert dataset.baselines == {
+    assert {name: value for name, value in dataset.baselines.items() if "seasonal" not in name} == {
         "mean_absolute_error/last_value": pytest.approx(np.abs(error).mean()),
         "loss/last_value": pytest.approx(np.square(error).mean()),
     }

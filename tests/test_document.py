@@ -210,9 +210,9 @@ REFUSED = [
     ("[" * 2000, 1, 51, "more than 50 levels"),
     ("a: " + "{a: " * 2000, 1, 197, "more than 50 levels"),
     ("- " * 2000, 1, 101, "more than 50 levels"),
-    (BOMB, 5, 8, "more than 10,000 values"),
-    ("a: [" + "1," * 400_000 + "]", 1, 19_999, "more than 10,000 values"),
-    ("a: &x '" + "y" * 500_000 + "'\nb: [" + "*x," * 100 + "]", 2, 59, "more than 10,000 values"),
+    (BOMB, 5, 20, "more than 40,000 values"),
+    ("a: [" + "1," * 400_000 + "]", 1, 79_999, "more than 40,000 values"),
+    ("a: &x '" + "y" * 500_000 + "'\nb: [" + "*x," * 100 + "]", 2, 239, "more than 40,000 values"),
     ("a: &x [" + "[" * 30 + "]" * 30 + "]\nb: " + "[" * 20 + "*x" + "]" * 20, 2, 24, "more than 50 levels"),
     # aliases
     ("a: *x\n", 1, 4, "no anchor 'x' above this alias"),
@@ -225,7 +225,7 @@ REFUSED = [
 def seconds_of_the_largest_file() -> float:
     """What a busy machine takes for as many values as a file may have."""
     began = time.process_time()
-    parse("a: [" + "1," * 9997 + "]", "f.yaml")
+    parse("a: [" + "1," * 39_997 + "]", "f.yaml")
     return time.process_time() - began
 
 
@@ -233,8 +233,8 @@ def seconds_of_the_largest_file() -> float:
 def test_refusals_name_line_and_column_and_show_the_line(text: str, line: int, column: int, message: str) -> None:
     began = time.process_time()
     head, *excerpt = refusal(text).split("\n")
-    spent = time.process_time() - began  # measured: 0.4 s at most; a bomb that goes off takes hours
-    assert spent < 1.0 or spent < 2 * seconds_of_the_largest_file()
+    spent = time.process_time() - began  # measured: 1.3 s at most; a bomb that goes off takes hours
+    assert spent < 3.0 or spent < 2 * seconds_of_the_largest_file()
     assert head.startswith(f"f.yaml:{line}:{column}: ")
     assert message in head
     offending = text.split("\n")[line - 1]
@@ -278,8 +278,9 @@ def test_aliases_stand_for_values() -> None:
 
 def test_depth_and_count_are_allowed_up_to_their_limits() -> None:
     assert parse("a: " + "[" * 49 + "]" * 49, "f.yaml").marks[("a", *[0] * 48)].column == 52
-    assert len(parse("a: [" + "1," * 9997 + "]", "f.yaml").tree["a"]) == 9997
-    assert "more than 10,000" in refusal("a: [" + "1," * 9998 + "]")
+    most = "a: &x [" + "1," * 999 + "]\nb: [" + "*x," * 38 + "1," * 996  # what is repeated by name is soon read
+    assert len(parse(most + "]", "f.yaml").tree["b"]) == 38 + 996
+    assert "more than 40,000" in refusal(most + "1]")
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])

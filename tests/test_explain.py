@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from runs import write_experiment
-from subjects import KINDS, forecaster, lstm, sequence, tagger, texts
+from subjects import KINDS, forecaster, lstm, next_symbol, sequence, tagger, texts
 
 from minidl.cli.main import main
+from minidl.data import Vocabulary
 from minidl.explain import by_lag, influence, integrated_gradients
 from minidl.explain.answer import Answer, asked
 from minidl.explain.embedded import Embedded
 from minidl.explain.figures import plot_gates, plot_influence, plot_weights
 from minidl.explain.states import computed, read
+from minidl.graph.layer import Layer
+from minidl.layers import LSTM, Cell, Dense, OneHot
 from minidl.storage.archive import read_archive, write_archive
 from minidl.system.errors import UsageError
 
@@ -98,6 +102,17 @@ def test_figures() -> None:
         assert plot_weights(subject).axes[0].get_ylabel() == "Wx"
     with pytest.raises(UsageError, match="there is no recurrent layer 'lst'; did you mean 'lstm'"):
         plot_gates(lstm(), np.array([1]), "lst")
+
+
+@pytest.mark.parametrize("kind", [*(kind for kind in Layer.types().values() if issubclass(kind, Cell)), "projected"])
+def test_figures_of_every_cell(kind: Any) -> None:
+    pytest.importorskip("matplotlib")
+    cell = LSTM(5, projection=3) if kind == "projected" else kind(5)
+    subject = next_symbol(lambda ids, V: Dense(V)(cell(OneHot()(ids))), Vocabulary.from_text("abc"))
+    gates = plot_gates(subject, sequence(subject, "abca"))
+    names = [*(() if cell.gates == cell.states else cell.gates), *(["c"] if "c" in cell.states else []), "h"]
+    assert [axes.get_ylabel() for axes in gates.axes[: len(names)]] == names
+    assert plot_weights(subject).axes[0].get_ylabel() == "Wx"
 
 
 @pytest.fixture(scope="module")

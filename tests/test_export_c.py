@@ -21,6 +21,7 @@ from minidl.layers import (
     LSTM,
     MSE,
     RNN,
+    SLSTM,
     Activation,
     Add,
     Bidirectional,
@@ -30,13 +31,18 @@ from minidl.layers import (
     Embedding,
     Last,
     LayerNorm,
+    MinGRU,
+    MinLSTM,
     Multiply,
     OneHot,
+    Pool,
+    Slice,
 )
 from minidl.system.errors import UsageError
 
 F, V, T = 3, 6, 9
-COMPILER = shutil.which("gcc") or shutil.which("cc")
+COMPILERS = [found for found in map(shutil.which, ("gcc", "clang")) if found]
+COMPILER = next(iter(COMPILERS), None)
 MAIN = """\
 #include "net.h"
 #include <stdio.h>
@@ -77,6 +83,9 @@ MODELS: dict[str, tuple[Callable[[Symbol], Symbol], bool]] = {
     "classification": (lambda x: Dense(3, name="out")(Last()(GRU(5)(x))), False),
     "without biases": (lambda x: Dense(2, bias=False)(LSTM(4, bias=False)(GRU(4, bias=False)(x))), False),
     "everything else": (gated, False),
+    "LSTM with peepholes and a projection": (LSTM(5, peepholes=True, projection=3), False),
+    "LSTM with a projection alone": (lambda x: LSTM(4)(LSTM(5, projection=2)(x)), False),
+    "MinGRU, MinLSTM and a slice of features": (lambda x: MinLSTM(4)(Slice(1, 4)(MinGRU(5)(x))), False),
     "tied": (lambda x: Dense(V, tied_to="table")(RNN(4)(Embedding(4, name="table")(x))), True),
 }
 
@@ -87,8 +96,9 @@ def run_c(header: str, feeds: NDArray[Any], outputs: int, folder: Path) -> NDArr
     reads = 'scanf("%d", &symbol) == 1' if symbols else " && ".join(f'scanf("%f", x + {k}) == 1' for k in range(F))
     main = MAIN.replace("OUT", str(outputs)).replace("READ", reads)
     (folder / "main.c").write_text(main.replace("ARGUMENT", "symbol" if symbols else "x"))
-    command = [str(COMPILER), "-std=c99", "-Wall", "-Werror", "-O2", "main.c", "-o", "net", "-lm"]
-    subprocess.run(command, cwd=folder, check=True)
+    for compiler in reversed(COMPILERS):
+        command = [compiler, "-std=c99", "-Wall", "-Werror", "-O2", "main.c", "-o", "net", "-lm"]
+        subprocess.run(command, cwd=folder, check=True)
     given = "\n".join(" ".join(map(repr, np.atleast_1d(step).tolist())) for step in feeds)
     out = subprocess.run([folder / "net"], input=given, capture_output=True, text=True, check=True).stdout
     return np.array([[float(number) for number in line.split()] for line in out.splitlines()])
@@ -125,6 +135,10 @@ def test_symbols_and_what_the_model_knows_are_text_of_c(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
+        (GRU(2, reset_after=False), "there is no C code for a GRU with reset_after=False"),
+        (SLSTM(2), "there is no C code for a step of SLSTM"),
+        (Pool("mean"), "there is no C code for a step of Pool"),
+        (Slice(1, axis=0), "there is no C code for a Slice of another axis than the features"),
         (Bidirectional(GRU(2)), "there is no C code for a step of Reverse"),
         (lambda x: GRU(2)(x, h0=Last()(RNN(2)(x))), "there is no C code for its input h0"),
         (lambda x: MSE(reduction="none")(x, x), "there is no C code for a step of MSE"),

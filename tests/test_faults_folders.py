@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -282,6 +283,30 @@ def test_files_that_a_model_file_imports_belong_to_its_run_too(tmp_path: Path) -
     assert list(imported_files(tmp_path / "models/own.py")) == ["models/own.py", "models/scales.py"]
 
 
+def test_a_change_of_a_file_outside_of_models_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is beside the experiment is known by its hash; what is installed by its version."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/own.py").write_text(
+        OWN.replace("models.scales", "user_scales").replace(".scales", "user_scales")
+    )
+    (tmp_path / "user_scales.py").write_text("import json, numpy\nSCALE = 1.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    write_experiment(tmp_path, model={"type": "own"}, train__steps=40, train__early_stop=None)
+    ended = interrupted_at(tmp_path, 13, signal.SIGINT, "tiny.yaml")
+    assert "user_scales.py is imported from outside of models/" in ended.err
+    assert launch(tmp_path, lambda: main(["verify", "tiny"])).wait().code == 0
+    (tmp_path / "user_scales.py").write_text("SCALE = 5.0\n")
+    ended = run(tmp_path, "tiny.yaml", "--resume")
+    assert ended.code == 4
+    assert "the code of the model has changed since this run was begun: user_scales" in ended.err
+    verified = launch(tmp_path, lambda: main(["verify", "tiny"])).wait()
+    assert verified.code == 5
+    assert "user_scales: sha256" in verified.err
+    assert launch(tmp_path, lambda: main(["evaluate", "runs/tiny/001/checkpoints/last"])).wait().code == 0
+    ended = run(tmp_path, "tiny.yaml", "--resume", "--accept-changes", "train.steps=16")
+    assert ended.code == 0, ended.err
+
+
 def test_the_code_of_a_model_belongs_to_its_run(tmp_path: Path) -> None:
     """Here in a file that layers import when they compute."""
     (tmp_path / "models").mkdir()
@@ -351,3 +376,18 @@ def test_what_a_killed_export_left_is_swept_by_the_next(tmp_path: Path, verb: st
         living.write(b"whole")
     assert (tmp_path / "other.csv").read_bytes() == b"whole"
     assert [path.name for path in tmp_path.glob(".minidl-*")] == [".minidl-notes.tmp"]
+
+
+def test_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    """All works there; what cannot be spelt is shown by its bytes."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    write_experiment(folder)
+    assert run(folder, "tiny.yaml", "train.steps=4").code == 0
+    resumed = run(folder, "tiny.yaml", "train.steps=8", "--resume")
+    assert resumed.code == 0, resumed.err
+    last, out = str(folder / "runs/tiny/001/checkpoints/last"), str(folder / "out.safetensors")
+    verbs = [["sample", last, "--length", "5"], ["inspect", last], ["evaluate", last, "--json"], ["runs"]]
+    for words in [*verbs, ["verify", "tiny"], ["export", last, "--format", "safetensors", "--out", out]]:
+        ended = launch(folder, partial(main, words)).wait()
+        assert ended.code == 0, (words, ended.err)

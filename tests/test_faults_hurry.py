@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import resource
 import signal
 import threading
 import time
@@ -15,12 +16,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runs import Child, launch, left, minidl_run, run, the_run, write_experiment
+from runs import Child, launch, left, minidl_run, run, the_run, wait_for, write_experiment
 
 from minidl import Input, Model
 from minidl.callbacks import baselines as baselines_callback
 from minidl.callbacks import sample as sample_callback
+from minidl.data import Text
 from minidl.engine import threads
+from minidl.experiment.run import session
 from minidl.layers import LSTM, Dense
 from minidl.system.errors import UsageError
 from minidl.training.metrics import MetricAccumulator
@@ -73,47 +76,72 @@ def test_what_is_broken_off_is_made_up(tmp_path: Path, place: Callable[[int, int
     assert left(the_run(tmp_path)).differences(expected) == {}
 
 
-def ends_within(child: Child, seconds: float, begun: Callable[[], bool]) -> tuple[int, float]:
-    deadline = time.monotonic() + 60
-    while not begun():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    at = time.monotonic()
-    child.send(signal.SIGTERM)
-    ended = child.wait()
-    return ended.code, time.monotonic() - at
+def again_and_again(owner: Any, name: str) -> Callable[[], None]:
+    """In the child: a function is called over and over, so that a signal comes while it works."""
+
+    def install() -> None:
+        function = getattr(owner, name)
+
+        def endless(*arguments: Any, **options: Any) -> None:
+            Path("begun").touch()
+            while True:
+                function(*arguments, **options)
+
+        setattr(owner, name, endless)
+
+    return install
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        (
-            "train.sample_every={steps: 2}",
-            "train.evaluate_every=null",
-            "train.early_stop=null",
-            "sample.length=2000000",
-        ),
+def left_to_itself() -> None:
+    """The run takes long by what it is told."""
+
+
+def processor_time(child: Child) -> float:
+    """Seconds that a process has computed."""
+    fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+FIRST = "runs/tiny/001/checkpoints/step-00000000.npz"
+ALONE = ("train.evaluate_every=null", "train.early_stop=null")
+PHASES: dict[str, tuple[Callable[[], None], tuple[str, ...], str]] = {  # how it lasts, changes, the file that tells it
+    "data are read": (again_and_again(Text, "load"), (), "begun"),
+    "memory is measured": (again_and_again(session, "check_memory"), (), "begun"),
+    "baselines": (left_to_itself, ("data.batch_size=32",), "runs/tiny/001/resolved.yaml"),
+    "evaluation": (
+        left_to_itself,
         ("data.batch_size=1", "data.seq_len=1", "data.split=[0.3, 0.6, 0.1]", "train.evaluate_every={steps: 2}"),
-    ],
-    ids=["a text without an end", "an evaluation of minutes"],
-)
-def test_a_termination_ends_within_two_seconds(tmp_path: Path, changes: tuple[str, ...]) -> None:
-    write_experiment(tmp_path)
-    (tmp_path / "text.txt").write_text("the quick brown fox jumps over the lazy dog. " * 6000)
-    child = launch(tmp_path, lambda: minidl_run("tiny.yaml", *changes))
-    metrics = tmp_path / "runs/tiny/001/checkpoints/step-00000000.npz"
-    code, took = ends_within(child, 2, lambda: metrics.exists() and bool(time.sleep(2)) is False)
-    assert code == 143
-    assert took < 4  # on a machine that has much else to do
+        FIRST,
+    ),
+    "sampling": (left_to_itself, ("train.sample_every={steps: 2}", "sample.length=2000000", *ALONE), FIRST),
+}
 
 
-def test_baselines_end_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_termination_ends_within_two_seconds(tmp_path: Path, phase: str, number: int) -> None:
+    """Of its own processor time, for the machine may have much else to do; it waits for nothing."""
+    lasting, changes, begun = PHASES[phase]
     write_experiment(tmp_path)
-    (tmp_path / "text.txt").write_bytes(np.random.default_rng(0).integers(97, 123, 1_500_000, dtype="u1").tobytes())
-    child = launch(tmp_path, lambda: minidl_run("tiny.yaml", "data.batch_size=32"))
-    code, took = ends_within(child, 2, lambda: (tmp_path / "runs/tiny/001/resolved.yaml").exists())
-    assert code == 143
-    assert took < 4
+    letters = np.random.default_rng(0).integers(97, 123, 1_500_000 if phase == "baselines" else 100_000, dtype="u1")
+    (tmp_path / "text.txt").write_bytes(letters.tobytes())
+
+    def work() -> int:
+        lasting()
+        return minidl_run("tiny.yaml", *changes)
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    child = launch(tmp_path, work)
+    wait_for((tmp_path / begun).exists)
+    time.sleep(0.3)
+    computed, began = processor_time(child), time.monotonic()
+    child.send(number)
+    ended = child.wait()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime - computed
+    assert ended.code == 143, ended.err
+    assert took < 2
+    assert time.monotonic() - began < 20
     assert baselines_callback.LONGEST >= 1_500_000
 
 

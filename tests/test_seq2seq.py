@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import itertools
+import runpy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +234,31 @@ def test_what_the_decoder_looks_at_is_drawn(speller: tuple[Any, Model]) -> None:
     assert list(first) == ["values/attention/picture"]
     assert first["values/attention/picture"].ndim == 3
     np.testing.assert_array_equal(first["values/attention/picture"], second["values/attention/picture"])
+
+
+def test_gates_are_looked_at_within_the_lengths_of_what_is_read(speller: tuple[Any, Model]) -> None:
+    """The decoder has other steps than the encoder, whose lengths say nothing of it."""
+    from minidl.callbacks.reach_metrics import saturation
+    from minidl.callbacks.tensorboard.histograms import within_lengths
+
+    dataset, model = speller
+    inputs = dataset.train.batch(0).inputs
+    model.forward(**inputs)
+    expected = np.arange(len(inputs["source"]))[:, None] < inputs["lengths"]
+    np.testing.assert_array_equal(within_lengths(model, "encoder_forward"), expected)
+    assert within_lengths(model, "decoder") is None
+    assert {tag.split("/")[2] for tag, _ in saturation(model)} == {"encoder_forward", "encoder_backward", "decoder"}
+
+
+def test_pairs_that_a_script_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parent.parent
+    for file in (root / "examples" / "spellings").glob("*.*"):
+        shutil.copy(file, tmp_path)
+    made = runpy.run_path(str(tmp_path / "numbers_in_words.py"))
+    assert made["in_words"](413_036) == "four hundred and thirteen thousand and thirty-six"
+    assert made["in_words"](100) == "one hundred"
+    monkeypatch.setitem(made["main"].__globals__, "PAIRS", 400)
+    made["main"]()
+    monkeypatch.chdir(root)
+    experiment = read_experiment(tmp_path / "spellings.yaml")
+    assert set("0123456789") < set(experiment.dataset.vocabulary.symbols)

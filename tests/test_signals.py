@@ -10,11 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from runs import Child, Cut, interrupted_at, launch, left, minidl_run, run, the_run, write_experiment
+from runs import Child, Cut, interrupted_at, launch, left, minidl_run, run, the_run, wait_for, write_experiment
 
 from minidl.callbacks import Baselines
 from minidl.cli.main import main
@@ -94,13 +93,6 @@ def launch_stuck(folder: Path, at: int) -> Child:
     child = launch(folder, work)
     wait_for((folder / "stuck").exists)
     return child
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.01)
 
 
 def test_an_interrupt_before_training_is_told_without_a_traceback(tmp_path: Path) -> None:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
-import shutil
+import random
 import signal
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import Ended, launch, write_experiment
+from runs import Child, Ended, launch, write_experiment
 
 from minidl.cli.main import carry_out, main
 from minidl.data.batches import Batch
@@ -32,13 +31,18 @@ from minidl.training.trainer import Trainer
 pytest.importorskip("optuna", reason="optuna is not installed: pip install 'minidl[sweep]'")
 from optuna.trial import TrialState
 
-from minidl.experiment.sweep import Search, open_study, read_sweep, results, take_part
+from minidl.experiment.sweep import Search, database, open_study, read_sweep, results, take_part
 from minidl.experiment.sweep.journal import Journal
 from minidl.experiment.sweep.ranges import Between, OneOf, read_space
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # the benchmarks are not installed
+
+from benchmarks import storages  # noqa: E402
+
 RATE, UNITS = "optimizer.lr=log(1e-3, 1)", "model.layers.1.units=choice(4, 8)"
 STEPS, EVALUATIONS = 6, 3
+GONE = 1.5  # seconds after which a worker counts as gone, where workers are killed
 QUICK: dict[str, Any] = {
     "train": {"steps": STEPS, "evaluate_every": {"steps": 2}, "sample_every": None, "checkpoint_every": {"steps": 2}},
     "optimizer": {"type": "Adam", "lr": 0.01},
@@ -392,6 +396,31 @@ def test_what_was_tried_is_not_run_again(sampler: str, sweep: Callable[..., list
     assert sweep(*words) == rows
 
 
+def test_several_seeds_a_trial(sweep: Callable[..., list[Row]], folder: Path) -> None:
+    """The mean of the best losses counts; interrupted between two seeds, it goes on with the second; another sweep."""
+    words = [RATE, "--seeds", "2", "seed=5"]
+    ended = interrupted(folder, signal.SIGTERM, [*words, "--trials", "2"], run=2, step=3)
+    assert ended.code == 143
+    rows = sweep(*words, "--trials", "2")
+    for row in rows:
+        assert [load(Path("runs", run, "resolved.yaml")).tree["seed"] for run in row["runs"]] == [5, 6]
+        assert row["run"] == row["runs"][0]
+        assert row["best_val_loss"] == pytest.approx(statistics.mean(min(evaluated(run)) for run in row["runs"]))
+    assert len(list_runs(Path("runs/tiny"))) == 4
+    assert rows == sweep(*words, "--trials", "2", "--runs", "others")
+    first, *_ = sweep(RATE, "seed=5", "--trials", "1")
+    assert first["best_val_loss"] == min(evaluated(by_trial(rows)[0]["run"]))
+    sweep("seed=int(1, 5)", "--trials", "1", "--seeds", "2", code=2)
+
+
+def test_trials_of_several_seeds_are_pruned_by_the_first(sweep: Callable[..., list[Row]]) -> None:
+    rows = sweep("optimizer.lr=log(1e-5, 1)", "--trials", "9", "--seeds", "2")
+    pruned = [row for row in rows if row["state"] == "pruned"]
+    assert pruned
+    assert all("runs" not in row and len(evaluated(row["run"])) < EVALUATIONS for row in pruned)
+    assert all(len(row["runs"]) == 2 for row in rows if row["state"] == "done")
+
+
 def test_searches_by_name(sweep: Callable[..., list[Row]], capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("cmaes")
     found = {name: sweep(RATE, "--trials", "2", "--sampler", name, "--runs", name) for name in ("random", "cmaes")}
@@ -549,36 +578,65 @@ def test_without_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys
 
 
 @pytest.fixture(scope="module")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The URL of a server that was begun for these tests, reached through a socket."""
     pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'minidl[cluster]'")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    if not found:
-        pytest.skip("PostgreSQL is not installed: apt install postgresql")
-    with tempfile.TemporaryDirectory(prefix="pg") as folder:  # a socket has a short name
-        user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.getuid() == 0 else {}
-        if user:
-            shutil.chown(folder, "postgres", "postgres")
-        command = [str(found[-1]), "-D", f"{folder}/data", "-s", "-w"]
-        options = f"-k {folder} -c listen_addresses= -c fsync=off"
-        quiet: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, "check": True, **user}
-        subprocess.run([*command, "initdb", "-o", "-A trust -U minidl"], **quiet)
-        subprocess.run([*command, "-o", options, "-l", f"{folder}/log", "start"], **quiet)
-        yield f"postgresql://minidl@/postgres?host={folder}"
-        subprocess.run([*command, "-m", "immediate", "stop"], **quiet)
+    with contextlib.ExitStack() as stack:
+        try:
+            url = stack.enter_context(storages.postgresql())
+        except FileNotFoundError as error:
+            pytest.skip(str(error))
+        yield url
 
 
 @pytest.fixture
 def grpc() -> Iterator[str]:
     """The URL of a server of Optuna, before a database in memory."""
     pytest.importorskip("grpc", reason="grpcio is not installed")
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    code = f"from optuna.storages import *; run_grpc_proxy_server(InMemoryStorage(), host='localhost', port={port})"
-    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as server:
-        yield f"grpc://localhost:{port}"
-        server.kill()
+    with storages.grpc() as url:
+        yield url
+
+
+@pytest.mark.parametrize("kept", ["postgresql", "grpc"])
+def test_workers_killed_at_random(kept: str, folder: Path, request: pytest.FixtureRequest) -> None:
+    """The long form is tests/long_sweeps.py."""
+    survive_kills(folder, request.getfixturevalue(kept), kills=2, trials=4)
+
+
+def survive_kills(folder: Path, url: str, kills: int, trials: int) -> None:
+    """Workers are killed at random and others begun: each trial comes to its end once, with the loss it always has."""
+    rng, places = random.Random(kills), itertools.count()
+    words = ["tiny.yaml", RATE, "--sampler", "random", "--no-prune", f"--trials={trials}", "--json"]
+    whole = launch(folder, lambda: carry_out("sweep", [*words, "--runs", "whole"], "minidl sweep")).wait()
+    assert whole.code == 0, whole.err
+
+    def work() -> int:
+        database.BEAT, database.GONE = 0.2, GONE
+        return carry_out("sweep", [*words, "--runs", str(folder / "runs"), "--storage", url], "minidl sweep")
+
+    def worker() -> Child:
+        own = folder / f"worker{next(places)}"  # where it writes what it says
+        own.mkdir()
+        write_experiment(own, **QUICK)
+        return launch(own, work)
+
+    workers, ended = [worker(), worker()], []
+    for place in range(kills):
+        time.sleep(rng.uniform(0.2, 1.0))
+        os.kill(workers[place % 2].pid, signal.SIGKILL)
+        ended.append(workers[place % 2].wait())
+        workers[place % 2] = worker()
+    ended += [each.wait() for each in workers]
+    time.sleep(2 * GONE)  # what the last one killed had begun may be taken now
+    last = worker().wait()
+    assert last.code == 0, last.err
+    expected, found = ([json.loads(line) for line in one.out.splitlines()] for one in (whole, last))
+    assert [{**row, "run": ""} for row in by_trial(found)] == [{**row, "run": ""} for row in by_trial(expected)]
+    assert len({row["run"] for row in found}) == trials
+    done = [run for run in list_runs(folder / "runs/tiny") if run.facts["state"] == "done"]
+    assert len(done) == trials, "a trial ran twice to its end"
+    told = [line.split()[2] for one in (*ended, last) for line in one.err.splitlines() if " done, " in line]
+    assert len(told) == len(set(told))
 
 
 @pytest.mark.parametrize("kept", ["sqlite:///sweeps.db", "journal:///{folder}/shared.journal", "postgresql", "grpc"])
@@ -607,7 +665,8 @@ def test_a_trial_without_a_sign_of_life_is_put_back(folder: Path, monkeypatch: p
     ):
         trial = lost.ask(1, lambda trial: draw(trial, "optimizer.lr"))
         assert found.ask(1, lambda trial: draw(trial, "optimizer.lr")) is None
-        monkeypatch.setattr("minidl.experiment.sweep.database.GONE", -1.0)
+        monkeypatch.setattr(database, "BEAT", 0.0)
+        monkeypatch.setattr(database, "GONE", -1.0)
         again = found.ask(1, lambda trial: draw(trial, "optimizer.lr"))
         monkeypatch.undo()
         assert trial is not None

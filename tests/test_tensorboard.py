@@ -12,7 +12,7 @@ import time
 import urllib.parse
 import urllib.request
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,20 @@ from minidl.data.batches import Dataset
 from minidl.generate.sampler import Sampler
 from minidl.generate.sampling import sample_text
 from minidl.graph.graph import Graph
-from minidl.layers import GRU, LSTM, RNN, Add, Bidirectional, Dense, Dropout, Embedding, OneHot, Reverse, SoftmaxCE
+from minidl.graph.layer import Layer
+from minidl.layers import (
+    GRU,
+    LSTM,
+    Add,
+    Bidirectional,
+    Cell,
+    Dense,
+    Dropout,
+    Embedding,
+    OneHot,
+    Reverse,
+    SoftmaxCE,
+)
 from minidl.optim import SGD, Adam
 from minidl.storage.archive import read_archive, write_archive
 from minidl.training.checkpoint import capture, restore
@@ -71,7 +84,7 @@ def data(tmp_path: Path) -> Dataset:
     return Text("text.txt", split=(0.8, 0.1, 0.1), batch_size=4, seq_len=12).load(tmp_path)
 
 
-def language_model(data: Dataset, layer: type[LSTM] | type[GRU] | type[RNN] = LSTM) -> Model:
+def language_model(data: Dataset, layer: Callable[..., Layer] = LSTM) -> Model:
     size = int(data.facts["vocab_size"])
     ids, targets = (Input(name, dtype="int", depth=size) for name in ("ids", "targets"))
     logits = Dense(size, name="logits")(layer(8, name="cells")(OneHot()(ids)))
@@ -469,7 +482,11 @@ def test_labels_are_drawn_as_they_are() -> None:
     HeatMap([Panel("a", 3, 0, 1, list(strange.values()))], 3, strange).pixels([np.zeros((3, 3))])
 
 
-@pytest.mark.parametrize("layer", [LSTM, GRU, RNN])
+def projected(units: int, name: str) -> LSTM:
+    return LSTM(units + 2, projection=units, name=name)
+
+
+@pytest.mark.parametrize("layer", [*(kind for kind in Layer.types().values() if issubclass(kind, Cell)), projected])
 def test_pictures_of_weights_and_of_a_text_being_read(data: Dataset, layer: Any) -> None:
     pytest.importorskip("matplotlib")
     model, pictures = language_model(data, layer), Pictures()
@@ -478,7 +495,7 @@ def test_pictures_of_weights_and_of_a_text_being_read(data: Dataset, layer: Any)
     assert all(pixels.dtype == np.uint8 and pixels.shape[1:] == (880, 3) for pixels in first.values())
     again = dict(pictures.draw(model, data))
     assert all(np.array_equal(first[tag], again[tag]) for tag in first)
-    model.parameters["cells/Wh"][...] += 0.5
+    model.parameters["cells/Wx"][...] += 0.5
     assert all(not np.array_equal(first[tag], pixels) for tag, pixels in pictures.draw(model, data))
 
 
@@ -613,7 +630,7 @@ def test_server_draws_training_validation_and_baselines_in_one_chart(server: Ser
         "train/bits_per_char": 6,
         "val/bits_per_char": 3,
     }
-    assert len(curves) == 2 + 7
+    assert len(curves) == 2 + 8
     assert all(len({value for *_, value in points}) == 1 for tag, points in curves.items() if "baseline" in tag)
     titles = [chart["title"] for chart in second["chart"]]
     assert titles[:2] == ["length of the gradient", "length of the update"]

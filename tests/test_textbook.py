@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from minidl.config.rules import field_notes
+from minidl.data import Data, Task
+from minidl.graph.layer import Layer
+from minidl.optim import Optimizer
+from minidl.optim.schedules import Schedule
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,6 +56,28 @@ def test_the_docs_write_a_peephole_lstm_in_25_lines() -> None:
     (block,) = [text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "class Peephole" in text]
     (cell,) = [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.ClassDef)]
     assert (cell.end_lineno or 0) - cell.lineno + 1 <= 25
+
+
+WITHOUT_A_PAPER = {
+    *("Add", "Concat", "Last", "MAE", "MSE", "Mean", "Multiply", "OneHot", "Pool", "Repeat", "Reverse", "SigmoidCE"),
+    *("Slice", "constant", "exponential", "linear", "piecewise", "plateau", "polynomial", "sequence", "step", "warmup"),
+}
+FAMILIES = [Layer, Optimizer, Schedule, Data, Task]
+DECLARED = {
+    name: cls for family in FAMILIES for name, cls in family.types().items() if cls.__module__.startswith("minidl.")
+}
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_a_docstring_tells_every_argument(name: str) -> None:
+    cls: Any = DECLARED[name]
+    told = field_notes(cls)
+    assert [field.name for field in dataclasses.fields(cls) if field.init and not told.get(field.name)] == []
+    bases = " ".join(base.__doc__ or "" for base in cls.__mro__)
+    if not issubclass(cls, Data | Task):
+        assert "Raises ConfigError" in bases
+        assert ">>> " in cls.__doc__
+        assert name in WITHOUT_A_PAPER or re.search(r"\b(19|20)\d\d\b", cls.__doc__)
 
 
 def test_the_reference_has_a_section_for_all_that_it_refers_to() -> None:

@@ -24,8 +24,8 @@ LONGEST = 2_000_000  # symbols of a text whose n-grams are counted and that is c
 class Baselines(Callback):
     """Records val_baseline/MEASURE/NAME before the first step, with each validation, and at the end.
 
-    Of a text: uniform, unigram to 5-gram and xz, in nats and as bits a character or perplexity a word. Of other data:
-    what its data set brings. They are computed once a run; a resumed run knows them from its checkpoint.
+    Of a text: uniform, unigram to 5-gram, kneser-ney and xz, in nats and as bits a character or perplexity a word. Of
+    other data: what its data set brings. They are computed once a run; a resumed run knows them from its checkpoint.
     """
 
     order = Callback.MEASURE

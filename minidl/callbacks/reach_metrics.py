@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.callbacks.tensorboard.gates import CANDIDATES, gate_names
 from minidl.callbacks.tensorboard.histograms import computed, within_lengths
 from minidl.explain import Subject, by_lag
 from minidl.explain.embedded import Embedded
+from minidl.explain.gates import contents, gate_names
 from minidl.model import Model
 from minidl.system.errors import UsageError
 from minidl.training.callback import Callback
@@ -51,13 +51,16 @@ class ReachMetrics(Callback):
 
 def saturation(model: Model) -> Iterator[tuple[str, float]]:
     """The share of near-constant values of each gate in the last forward pass."""
-    read = within_lengths(model)
     for node in model.graph.nodes:
-        gates = gate_names(model.graph.nodes[node].layer)
+        read = within_lengths(model, node)
+        layer = model.graph.nodes[node].layer
+        gates, signed = gate_names(layer), contents(layer)
         values = computed(model, node) if gates else {}
         for gate in gates:
+            if gate in signed and f"{node}/Wh" not in model.parameters:
+                continue  # it has no bounds
             array = values[gate] if read is None else values[gate][read]
-            array = np.abs(array) if gate in CANDIDATES else np.abs(2 * array - 1)
+            array = np.abs(array) if gate in signed else np.abs(2 * array - 1)
             yield f"layers/saturation/{node}/{gate}", float((array > 1 - 2 * NEAR).mean())
 
 

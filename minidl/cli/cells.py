@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from minidl.cli.arguments import Parser, add_json, add_run, whole
+from minidl.cli.json_output import json_line
 from minidl.cli.tables import show_table
 from minidl.system.errors import DataError
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         for feature in features:
             units = [dict(zip(("layer", "unit", "correlation"), unit, strict=True)) for unit in feature.units]
-            print(json.dumps({"feature": feature.name[0], "units": units}))
+            print(json_line({"feature": feature.name[0], "units": units}))
         return 0
     rows = [[f.name[0], "   ".join(f"{layer} {unit} {score:+.2f}" for layer, unit, score in f.units)] for f in features]
     show_table([["feature", "units, with their rank correlation"], *rows])

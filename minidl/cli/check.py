@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_experiment, add_json
 from minidl.cli.colours import show
+from minidl.cli.json_output import json_line
 
 if TYPE_CHECKING:
     from minidl.data import Dataset
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     checks = gradcheck(experiment.model, feeds)
     if arguments.json:
         for check in checks:
-            print(json.dumps({**dataclasses.asdict(check), "passed": check.passed}))
+            print(json_line({**dataclasses.asdict(check), "passed": check.passed}))
     else:
         _show(checks)
     wrong = [check.array for check in checks if not check.passed]

@@ -67,10 +67,10 @@ def ended(prog: str, work: Callable[[], int]) -> int:
         message, code = f"the model's own code fails\n{users_traceback(error)}", 1
     else:
         return code
-    end_together(code, lambda who: _show_error(message, f"{prog}{who}"))
+    end_together(code, lambda who: _show_error(message, prog, who))
     return code
 
 
-def _show_error(message: str, prog: str) -> None:
-    text = message if "\n" in message else f"{prog}: {message}"
+def _show_error(message: str, prog: str, who: str) -> None:
+    text = message if "\n" in message and not who else f"{prog}{who}: {message}"
     colours.show(text, colours.MESSAGE, standard_streams.Lasting(unescaped(sys.stderr)))

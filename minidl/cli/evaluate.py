@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 from typing import Any
 
 from minidl.cli.arguments import Parser, add_json, add_run
+from minidl.cli.json_output import json_line
 from minidl.cli.reading_bar import reading_bar
 from minidl.cli.tables import cell, show_table
 
@@ -46,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         measures = measures | measure_adapting(path, arguments.data, tuned=arguments.adapt == "tune")
     if arguments.json:
-        print(json.dumps(_plain(measures | found.details), allow_nan=False))
+        print(json_line(measures | found.details))
         return 0
     width = max(map(len, measures))
     for name, value in measures.items():
@@ -54,15 +53,6 @@ def run(arguments: argparse.Namespace) -> int:
     for tag, report in found.details.items():
         _show(tag, report, found.details)
     return 0
-
-
-def _plain(value: Any) -> Any:
-    """As JSON has it: null for what is no number, and for infinity."""
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _show(tag: str, report: Any, details: dict[str, Any]) -> None:

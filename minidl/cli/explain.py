@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_json, add_run, whole
+from minidl.cli.json_output import json_line
 from minidl.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         explanation.save_picture(arguments.out)
     if arguments.json:
-        print(json.dumps(explanation.to_json()))
+        print(json_line(explanation.to_json()))
     else:
         _show(explanation)
     return 0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidl.cli.arguments import Parser, add_json, add_run
+from minidl.cli.json_output import json_line
 from minidl.system.errors import UsageError, suggest
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out or Path(f"{_title(trained.path)}.{ENDINGS.get(kind, kind)}")
     found = _write(trained.model, out, kind, arguments.layout)
     if arguments.json:
-        print(json.dumps({"file": str(out), "format": kind, **found}))
+        print(json_line({"file": str(out), "format": kind, **found}))
     else:
         _show(out, found)
     return 0
@@ -87,7 +87,7 @@ def _write_page(path: Path, arguments: argparse.Namespace) -> int:
     looking = Looking(path)
     out = arguments.out or Path(f"{looking.name}.html")
     size = looking.write(out)
-    print(json.dumps({"file": str(out), "format": "html", "bytes": size}) if arguments.json else f"wrote {out}")
+    print(json_line({"file": str(out), "format": "html", "bytes": size}) if arguments.json else f"wrote {out}")
     return 0
 
 

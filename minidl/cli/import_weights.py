@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from minidl.cli.arguments import Parser, add_experiment, add_json
+from minidl.cli.json_output import json_line
 
 EXAMPLES = """examples:
   minidl import weights.safetensors experiments/char_lstm.yaml --layout torch --out model.npz
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     model.save(arguments.out)
     shapes = {name: list(array.shape) for name, array in model.parameters.items()}
     if arguments.json:
-        print(json.dumps({"file": str(arguments.out), "arrays": shapes}))
+        print(json_line({"file": str(arguments.out), "arrays": shapes}))
     else:
         print(f"wrote {arguments.out}\n\n{model}")
     return 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
 
 from minidl.cli.arguments import Parser, add_json, add_run
+from minidl.cli.json_output import json_line
 from minidl.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     trained = load_trained(model_file(arguments.run, arguments.runs))
     rows = list(map(_row, trained.model.parameters.items()))
     if arguments.json:
-        print("\n".join(map(json.dumps, rows)))
+        print("\n".join(map(json_line, rows)))
         return 0
     print(f"{trained.path}\n\n{trained.model}\n")
     progress = trained.archive.meta.get("progress")
@@ -57,7 +57,7 @@ def _show_machine(as_json: bool) -> int:
     kept = {name: facts[name] for name in ("kernels", "simd", "processor", "cores", "system", "versions")}
     kept["threads"] = threads.available()
     if as_json:
-        print(json.dumps(kept))
+        print(json_line(kept))
         return 0
     reason = dispatch.missing()
     print(f"kernels      {kept['kernels']}{f' ({reason})' if reason else ''}")

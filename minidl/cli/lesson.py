@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_json
 from minidl.cli.colours import show
+from minidl.cli.json_output import json_line
 from minidl.system.errors import ExperimentError, NumericsError, UsageError, suggest
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _write(exercise: Exercise, as_json: bool) -> int:
     with path.open("x", encoding="utf-8") as file:
         file.write(exercise.text())
     if as_json:
-        print(json.dumps({"lesson": exercise.number, "file": str(path)}))
+        print(json_line({"lesson": exercise.number, "file": str(path)}))
     else:
         print(f"lesson {exercise.number}: {exercise.title}\nwrote {path}: mend one line of its backward, then")
         print("    minidl lesson check")
@@ -97,7 +97,7 @@ def _check(exercises: tuple[Exercise, ...], as_json: bool) -> int:
     grades = [grade(exercise, Path(exercise.file)) for exercise in here]
     for found in grades:
         if as_json:
-            print(json.dumps({"lesson": found.exercise.number, "passed": not found.wrong, "wrong": found.wrong}))
+            print(json_line({"lesson": found.exercise.number, "passed": not found.wrong, "wrong": found.wrong}))
         else:
             _show(found)
     open_ones = [str(found.exercise.number) for found in grades if found.wrong]
@@ -131,7 +131,7 @@ def _list(exercises: tuple[Exercise, ...], as_json: bool) -> int:
     for exercise in exercises:
         state = _state(exercise)
         if as_json:
-            print(json.dumps({"lesson": exercise.number, "title": exercise.title, "state": state}))
+            print(json_line({"lesson": exercise.number, "title": exercise.title, "state": state}))
         else:
             print(f"{exercise.number:2}  {state:8}  {exercise.title}")
     return 0

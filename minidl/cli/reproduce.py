@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidl.cli.arguments import Parser, add_json, add_runs_folder
+from minidl.cli.json_output import json_line
 from minidl.cli.tables import show_table
 from minidl.system.errors import NumericsError, UsageError
 
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         reproduction = reproduce(path, arguments.runs, arguments.changes)
         found.append(reproduction)
         if arguments.json:
-            print(json.dumps(_plain(reproduction)), flush=True)
+            print(json_line(_plain(reproduction)), flush=True)
     rows = [row for reproduction in found for row in _rows(reproduction)]
     if not arguments.json:
         show_table([HEAD, *rows])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shlex
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder
 from minidl.cli.colours import STATE, show
+from minidl.cli.json_output import json_line
 from minidl.cli.reading_bar import reading_bar
 from minidl.cli.standard_streams import lasting
 from minidl.system.errors import UsageError
@@ -89,7 +89,7 @@ def _show(outcome: Outcome, arguments: argparse.Namespace) -> None:
     from minidl.storage.run_folder import RunFolder
 
     if arguments.json:
-        print(json.dumps({"run": str(outcome.run), "state": outcome.state}))
+        print(json_line({"run": str(outcome.run), "state": outcome.state}))
         return
     lines = [f"\n{outcome.state}: the run lies in {outcome.run}"]
     if outcome.exit_code and RunFolder(outcome.run).checkpoints.files():

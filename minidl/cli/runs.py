@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from typing import Any
 
 from minidl.cli.arguments import Parser, add_json, add_runs_folder
+from minidl.cli.json_output import json_line
 from minidl.cli.tables import cell, show_table
 
 logger = logging.getLogger("minidl")
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows = compare(folders) if compares else listed(folders)
     if arguments.json:
         for row in rows:
-            print(json.dumps(row))
+            print(json_line(row))
     elif rows:
         table = [[HEADINGS.get(name, name), *(_shown(row[name]) for row in rows)] for name in rows[0]]
         show_table(table if compares else [list(line) for line in zip(*table, strict=True)])

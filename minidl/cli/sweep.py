@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import math
 import multiprocessing
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from minidl.cli.arguments import Parser, add_experiment, add_json, add_runs_folder, number, whole
 from minidl.cli.command import carry_out
 from minidl.cli.jobs import carry_out_in
+from minidl.cli.json_output import json_line
 from minidl.cli.tables import cell, show_table
 from minidl.system.errors import NumericsError, UsageError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from minidl.experiment.sweep import Result, Sweep
 
 logger = logging.getLogger("minidl")
-MOST_TRIALS, MOST_JOBS = 1_000_000, 256  # a process that is asked for by mistake takes 100 MB
+MOST_TRIALS, MOST_SEEDS, MOST_JOBS = 1_000_000, 1000, 256  # a process that is asked for by mistake takes 100 MB
 EXAMPLES = """examples:
   minidl sweep experiments/char_lstm.yaml --trials 20 'optimizer.lr.peak=log(1e-3, 1e-1)'
   minidl sweep experiments/char_lstm.yaml --trials 40 --jobs 4 'model.layers.1.units=choice(64, 128, 256)'
@@ -49,6 +49,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--trials", metavar="N", type=whole, required=True, help="how many in all")
     parser.add_argument("--jobs", metavar="K", type=whole, default=1, help="how many at a time (default: 1)")
     parser.add_argument("--seed", metavar="N", type=whole, default=0, help="of the values to try (default: 0)")
+    seeds = "train each trial with so many seeds, and compare the mean of their best losses (default: 1)"
+    parser.add_argument("--seeds", metavar="N", type=whole, default=1, help=seeds)
     samplers = "how values are drawn: tpe, random, grid (all of them in turn) or cmaes (default: tpe)"
     parser.add_argument("--sampler", choices=("tpe", "random", "grid", "cmaes"), default="tpe", help=samplers)
     pruners = "how trials that do badly are ended early: median or hyperband (default: median)"
@@ -65,10 +67,10 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry out trials, then print all of them, the best first."""
-    for name, most in (("trials", MOST_TRIALS), ("jobs", MOST_JOBS)):
+    for name, most in (("trials", MOST_TRIALS), ("jobs", MOST_JOBS), ("seeds", MOST_SEEDS)):
         if getattr(arguments, name) > most:
             raise UsageError(f"--{name} should be {most} or less, got {getattr(arguments, name)}")
-    for name, least in (("trials", 1), ("jobs", 1), ("seed", 0)):
+    for name, least in (("trials", 1), ("jobs", 1), ("seed", 0), ("seeds", 1)):
         if getattr(arguments, name) < least:
             raise UsageError(f"--{name} should be {least} or more, got {getattr(arguments, name)}")
     if not arguments.timeout > 0:
@@ -78,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise UsageError(f"a sweep needs {str(error.name).partition('.')[0]}: pip install 'minidl[sweep]'") from None
 
-    sweep = read_sweep(Path(arguments.experiment), arguments.changes, arguments.runs, arguments.seed)
+    sweep = read_sweep(Path(arguments.experiment), arguments.changes, arguments.runs, arguments.seed, arguments.seeds)
     search = Search(sweep.space, sweep.seed, arguments.sampler, "none" if arguments.no_prune else arguments.pruner)
     with open_study(sweep, search, arguments.storage) as study:
         if arguments.jobs > 1:
@@ -89,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = results(study.trials(), arguments.trials)
     if arguments.json:
         for result in found:
-            print(json.dumps(_plain(result)))
+            print(json_line(_plain(result)))
     elif found:
         _show(found, sweep)
     if code:
@@ -114,7 +116,7 @@ def _bars(trial: int) -> Watchers:
 
 def _words(arguments: argparse.Namespace) -> list[str]:
     """The command of one of several processes."""
-    names = ("trials", "seed", "runs", "sampler", "pruner", "timeout", "storage")
+    names = ("trials", "seed", "seeds", "runs", "sampler", "pruner", "timeout", "storage")
     given = {name: getattr(arguments, name) for name in names}
     words = [f"--{name}={value}" for name, value in given.items() if value not in (None, math.inf)]
     return [*words, *(["--no-prune"] if arguments.no_prune else []), "--", arguments.experiment, *arguments.changes]
@@ -123,8 +125,9 @@ def _words(arguments: argparse.Namespace) -> list[str]:
 def _plain(result: Result) -> dict[str, Any]:
     """A trial as JSON has it; its values are those that the experiment had."""
     facts = {"trial": result.trial, "run": result.run, "state": result.state, "best_val_loss": result.loss}
+    runs = {"runs": list(result.runs)} if len(result.runs) > 1 else {}
     values = {key: _value(text) for key, text in result.values.items()}
-    return {**facts, **values, **({} if result.error is None else {"error": result.error})}
+    return {**facts, **runs, **values, **({} if result.error is None else {"error": result.error})}
 
 
 def _show(found: list[Result], sweep: Sweep) -> None:

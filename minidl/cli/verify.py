@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser, add_json, add_runs_folder
+from minidl.cli.json_output import json_line
 
 if TYPE_CHECKING:
     from minidl.experiment.run.verify import Verdict
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     verdict = verify(find(arguments.runs, [arguments.run])[-1])
     if arguments.json:
         facts = {"step": verdict.step, "reproduced": verdict.reproduced}
-        print(json.dumps({**facts, "differing": verdict.differing, "reasons": verdict.reasons}))
+        print(json_line({**facts, "differing": verdict.differing, "reasons": verdict.reasons}))
     if not verdict.reproduced:
         raise NumericsError(_difference(verdict))
     if not arguments.json:

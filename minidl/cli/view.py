@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import webbrowser
 from pathlib import Path
 
 from minidl.cli.arguments import Parser, add_json, add_run
+from minidl.cli.json_output import json_line
 
 EXAMPLES = """examples:
   minidl view char_lstm
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     size = looking.write(path, arguments.text)
     opened = not arguments.no_open and _open(path)
     if arguments.json:
-        print(json.dumps({"file": str(path), "bytes": size, "opened": opened}))
+        print(json_line({"file": str(path), "bytes": size, "opened": opened}))
     else:
         print(f"{'opened' if opened else 'open in a browser:'} {path.as_uri()}")
     return 0

@@ -54,8 +54,8 @@ class Arrays(Data):
     """Independent sequences from an .npz file, whose keys name the model's inputs and "targets".
 
     `source`: the file, relative to the experiment. `split`: shares of train, validation and test, contiguous
-    in this order. `batch_size` (B): sequences a step. `shuffle`: training sequences in a new order each epoch,
-    drawn from `seed`.
+    in this order. `batch_size` (B): sequences a step. `shuffle`: training sequences in a new order each epoch.
+    `seed`: of that order.
     """
 
     source: str

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from minidl.data.batches import Batches, Dataset
 from minidl.data.independent import Part
+from minidl.data.ngrams import kneser_ney, witten_bell
 from minidl.data.streams import Streams
 from minidl.data.tasks.documents import DocumentBatches
 from minidl.system.errors import DataError
@@ -22,20 +23,28 @@ _ORDERS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")
 
 
 def baselines(dataset: Dataset) -> dict[str, float]:
-    """Nats per token on the validation text: uniform, unigram to 5-gram, and for characters xz.
+    """Nats per token on the validation text: uniform, unigram to 5-gram, kneser-ney, and for characters xz.
 
-    All but uniform learn from the training text. xz is left out where Python was built without it.
+    All but uniform learn from the training text. kneser-ney is the strongest guess by counting, a 7-gram of
+    characters or a 5-gram of words. xz is left out where Python was built without it.
     Raises DataError for data that is no text or has no validation part.
     """
     vocabulary = dataset.vocabulary
     train, validation = symbols_of(dataset.train), symbols_of(dataset.validation)
     if vocabulary is None or train is None or validation is None:
         raise DataError("baselines are for a text with a validation part: see the split of the data")
-    losses = {"uniform": math.log(len(vocabulary))}
-    losses.update(zip(_ORDERS, ngram_losses(train, validation, len(vocabulary)), strict=True))
-    if dataset.unit == "char":
+    depth, is_char = len(vocabulary), dataset.unit == "char"
+    losses = {"uniform": math.log(depth)}
+    for name, probability in zip(_ORDERS, witten_bell(train, validation, depth, len(_ORDERS)), strict=True):
+        losses[name] = _nats(probability)
+    losses["kneser-ney"] = _nats(kneser_ney(train, validation, depth, order=7 if is_char else 5))
+    if is_char:
         losses.update(_xz_loss(vocabulary.decode(train), vocabulary.decode(validation)))
     return losses
+
+
+def _nats(probability: NDArray[Any]) -> float:
+    return float(-np.log(probability).mean())
 
 
 def symbols_of(part: Batches | None) -> NDArray[Any] | None:
@@ -45,34 +54,6 @@ def symbols_of(part: Batches | None) -> NDArray[Any] | None:
     if isinstance(part, Part) and isinstance(part.examples, DocumentBatches):
         return np.concatenate([part.examples.sequences[i][1:] for i in part.chosen.tolist()])
     return None
-
-
-def ngram_losses(train: NDArray[Any], validation: NDArray[Any], depth: int) -> list[float]:
-    """Mean negative log probability, in nats, of validation[1:] under n-grams of order 1 to 5.
-
-    Interpolated Witten-Bell smoothing: after a context h that was followed N(h) times by K(h) kinds of tokens,
-
-        p(w | h) = (count(h w) + K(h) p(w | h without its first token)) / (N(h) + K(h))
-
-    starting from the uniform distribution over `depth` tokens. Counts are those of `train`.
-    Bell, Cleary and Witten, Text Compression, 1990, method C; Chen and Goodman, 1998, section 2.6.
-    """
-    ids = np.concatenate([train, validation]).astype(np.int64)
-    scored = slice(len(train) + 1, None)
-    contexts = np.zeros(len(ids), np.int64)
-    probability = np.full(len(validation) - 1, 1 / depth)
-    losses = []
-    for _ in _ORDERS:
-        distinct, firsts, grams = np.unique(contexts * depth + ids, return_index=True, return_inverse=True)
-        count = np.bincount(grams[: len(train)], minlength=len(distinct))
-        total = np.bincount(contexts[: len(train)], minlength=len(ids) + 1)
-        kinds = np.bincount(contexts[firsts[firsts < len(train)]], minlength=len(ids) + 1)
-        total, kinds, found = total[contexts[scored]], kinds[contexts[scored]], count[grams[scored]]
-        smoothed = (found + kinds * probability) / np.maximum(total + kinds, 1)
-        probability = np.where(total > 0, smoothed, probability)
-        losses.append(float(-np.log(probability).mean()))
-        contexts[1:] = grams[:-1] + 1  # 0 is what precedes the first token
-    return losses
 
 
 def majority(train: Sequence[NDArray[Any]], validation: Sequence[NDArray[Any]]) -> dict[str, float]:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from annotated_types import Ge, Gt, Len
 from numpy.typing import NDArray
 
-from minidl.data.baselines import mean_value
+from minidl.data.baselines import error_of, mean_value
 from minidl.data.batches import ArraySpec, Dataset, split_slices
 from minidl.data.data import Data
 from minidl.data.number_streams import NumberStreams
+from minidl.data.seasons import rows_back, season_of
 from minidl.data.sources.csv_file import DELIMITER_NAMES
 from minidl.data.sources.rows import Rows
 from minidl.data.sources.table_file import Dialect, read_table
@@ -38,8 +40,9 @@ class Series(Data):
     of two columns is read and the second predicted; of two files all columns. `horizon`: how many rows later the
     predicted one stands. `split`: shares of train, validation and test, which follow one another. `batch_size` (B):
     parallel streams. `seq_len` (T): window of truncated backpropagation through time. `delimiter`, `decimal`,
-    `encoding`: of a CSV file, found unless given. Each column is standardised by its mean and deviation in the training
-    part.
+    `encoding`: of a CSV file, found unless given. `season`: rows after which the series repeats itself, for the guess
+    beside the curves; found by autocorrelation where it is not given. Each column is standardised by its mean and
+    deviation in the training part.
 
     >>> dataset = Series("lorenz", columns=("x",), predict=("z",), batch_size=8, seq_len=20).load(Path())
     >>> dataset.train.batch(0).inputs["x"].shape, dataset.facts["outputs"]
@@ -56,6 +59,7 @@ class Series(Data):
     delimiter: Literal[",", ";", "\t", "|", "tab", "\\t"] | None = None
     decimal: Literal[".", ","] | None = None
     encoding: str | None = None
+    season: Annotated[int, Gt(0)] | None = None
 
     facts: ClassVar = ("features", "outputs", "train_tokens")
 
@@ -83,10 +87,22 @@ class Series(Data):
             vocabulary=None,
             digest=rows.digest,
             unit="step",
-            baselines=mean_value(y[parts[0]], y[parts[1]]) if parts[1].stop > parts[1].start else {},
+            baselines=self._baselines(y, parts),
             metadata={"reader": reader.config()},
             reader=reader,
         )
+
+    def _baselines(self, y: NDArray[Any], parts: Slices) -> dict[str, float]:
+        """What the mean of training achieves, and the value one season before."""
+        if parts[1].stop == parts[1].start:
+            return {}
+        found = mean_value(y[parts[0]], y[parts[1]])
+        season = self.season or season_of(y[parts[0]])
+        if season is None:
+            return found
+        rows = np.arange(parts[1].start, parts[1].stop)
+        before = rows - rows_back(np.array(self.horizon), season)
+        return found | error_of(y[before[before >= 0]], y[rows[before >= 0]], "seasonal_naive")
 
     def one_stream(self, x: NDArray[Any], y: NDArray[Any]) -> NumberStreams | None:
         """What a model is measured on: one stream, as `predict` reads it; None for no rows."""

@@ -7,7 +7,7 @@ parameters that several nodes share.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -41,11 +41,15 @@ class BackwardProgram:
         self.users = self._parameter_users()
         self.buffers = arena.take(self._requests(set(seeds)))
         self.seeds = {name: self.buffers[name, "seed"] for name in seeds if (name, "seed") in self.buffers}
-        self.calls = [call for name in self.order for call in self._node_calls(name)]
-        self.calls += [("sum", self._sum_call(self._parts_of(name))) for name in self._input_gradients()]
-        self.calls += [("sum", partial(add_up, parts, total)) for parts, total in self._shared_gradients()]
         self.results = {name: self._parts_of(name)[0] for name in self._input_gradients()}
         self.untouched = [grad for name, grad in self.context.gradients.items() if name not in self.users]
+
+    @cached_property
+    def calls(self) -> list[tuple[str, Call]]:
+        """Each node that gradients pass, with its function, and sums; bound when they are to be carried out."""
+        calls = [call for name in self.order for call in self._node_calls(name)]
+        calls += [("sum", self._sum_call(self._parts_of(name))) for name in self._input_gradients()]
+        return calls + [("sum", partial(add_up, parts, total)) for parts, total in self._shared_gradients()]
 
     def set_seeds(self, seeds: Mapping[str, ArrayLike]) -> None:
         """Begin from these gradients, by the names of results."""

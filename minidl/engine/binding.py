@@ -37,7 +37,7 @@ class Context:
         return self.weights.dtype
 
 
-def asked_for(node: Node, function: str, dtype: DTypeLike, also: Collection[str] = ()) -> list[str]:
+def asked_for(node: Node, function: str, dtype: DTypeLike, also: Collection[str] = ()) -> Collection[str]:
     """The arrays that a layer's function, or its compiled twin, asks for one by one.
 
     also: gradients of states that the function is given, and its twin may not know.

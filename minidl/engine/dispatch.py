@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from minidl.system.errors import UsageError, suggest
@@ -115,14 +115,15 @@ def implementation(kind: type[Any], function: str, dtype: DTypeLike) -> Callable
     """
     own: Callable[..., Any] = getattr(kind, function)
     name = in_use()
-    if name == NUMPY or str(dtype) not in COMPILED:
+    if name == NUMPY or dtype not in COMPILED:
         return own
     return _twins(name).get((kind, function), own)
 
 
-def arguments(function: Callable[..., Any], *, required: bool = False) -> list[str]:
+@lru_cache(maxsize=4096)
+def arguments(function: Callable[..., Any], *, required: bool = False) -> tuple[str, ...]:
     """The names of the arrays that an implementation asks for, after the layer; `required`: cannot do without."""
-    return [item.name for item in asked_by(function) if not required or item.default is item.empty]
+    return tuple([item.name for item in asked_by(function) if not required or item.default is item.empty])
 
 
 def _check(name: str, where: str) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from minidl.engine.backward import BackwardProgram
 from minidl.engine.binding import Context, carry_out
 from minidl.engine.buffers import Arena, DryRunAllocator, zeros
+from minidl.engine.dispatch import in_use
 from minidl.engine.feeds import Feeds, Shapes
 from minidl.engine.forward import ForwardProgram
 from minidl.engine.memory_limit import check_fits
@@ -41,6 +42,7 @@ class Executor:
         self.state: dict[str, Array] = {}
         self.left_out: frozenset[str] = frozenset()  # nodes that are not run; their arrays hold zeros
         self._feeds = Feeds(graph, weights.dtype)
+        self._measured: dict[Any, DryRunAllocator] = {}
         self._owner = Owner(self._hand_over)
         self._lay_out()
 
@@ -139,9 +141,7 @@ class Executor:
 
     def estimate_forward(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
         """Bytes that a forward pass on inputs of these shapes takes."""
-        ruler = DryRunAllocator()
-        ForwardProgram(self.context, shapes, ruler)
-        return ruler.total
+        return self._measure(shapes, backward=False).total
 
     def check_fits(self, shapes: Mapping[str, tuple[int, ...]], more: int = 0) -> None:
         """Raise OutOfMemory where a training step on inputs of these shapes, and `more` bytes, do not fit."""
@@ -150,11 +150,15 @@ class Executor:
         weights = [(part.name, part.shape, each * (part.stop - part.start)) for part in self.weights.parts]
         check_fits(ruler.total + more, [*ruler.arrays, *weights])
 
-    def _measure(self, shapes: Mapping[str, tuple[int, ...]]) -> DryRunAllocator:
-        ruler = DryRunAllocator()
-        forward = ForwardProgram(self.context, shapes, ruler)
-        BackwardProgram(forward, [name for result, name in self.graph.ends.items() if result == "loss"], ruler)
-        return ruler
+    def _measure(self, shapes: Mapping[str, tuple[int, ...]], *, backward: bool = True) -> DryRunAllocator:
+        """What programs for inputs of these shapes take, measured once."""
+        key = (*sorted(shapes.items()), backward, in_use())
+        if key not in self._measured:
+            self._measured[key] = ruler = DryRunAllocator()
+            forward = ForwardProgram(self.context, shapes, ruler)
+            if backward:
+                BackwardProgram(forward, [name for result, name in self.graph.ends.items() if result == "loss"], ruler)
+        return self._measured[key]
 
     def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """What the next call depends on besides weights: carried state (arrays), random generators (plain data)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,6 @@ class ForwardProgram:
         buffers = arena.take(self._requests())
         self.values: dict[str, Any] = {name: buffers[name, "y"] for name in shapes}
         self.arrays: dict[str, dict[str, Any]] = {}
-        self.calls: list[tuple[str, Call]] = []
         for name in self.declared:
             self._bind(name, buffers)
         self.carried = list(self._carried())
@@ -65,7 +65,7 @@ class ForwardProgram:
         return np.int64 if self.context.graph.inputs[name].dtype == "int" else self.context.dtype
 
     def _bind(self, name: str, buffers: Mapping[Hashable, Array]) -> None:
-        context, node = self.context, self.context.graph.nodes[name]
+        context = self.context
         arrays: dict[str, Any] = self._inputs(name)
         for array, item in self.declared[name].items():
             if isinstance(item, Param):
@@ -82,8 +82,16 @@ class ForwardProgram:
             self.values[name] = OneHotRows(self._fed(name)[0], out.shape[-1])
         else:
             self.values[name] = arrays["y"]
-            given = {**node.layer.optional("forward"), **arrays, **self.services(name)}
-            self.calls.append((name, bind(node, "forward", given, context.dtype)))
+
+    @cached_property
+    def calls(self) -> list[tuple[str, Call]]:
+        """Each node that computes, with its function; nothing is bound where a program is only measured."""
+        return [(name, self._call(name)) for name in self.declared if name not in self.looked_up]
+
+    def _call(self, name: str) -> Call:
+        node = self.context.graph.nodes[name]
+        given = {**node.layer.optional("forward"), **self.arrays[name], **self.services(name)}
+        return bind(node, "forward", given, self.context.dtype)
 
     def _inputs(self, name: str) -> dict[str, Any]:
         layer = self.context.graph.nodes[name].layer

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from minidl.exchange.c_layers import HELPERS, WRITERS, Writer
+from minidl.exchange import c_layers, c_recurrent
+from minidl.exchange.c_layers import HELPERS, Writer
 from minidl.exchange.onnx import needed_nodes
 from minidl.graph.symbol import Axis, Input
 from minidl.model import Model
@@ -17,6 +18,7 @@ from minidl.storage.atomic import FilePath, write_whole
 from minidl.system.errors import UsageError
 from minidl.system.version import __version__
 
+WRITERS = c_layers.WRITERS | c_recurrent.WRITERS
 PER_LINE = 8  # numbers in a line of weights
 HEAD = """\
 /* NAME: a network trained with minidl VERSION, as one file of C99. Link with -lm.

@@ -107,6 +107,16 @@ def _plain(name: str) -> str:
     return plain if re.match(r"[A-Za-z]", plain) else f"m_{plain}"
 
 
+def layer_of(at: Writer, node: str) -> Any:
+    """The layer of a node."""
+    return at.model.graph.nodes[node].layer
+
+
+def each(at: Writer, size: int, body: str) -> None:
+    """A line for each number k."""
+    at.add(f"for (int k = 0; k < {size}; k++) {body}")
+
+
 def one_hot(at: Writer, node: str) -> None:
     """A row of zeros with one 1."""
     y = at.room(node, at.size(node))
@@ -130,33 +140,33 @@ def dense(at: Writer, node: str) -> None:
 def activation(at: Writer, node: str) -> None:
     """One function of each number."""
     y, x = at.room(node, at.size(node)), at.value(at.source(node))
-    _each(at, at.size(node), f"{y}[k] = {FUNCTIONS[_layer(at, node).kind].format(x=f'{x}[k]')};")
+    each(at, at.size(node), f"{y}[k] = {FUNCTIONS[layer_of(at, node).kind].format(x=f'{x}[k]')};")
 
 
 def layer_norm(at: Writer, node: str) -> None:
     """Over the features."""
-    layer, size = _layer(at, node), at.size(node)
+    layer, size = layer_of(at, node), at.size(node)
     if layer.axes != 1:
         raise UsageError(f"node {node!r}: there is no C code for a LayerNorm over several axes")
     y, x, part = at.room(node, size), at.value(at.source(node)), _plain(node)
     at.add(f"float mean_{part} = 0.0f, var_{part} = 0.0f;")
-    _each(at, size, f"mean_{part} += {x}[k] / {size}.0f;")
-    _each(at, size, f"var_{part} += ({x}[k] - mean_{part}) * ({x}[k] - mean_{part}) / {size}.0f;")
+    each(at, size, f"mean_{part} += {x}[k] / {size}.0f;")
+    each(at, size, f"var_{part} += ({x}[k] - mean_{part}) * ({x}[k] - mean_{part}) / {size}.0f;")
     root = f"sqrtf(var_{part} + {float(layer.eps)!r}f)"
     gain, bias = at.constant(node, "gain"), at.constant(node, "bias")
-    _each(at, size, f"{y}[k] = {gain}[k] * ({x}[k] - mean_{part}) / {root} + {bias}[k];")
+    each(at, size, f"{y}[k] = {gain}[k] * ({x}[k] - mean_{part}) / {root} + {bias}[k];")
 
 
 def add(at: Writer, node: str) -> None:
     """The sum of all inputs."""
     y, terms = at.room(node, at.size(node)), [f"{at.value(source)}[k]" for source in at.model.graph.sources(node)]
-    _each(at, at.size(node), f"{y}[k] = {' + '.join(terms)};")
+    each(at, at.size(node), f"{y}[k] = {' + '.join(terms)};")
 
 
 def multiply(at: Writer, node: str) -> None:
     """The product of all inputs."""
     y, factors = at.room(node, at.size(node)), [f"{at.value(source)}[k]" for source in at.model.graph.sources(node)]
-    _each(at, at.size(node), f"{y}[k] = {' * '.join(factors)};")
+    each(at, at.size(node), f"{y}[k] = {' * '.join(factors)};")
 
 
 def concat(at: Writer, node: str) -> None:
@@ -172,58 +182,12 @@ def identity(at: Writer, node: str) -> None:
     at.lies_in(node, at.value(at.source(node)))
 
 
-def _sums(at: Writer, node: str, gates: int) -> tuple[str, str, int]:
-    """Where the sums of all gates are, the state h, and its size; the sums hold the input's share alone for a GRU."""
-    layer, x = _layer(at, node), at.source(node)
-    if len(at.model.graph.nodes[node].declarations["h"].shape) != 3 or type(layer) not in WRITERS:
-        raise UsageError(f"node {node!r}: there is no C code for it")
-    H = int(layer.units)
-    a, h = at.room(node, gates * H, "a"), at.state(node, "h", H)
-    weights = f"{at.constant(node, 'Wx')}, {at.bias(node, 'b', gates * H)}"
-    at.add(f"NAME_affine({at.value(x)}, {at.size(x)}, {weights}, {gates * H}, {a});")
-    return a, h, H
-
-
-def rnn(at: Writer, node: str) -> None:
-    """One gate."""
-    a, h, H = _sums(at, node, 1)
-    at.add(f"NAME_affine({h}, {H}, {at.constant(node, 'Wh')}, 0, {H}, {a});")
-    _each(at, H, f"{h}[k] = {FUNCTIONS[_layer(at, node).activation].format(x=f'{a}[k]')};")
-    at.lies_in(node, h)
-
-
-def lstm(at: Writer, node: str) -> None:
-    """Gates i, f, g, o."""
-    a, h, H = _sums(at, node, 4)
-    c = at.state(node, "c", H)
-    at.add(f"NAME_affine({h}, {H}, {at.constant(node, 'Wh')}, 0, {4 * H}, {a});")
-    i, f, g, o = (f"{a}[{start} + k]" for start in (0, H, 2 * H, 3 * H))
-    _each(at, H, f"{c}[k] = NAME_sigmoid({f}) * {c}[k] + NAME_sigmoid({i}) * tanhf({g});")
-    _each(at, H, f"{h}[k] = NAME_sigmoid({o}) * tanhf({c}[k]);")
-    at.lies_in(node, h)
-
-
-def gru(at: Writer, node: str) -> None:
-    """Gates r, z, n; the reset gate comes after the product."""
-    if not getattr(_layer(at, node), "reset_after", True):
-        raise UsageError(f"node {node!r}: there is no C code for a GRU with reset_after=False")
-    a, h, H = _sums(at, node, 3)
-    past = at.room(node, 3 * H, "past")
-    at.add(f"NAME_affine({h}, {H}, {at.constant(node, 'Wh')}, {at.bias(node, 'bh', 3 * H)}, {3 * H}, {past});")
-    r, z, n = (f"{a}[{start} + k]" for start in (0, H, 2 * H))
-    s, u, v = (f"{past}[{start} + k]" for start in (0, H, 2 * H))
-    _each(at, H, f"{n} = tanhf({n} + NAME_sigmoid({r} + {s}) * {v});")
-    _each(at, H, f"{z} = NAME_sigmoid({z} + {u});")
-    _each(at, H, f"{h}[k] = (1.0f - {z}) * {n} + {z} * {h}[k];")
-    at.lies_in(node, h)
-
-
-def _layer(at: Writer, node: str) -> Any:
-    return at.model.graph.nodes[node].layer
-
-
-def _each(at: Writer, size: int, body: str) -> None:
-    at.add(f"for (int k = 0; k < {size}; k++) {body}")
+def slice_(at: Writer, node: str) -> None:
+    """Some of the features, where they are."""
+    layer, x = layer_of(at, node), at.source(node)
+    if layer.axis not in (-1, len(at.model.graph.nodes[node].shape) - 1):
+        raise UsageError(f"node {node!r}: there is no C code for a Slice of another axis than the features")
+    at.lies_in(node, f"({at.value(x)} + {range(at.size(x))[layer.start : layer.stop].start})")
 
 
 WRITERS: dict[type[Layer], Callable[[Writer, str], None]] = {
@@ -233,11 +197,9 @@ WRITERS: dict[type[Layer], Callable[[Writer, str], None]] = {
     layers.Dense: dense,
     layers.Dropout: identity,
     layers.Embedding: embedding,
-    layers.GRU: gru,
-    layers.LSTM: lstm,
     layers.Last: identity,
     layers.LayerNorm: layer_norm,
     layers.Multiply: multiply,
     layers.OneHot: one_hot,
-    layers.RNN: rnn,
+    layers.Slice: slice_,
 }

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from minidl.explain.attribution import integrated_gradients
 from minidl.explain.embedded import Embedded
+from minidl.explain.gates import contents, gate_names
 from minidl.explain.influence import by_lag
 from minidl.explain.spelling import spelt
-from minidl.explain.states import GATES, computed, read, recurrent_layers
+from minidl.explain.states import computed, read, recurrent_layers
 from minidl.explain.subject import Subject
 from minidl.storage.atomic import write_whole
 from minidl.system.errors import UsageError, suggest
@@ -24,23 +25,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = NDArray[Any]
-SIGNED = ("g", "n", "c", "h")
 FORMATS = (".png", ".svg", ".pdf")
 
 
 def plot_gates(subject: Subject, sequence: Array, layer: str | None = None) -> Figure:
     """Gates, cell state and output of a layer on a sequence: steps from left to right, the most varying unit on top."""
     read(subject, sequence)
-    parts = computed(subject.model, chosen_layer(subject, layer))
+    name = chosen_layer(subject, layer)
+    parts, signed = computed(subject.model, name), (*contents(subject.model.graph.nodes[name].layer), "c", "h")
     order = most_varying(parts["c" if "c" in parts else "h"])
     figure = _figure(min(16, 2 + 0.14 * len(sequence)), 1.6 * len(parts) + 0.6)
     grid = figure.subplots(len(parts), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, (name, values) in zip(grid, parts.items(), strict=True):
+    for axes, (part, values) in zip(grid, parts.items(), strict=True):
         top = max(1.0, float(np.quantile(np.abs(values), 0.95)))
-        low, high = (-top, top) if name in SIGNED else (0, 1)
-        colours = "RdBu_r" if name in SIGNED else "cividis"
-        image = axes.imshow(values[:, order].T, vmin=low, vmax=high, cmap=colours, aspect="auto", interpolation="none")
-        axes.set_ylabel(name, rotation=0, labelpad=12, fontweight="bold")
+        low, high = (-top, top) if part in signed else (0, 1)
+        colours = "RdBu_r" if part in signed else "cividis"
+        rows = values.T if values.shape[1] != len(order) else values.T[order]  # a projection has rows of its own
+        image = axes.imshow(rows, vmin=low, vmax=high, cmap=colours, aspect="auto", interpolation="none")
+        axes.set_ylabel(part, rotation=0, labelpad=12, fontweight="bold")
         places = np.unique(np.linspace(0, len(order) - 1, min(8, len(order))).astype(int))
         axes.set_yticks(places, [str(order[place]) for place in places], fontsize=7)
         figure.colorbar(image, ax=axes, pad=0.01)
@@ -76,10 +78,12 @@ def plot_weights(subject: Subject, layer: str | None = None) -> Figure:
     name = chosen_layer(subject, layer)
     graph = subject.model.graph
     owner = graph.owners[name]
-    gates = GATES.get(type(graph.nodes[name].layer), ("",))
-    matrices = {array: np.asarray(subject.model.parameters[f"{owner}/{array}"]) for array in ("Wx", "Wh")}
-    figure = _figure(11, 6)
-    for axes, (array, values) in zip(figure.subplots(2, 1), matrices.items(), strict=True):
+    gates = gate_names(graph.nodes[name].layer) or ("",)
+    parameters = subject.model.parameters
+    names = [array for array in ("Wx", "Wh") if f"{owner}/{array}" in parameters]
+    figure = _figure(11, 3 * len(names))
+    for axes, array in zip(figure.subplots(len(names), 1, squeeze=False)[:, 0], names, strict=True):
+        values = np.asarray(parameters[f"{owner}/{array}"])
         top = max(1e-6, float(np.quantile(np.abs(values), 0.98)))
         image = axes.imshow(values, vmin=-top, vmax=top, cmap="RdBu_r", aspect="auto", interpolation="none")
         width = values.shape[1] // len(gates)

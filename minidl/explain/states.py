@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minidl.explain.gates import gate_names
 from minidl.explain.subject import Subject, sources_of
-from minidl.graph.layer import Layer
-from minidl.layers import GRU, LSTM, Reverse
+from minidl.layers import Reverse
 from minidl.layers.cell import Cell
 from minidl.model import Model
 
 Array = NDArray[Any]
-GATES: dict[type[Layer], tuple[str, ...]] = {LSTM: ("i", "f", "g", "o"), GRU: ("r", "z", "n")}
 
 
 def read(subject: Subject, sequence: Array) -> None:
@@ -42,8 +41,7 @@ def states_of(subject: Subject, sequence: Array) -> dict[str, Array]:
 def computed(model: Model, name: str) -> dict[str, Array]:
     """Gates, c and h (T, H) of the last forward pass of one sequence, in the order of the sequence; copies."""
     arrays = model.arrays
-    layer = model.graph.nodes[name].layer
-    gates = GATES.get(type(layer), ())
+    gates = gate_names(model.graph.nodes[name].layer)
     found: dict[str, Array] = {}
     if gates:
         found |= zip(gates, np.split(arrays[f"{name}/gates"][:, 0], len(gates), axis=-1), strict=True)

@@ -76,7 +76,9 @@ def checked(layer: str, declared: Any) -> dict[str, Declaration]:
 
 
 def _is_size(size: Any) -> bool:
-    return isinstance(size, Integral) and not isinstance(size, bool) and int(size) >= 0
+    if type(size) is not int and (isinstance(size, bool) or not isinstance(size, Integral)):
+        return False
+    return int(size) >= 0
 
 
 def _is_of_numbers(given: str) -> bool:

@@ -36,6 +36,8 @@ class Layer(Declared, family="layer"):
 
     name: of the node; made from the type where it is not given. init: how weights start, by the name of the array, in
     the place of what the layer says: {"W": "orthogonal"}.
+
+    Raises ConfigError where an argument is out of its range, GraphError where it is called with nodes that do not fit.
     """
 
     name: str | None = field(default=None, kw_only=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from minidl.engine.dispatch import Offer, Twins, offer
 
 
+@cache
 def _missing() -> str | None:
     if any(Path(__file__).parent.glob("_library*.*")):
         return None

@@ -29,7 +29,8 @@ class Muon(Optimizer):
 
     It is for matrices: biases, and an embedding's table, are moved by Adam with adam_lr. lr: of matrices. momentum: μ.
     nesterov: look ahead. rounds: of the iteration by Newton and Schulz. weight_decay: share of every weight lost at
-    each step, times lr. adam_lr: for all that is no matrix, or named in adam. adam: patterns of names, as in groups.
+    each step, times lr. adam_lr, adam_betas, adam_eps: for all that is no matrix, or named in adam. adam: patterns of
+    names, as in groups.
 
     >>> w = np.eye(2); Muon(lr=0.1, weight_decay=0.0).update(w, np.diag([1.0, 0.5])); w.round(1)
     array([[0.9, 0. ],

@@ -42,6 +42,8 @@ class Optimizer(Declared, family="optimizer"):
 
         groups = {"embedding/*": {"lr": 0.1, "freeze": 500}, "*/b": {"weight_decay": 0}}
 
+    Raises ConfigError where a hyperparameter is out of its range; see `step` for the others.
+
     Clipping by norm: Pascanu, Mikolov, Bengio 2013, algorithm 1.
     """
 

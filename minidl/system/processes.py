@@ -15,7 +15,7 @@ from typing import Any
 
 from minidl.system.errors import UsageError
 
-SILENCE = 1.0  # seconds in which process 0 alone may speak
+SILENCE = 1.0  # seconds in which process 0 alone may speak, and in which all come to the same end if they do
 PASSED_ON = 0.2  # seconds in which the launcher passes on what was said, before it hears that all is to end
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")  # how launchers say how many there are
 
@@ -24,7 +24,7 @@ class Processes:
     """As many processes as mpiexec has started; `rank` counts from 0, which alone writes and shows."""
 
     def __init__(self, communicator: Any = None) -> None:
-        self._communicator = communicator
+        self._world, self._communicator = communicator, communicator and communicator.Dup()
         self.rank: int = 0 if communicator is None else communicator.Get_rank()
         self.size: int = 1 if communicator is None else communicator.Get_size()
 
@@ -44,6 +44,15 @@ class Processes:
     def gather(self, vector: Any, room: Any) -> None:
         """The vector of each process, in the rows of an array (size, n)."""
         self._communicator.Allgather(vector, room)
+
+    def second_communicator(self) -> Any:
+        """Between the same processes, for what is not part of the training."""
+        return self._communicator.Dup()
+
+    def all_end(self) -> Callable[[], bool]:
+        """Say that this process ends; what is returned tells whether all have said so by now."""
+        said = self._world.Ibarrier()
+        return lambda: bool(said.Test())
 
     def abort(self, code: int) -> None:
         """End all processes at once; the launcher ends with this code."""
@@ -72,8 +81,8 @@ class Processes:
 def end_together(code: int, show: Callable[[str], None]) -> None:
     """Show an error, and end all processes with this code where there are several.
 
-    show: is given what to add to the name of the program. What goes wrong everywhere is told by process 0 alone, which
-    ends the others before they speak.
+    show: is given what to add to the name of the program. What goes wrong everywhere is told by process 0 alone, and
+    each ends by itself, for a launcher that is told to end all may lose what was said.
     """
     try:
         together = processes()
@@ -81,10 +90,19 @@ def end_together(code: int, show: Callable[[str], None]) -> None:
         together = Processes()
     if together.size == 1:
         return show("")
-    if not together.is_first:
-        time.sleep(SILENCE)
-    show(f" (process {together.rank} of {together.size})")
-    return together.abort(code)
+    who = f" (process {together.rank} of {together.size})"
+    everywhere = together.all_end()
+    if together.is_first:
+        show(who)
+        sys.stderr.flush()
+    end = time.monotonic() + SILENCE
+    while not (ended := everywhere()) and time.monotonic() < end:
+        time.sleep(SILENCE / 100)
+    if not ended:
+        if not together.is_first:
+            show(who)
+        together.abort(code)
+    return None
 
 
 @cache

@@ -26,9 +26,11 @@ from minidl.model import Model
 from minidl.optim import Optimizer
 from minidl.system.errors import NumericsError, UsageError
 from minidl.system.processes import Processes
+from minidl.system.signs_of_life import SignsOfLife
 from minidl.training.callback import Callback, Every
 from minidl.training.gradient import fill_gradient
 from minidl.training.metrics import MetricAccumulator, is_mean
+from minidl.training.progress import Progress
 from minidl.training.trainer import Trainer
 from minidl.training.whole_batch import WholeBatch
 
@@ -63,7 +65,8 @@ def add_in_pairs(parts: Sequence[Array]) -> Array:
 class ParallelTrainer(Trainer):
     """A Trainer that is one of several processes. All are made alike, but only process 0 is given callbacks.
 
-    average_every: how often weights are averaged, instead of gradients in every step.
+    average_every: how often weights are averaged, instead of gradients in every step. timeout: seconds for which a
+    process may show no sign of life.
 
     Raises UsageError where a batch has too few sequences for so many processes.
     """
@@ -76,11 +79,12 @@ class ParallelTrainer(Trainer):
         optimizer: Optimizer,
         *,
         average_every: Every | None = None,
+        timeout: float = 60.0,
         callbacks: Iterable[Callback] = (),
         **settings: Any,
     ) -> None:
         super().__init__(model, data, optimizer, callbacks=callbacks if processes.is_first else (), **settings)
-        self.processes, self.average_every = processes, average_every
+        self.processes, self.average_every, self.timeout = processes, average_every, timeout
         self._told: dict[str, Any] = {}
         self._batch = _sequences(model, data)
         count = shares(self._batch)
@@ -96,6 +100,11 @@ class ParallelTrainer(Trainer):
             rngs[name] = WholeBatch(rngs[name], node, self._columns, self._batch)
         self._rooms = np.empty((processes.size, model.weights.flat.size), model.weights.flat.dtype)
 
+    def run(self) -> Progress:
+        """Train until the end, or until one of the processes shows no sign of life."""
+        with SignsOfLife(self.processes, self.timeout):
+            return super().run()
+
     def update(self, *batches: Batch) -> None:
         """One step of all processes, or of each, after which their weights may be averaged."""
         super().update(*batches)
@@ -106,12 +115,12 @@ class ParallelTrainer(Trainer):
         """The mean over the processes, each counted by its sequences; of what the optimizers keep as well."""
         share = (self._columns.stop - self._columns.start) / self._batch
         for array in (self.model.weights.flat, *self.optimizer.history.slots.values()):
-            self.processes.gather(array * array.dtype.type(share), self._room(array))
-            array[...] = add_in_pairs(list(self._room(array)))
+            array *= array.dtype.type(share)
+            self.add_up(array)
 
     def fill_gradient(self, batches: Sequence[Batch]) -> float:
         """The gradient of the whole batch: of the own sequences, added to those of all other processes."""
-        own = [self._own(batch) for batch in batches]
+        own = [self.own(batch) for batch in batches]
         self.batch = own[-1]
         if self.average_every is not None:
             return fill_gradient(self.model, own, carry=self.state == "carry")
@@ -124,12 +133,16 @@ class ParallelTrainer(Trainer):
         counts = self.processes.collect((loss, count))
         total = math.fsum(count for _, count in counts)
         gradient *= dtype.type(count / total)
-        self.processes.gather(gradient, self._room(gradient))
-        gradient[...] = add_in_pairs(list(self._room(gradient)))
+        self.add_up(gradient)
         mean = float(add_in_pairs([np.array(loss * (count / total)) for loss, count in counts]))
         if not math.isfinite(mean):
             raise NumericsError(f"the loss is {mean}")
         return mean
+
+    def add_up(self, vector: Array) -> None:
+        """The sum over all processes, in the order of the tree, in the place of what each has."""
+        self.processes.gather(vector, self._room(vector))
+        vector[...] = add_in_pairs(list(self._room(vector)))
 
     def _room(self, gradient: Array) -> Array:
         if self._rooms.shape[1] != gradient.size:
@@ -145,7 +158,8 @@ class ParallelTrainer(Trainer):
             tally.add(self.model, 0.0, batch.inputs, measures=False)
         return max(tally.count, 1e-30)
 
-    def _own(self, batch: Batch) -> Batch:
+    def own(self, batch: Batch) -> Batch:
+        """The sequences of a batch that this process trains."""
         inputs = {name: array[self._places(name)] for name, array in batch.inputs.items()}
         return Batch(inputs, batch.reset_state)
 

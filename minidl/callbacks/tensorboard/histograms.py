@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.callbacks.tensorboard.gates import gate_names
+from minidl.explain.gates import gate_names
 from minidl.graph.arrays import Out, State
 from minidl.model import Model
 
@@ -24,8 +24,8 @@ def histograms(model: Model) -> Iterator[tuple[str, Array]]:
     for name, weights in model.parameters.items():
         yield f"weights/{name}", weights
         yield f"weights/{name}/gradient", model.gradients[name]
-    read = within_lengths(model)
     for node in model.graph.nodes:
+        read = within_lengths(model, node)
         for name, values in computed(model, node).items():
             if read is not None and values.shape[:2] == read.shape:
                 values = values[read]
@@ -33,14 +33,19 @@ def histograms(model: Model) -> Iterator[tuple[str, Array]]:
                 yield f"values/{node}/{name}", values
 
 
-def within_lengths(model: Model) -> Array | None:
-    """Which steps (T, B) of the last forward pass are none of padding; None where there are no lengths."""
+def within_lengths(model: Model, node: str) -> Array | None:
+    """Which steps (T, B) of a node's last values are none of padding; None where lengths say nothing of them.
+
+    Lengths are those of the source that an encoder reads, if there is one: the steps of its decoder are others.
+    """
     inputs = model.graph.inputs
-    names = [name for name, node in inputs.items() if node.dtype == "int" and len(node.shape) == 1]
-    sequences = [name for name, node in inputs.items() if len(node.shape) >= 2]
-    if "lengths" not in names or not sequences:
+    sequences = [name for name, symbol in inputs.items() if len(symbol.shape) >= 2]
+    if "lengths" not in inputs or not sequences:
         return None
-    steps = len(model.executor.input(sequences[0]))
+    ended = "source" if "source" in inputs else sequences[0]
+    if model.graph.nodes[node].shape[:1] != inputs[ended].shape[:1]:
+        return None
+    steps = len(model.executor.input(ended))
     within: Array = np.arange(steps)[:, None] < model.executor.input("lengths")
     return within
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.callbacks.tensorboard.gates import CANDIDATES, gate_names
 from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
 from minidl.callbacks.tensorboard.histograms import computed
 from minidl.data.batches import Dataset
 from minidl.data.streams import Streams
-from minidl.layers import OneHot, Reverse
+from minidl.explain.gates import contents, gate_names
+from minidl.explain.states import is_reversed
+from minidl.layers import OneHot
 from minidl.layers.cell import Cell
 from minidl.model import Model
 
@@ -66,32 +67,33 @@ class Pictures:
 
     def _weights(self, model: Model, name: str) -> Array:
         tag = f"weights/{name}"
-        Wx, Wh = (model.parameters[f"{name}/{array}"] for array in ("Wx", "Wh"))
+        Wx, Wh = model.parameters[f"{name}/Wx"], model.parameters.get(f"{name}/Wh")
         gates = gate_names(model.graph.nodes[name].layer) or ("",)
-        units = len(Wh)
+        units = Wx.shape[1] // len(gates)
         if tag not in self._maps:
-            order = np.argsort(-np.linalg.norm(Wh, axis=1), kind="stable")
-            self._orders[tag] = order  # the unit with the largest weights to others first
-            panels = [
-                _matrix_panel("Wx", Wx, _input_symbols(model, name)),
-                _matrix_panel("Wh", Wh, _some_labelled(order)),
-            ]
+            order = self._orders[tag] = _strongest_first(Wx, Wh, units)
+            panels = [_matrix_panel("Wx", Wx, _input_symbols(model, name))]
+            if Wh is not None:
+                panels.append(_matrix_panel("Wh", Wh, _some_labelled(_rows(Wh, order))))
             middles = {(k + 0.5) * units - 0.5: gate for k, gate in enumerate(gates)}
             borders = range(units, len(gates) * units, units)
-            self._maps[tag] = HeatMap(panels, Wh.shape[1], middles, borders, "columns: the units of each gate")
+            self._maps[tag] = HeatMap(panels, Wx.shape[1], middles, borders, "columns: the units of each gate")
         order = self._orders[tag]
         columns = np.concatenate([order + k * units for k in range(len(gates))])
-        return self._maps[tag].pixels([Wx[:, columns], Wh[order][:, columns]])
+        past = [] if Wh is None else [Wh[_rows(Wh, order)][:, columns]]
+        return self._maps[tag].pixels([Wx[:, columns], *past])
 
     def _values(self, reader: Model, name: str, symbols: Array) -> Array:
         tag = f"values/{name}"
         values = computed(reader, name)
-        shown = [*gate_names(reader.graph.nodes[name].layer), "c" if "c" in values else "y"]
+        layer = reader.graph.nodes[name].layer
+        shown = [*gate_names(layer), "c" if "c" in values else "y"]
         if tag not in self._maps:
             order_of_units = np.argsort(-values[shown[-1]][:, 0].std(axis=0), kind="stable")
             self._orders[tag] = order_of_units  # the most varying unit on top
-            panels = [_unit_panel(array, order_of_units) for array in shown]
-            order = symbols[::-1] if _is_reversed(reader, name) else symbols
+            signed = (*contents(layer), "y")
+            panels = [_unit_panel(array, order_of_units, array in signed) for array in shown]
+            order = symbols[::-1] if is_reversed(reader, name) else symbols
             labels = {float(t): label for t, label in enumerate(_labels(reader, order))}
             self._maps[tag] = HeatMap(
                 panels, len(symbols), labels, below="the text, from left to right; rows are units"
@@ -121,23 +123,26 @@ def _input_symbols(model: Model, name: str) -> Sequence[str]:
     return _labels(model, np.arange(rows)) if one_hot and rows <= MOST_LABELS else ()
 
 
-def _is_reversed(model: Model, name: str) -> bool:
-    """Whether a node reads the text from its end: the way to its input passes an odd number of reversals."""
-    reversals = 0
-    while name in model.graph.nodes:
-        reversals += isinstance(model.graph.nodes[name].layer, Reverse)
-        name = model.graph.sources(name)[0]
-    return reversals % 2 == 1
-
-
 def _matrix_panel(title: str, matrix: Array, labels: Sequence[str]) -> Panel:
     height = 0.1 * len(labels) if all(labels) and labels else min(3.0, 0.02 * len(matrix))
     return Panel(title, len(matrix), -LARGEST_WEIGHT, LARGEST_WEIGHT, labels, max(1.0, height))
 
 
-def _unit_panel(name: str, units: Array) -> Panel:
+def _strongest_first(Wx: Array, Wh: Array | None, units: int) -> Array:
+    """The units in the order of their weights to others, or of those from the inputs where Wh has none of units."""
+    if Wh is None or len(Wh) != units:
+        return np.argsort(-np.linalg.norm(np.linalg.norm(Wx, axis=0).reshape(-1, units), axis=0), kind="stable")
+    return np.argsort(-np.linalg.norm(Wh, axis=1), kind="stable")
+
+
+def _rows(Wh: Array, order: Array) -> Array:
+    """The rows of Wh in the order of the units, or as they stand where they are of a projection."""
+    return order if len(Wh) == len(order) else np.arange(len(Wh))
+
+
+def _unit_panel(name: str, units: Array, signed: bool) -> Panel:
     """A panel whose rows are these units, some of which are labelled."""
-    low, high = (-LARGEST_STATE, LARGEST_STATE) if name == "c" else (-1, 1) if name in (*CANDIDATES, "y") else (0, 1)
+    low, high = (-LARGEST_STATE, LARGEST_STATE) if name == "c" else (-1, 1) if signed else (0, 1)
     return Panel(name, len(units), low, high, _some_labelled(units))
 
 

@@ -12,6 +12,7 @@ from annotated_types import Gt, Len
 from minidl.data.baselines import error_of
 from minidl.data.batches import ArraySpec, Dataset, split_slices
 from minidl.data.independent import Order, Part
+from minidl.data.seasons import season_of
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.forecast_reader import ForecastReader, Quantiles
 from minidl.data.tasks.gaps import read_numbers
@@ -49,7 +50,8 @@ class Forecasting(Task):
     deviation, both of the training part. `columns`: what is read. `window` (T): rows that are seen. `horizon`:
     how many rows after the last of them the target stands. `path`: as many rows after it are all targets. `predict`:
     columns of the target; `columns` if None. `quantiles`: that are predicted of each target, with the loss Quantile.
-    `known`: columns whose values are known ahead, such as the hour.
+    `known`: columns whose values are known ahead, such as the hour. `season`: rows after which the series repeats
+    itself, for the guess beside the curves; found by autocorrelation where it is not given.
     """
 
     columns: Annotated[tuple[str, ...], Len(1)]
@@ -59,6 +61,7 @@ class Forecasting(Task):
     path: Annotated[int, Gt(0)] | None = None
     quantiles: Quantiles = None
     known: Annotated[tuple[str, ...], Len(1)] | None = None
+    season: Annotated[int, Gt(0)] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -112,26 +115,28 @@ class Forecasting(Task):
             vocabulary=None,
             digest=rows.digest,
             unit="step",
-            baselines=self._baselines(windows, parts[1]),
+            baselines=self._baselines(windows, parts[0], parts[1]),
             metadata={"reader": reader.config(), "naive_error": self._naive_error(windows, parts[0])},
             reader=reader,
         )
 
     def _naive_error(self, windows: Windows, training: Order) -> list[float] | None:
         """How far the last value of a window misses each target on average, by which MASE is told."""
-        last, targets = windows.last_values(training)
+        last, targets = windows.season_before(training)
         if not len(last):
             return None
         errors = np.abs(last - targets).astype(np.float64).reshape(-1, len(self.predict or self.columns))
         found: list[float] = errors.mean(axis=0).tolist()
         return found
 
-    def _baselines(self, windows: Windows, validation: Order) -> dict[str, float]:
-        """What repeating the last row of each window achieves."""
+    def _baselines(self, windows: Windows, training: Order, validation: Order) -> dict[str, float]:
+        """What repeating the last row of each window achieves, and the row one season before the target."""
         if not validation.size:
             return {}
-        last, targets = windows.last_values(validation)
-        found = error_of(last, targets, "last_value")
+        found = error_of(*windows.season_before(validation), "last_value")
+        season = self.season or season_of(windows.outputs_of(training))
+        if season is not None:
+            found |= error_of(*windows.season_before(validation, season), "seasonal_naive")
         return {name: value for name, value in found.items() if self.quantiles is None or "loss" not in name}
 
     def _divided(

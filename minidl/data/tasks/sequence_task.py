@@ -77,10 +77,11 @@ class SequenceReader(Reader, abstract=True):
 
 @dataclass(frozen=True)
 class SequenceTask(Task, abstract=True):
-    """Base of tasks on sequences: `text` names a column of texts, or `columns` those of numbers.
+    """Base of tasks on sequences, of a text or of numbers.
 
-    tokens: whether characters or words of a text are read. max_vocab: size of the vocabulary, "<unk>" included; None
-    for all that occurs. columns: numbers that are read; the rows of one group, which the table names, are one sequence.
+    text: the column of the texts; None where columns are given. tokens: whether characters or words of a text are read.
+    max_vocab: size of the vocabulary, "<unk>" included; None for all that occurs. columns: numbers that are read; the
+    rows of one group, which the table names, are one sequence.
     """
 
     text: str | None = None

@@ -101,7 +101,8 @@ class Translation(Task):
     """A text for each text.        source (S, B), lengths (B,), ids (T, B) -> targets (T, B), -1 past the end
 
     `source`: the column that is read. `target`: the column with its translation. tokens: whether both are read by
-    characters or words. max_vocab: size of their vocabulary, "<unk>" included; None for all that occurs. The decoder is
+    characters or words. max_vocab: size of their vocabulary, "<unk>" included; None for all that occurs. longest:
+    symbols after which a translation is given up; None: half as many again as the longest in the file. The decoder is
     given `ids`, a start and the translation, and predicts `targets`, the translation and an end.
     """
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.data.independent import Independent, Order
+from minidl.data.seasons import rows_back
 
 Array = NDArray[Any]
 
@@ -73,11 +74,25 @@ class Windows(Independent):
             taken["targets"] = self._outputs[ends[:, None] + self._ahead].reshape(len(ends), -1)
         return taken
 
-    def last_values(self, chosen: Order) -> tuple[Array, Array]:
-        """What repeating the last row of each window says (N, K), and its targets, where that row is there."""
+    def season_before(self, chosen: Order, season: int = 1) -> tuple[Array, Array]:
+        """The newest row known at the end of each window that is whole seasons before its target, and the target.
+
+        Both (N, K), where there is such a row in the same segment. A season of 1 repeats the last row of the window.
+        """
         assert self._outputs is not None
         ends = self.ends[chosen]
-        last = np.tile(self._outputs[ends], len(self._ahead))
-        targets = self._outputs[ends[:, None] + self._ahead].reshape(last.shape)
-        there = np.isfinite(last).all(axis=-1)
-        return last[there], targets[there]
+        before = ends[:, None] + self._ahead - rows_back(self._ahead, season)
+        guess = self._outputs[before].reshape(len(ends), -1)
+        there = np.isfinite(guess).all(axis=-1) & (before >= 0).all(axis=-1)
+        there &= (self.segments[before] == self.segments[ends][:, None]).all(axis=-1)
+        targets = self._outputs[ends[:, None] + self._ahead].reshape(guess.shape)
+        return guess[there], targets[there]
+
+    def outputs_of(self, chosen: Order) -> Array:
+        """The rows (N, K) from the first to the last end of these windows, in the series that has most of them."""
+        assert self._outputs is not None
+        ends = self.ends[chosen]
+        series = self.segments[ends]
+        of_longest = ends[series == np.bincount(series).argmax()]
+        rows: Array = self._outputs[of_longest.min() : of_longest.max() + 1]
+        return rows

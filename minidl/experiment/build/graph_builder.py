@@ -92,6 +92,7 @@ class Chain:
         self._paths: dict[str, Path] = {}
         self._used: set[str] = set()
         self._all_named = True
+        self._next: dict[str, int] = {}  # the number that a name taken before is tried with
 
     def add(self, plan: Plan) -> Node | None:
         """Put a layer on what feeds it."""
@@ -143,4 +144,8 @@ class Chain:
             message = f"there is a node or input named {base!r} already: choose another name"
             self._mistakes.append(Finding((*plan.path, "name"), message))
             self._all_named = False
-        return next(name for i in range(2, len(self.known) + 3) if (name := f"{base}_{i}") not in self.known)
+        name, i = base, self._next.get(base, 2)
+        while name in self.known:
+            name, i = f"{base}_{i}", i + 1
+        self._next[base] = i
+        return name

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
 PACKAGE = "models"
+PACKAGES = {"site-packages", "dist-packages"}  # folders of what is installed
 
 
 class _Uncached(SourceFileLoader):
@@ -86,14 +88,46 @@ def imported_files(builder: Path) -> dict[str, Path]:
     return dict(sorted(files.items()))
 
 
+def files_beside(files: Iterable[Path]) -> dict[str, Path]:
+    """The user's files outside of models/ that these import, by the names of their modules; not what is installed."""
+    waiting, found = list(files), dict[str, Path]()
+    while waiting:
+        for module in _imported(waiting.pop()):
+            path = _file_of(module)
+            if path is not None and module not in found and not _is_installed(path):
+                found[module] = path
+                waiting.append(path)
+    return dict(sorted(found.items()))
+
+
+def _is_installed(path: Path) -> bool:
+    return path.is_relative_to(sysconfig.get_path("stdlib")) or bool(PACKAGES & set(path.parts))
+
+
+def _file_of(module: str) -> Path | None:
+    """The Python file of a module, imported already or not; None for those of minidl, and in other languages."""
+    top = module.partition(".")[0]
+    if top in ("minidl", PACKAGE):
+        return None
+    loaded = sys.modules.get(module)
+    spec = None if loaded or module != top else importlib.util.find_spec(top)
+    file = spec.origin if spec else getattr(loaded, "__file__", None)
+    return Path(file).resolve() if file and file.endswith(".py") else None
+
+
 def _named(path: Path) -> Iterator[str]:
     """The files of its folder that a file imports anywhere: models.NAME, or .NAME."""
+    for whole in _imported(path):
+        parts = whole.split(".")
+        if parts[0] == PACKAGE and parts[1:]:
+            yield parts[1]
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """What a file imports anywhere, by whole names of modules and of what is taken from them."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
-            wholes = [alias.name for alias in node.names]
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             package = ".".join([PACKAGE] * bool(node.level) + [node.module or ""] * bool(node.module))
-            wholes = [package, *(f"{package}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        yield from (parts[1] for whole in wholes if (parts := whole.split("."))[0] == PACKAGE and parts[1:])
+            yield from (package, *(f"{package}.{alias.name}" for alias in node.names))

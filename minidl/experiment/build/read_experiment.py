@@ -12,7 +12,7 @@ from minidl.data import Data, Dataset
 from minidl.experiment.build.check_training import training_mistakes
 from minidl.experiment.build.experiment import Experiment, complete
 from minidl.experiment.build.model_builder import Network, assemble
-from minidl.experiment.build.model_package import imported_files
+from minidl.experiment.build.model_package import files_beside, imported_files
 from minidl.experiment.build.spec import DEFAULTS, Parts, homes
 from minidl.experiment.yaml import overrides, references
 from minidl.experiment.yaml.document import Document, Mistake, load, report
@@ -69,7 +69,7 @@ class _Loader:
             model=model,
             folder=self._data_folder(),
             builder=parts.builder and parts.builder.path,
-            code=imported_files(parts.builder.path) if parts.builder else {},
+            code=_code(parts.builder.path) if parts.builder else {},
         )
 
     def _read_parts(self, facts: Mapping[str, Any], before: Parts | None) -> Parts:
@@ -142,6 +142,12 @@ class _Loader:
             except LookupError:
                 return False
         return bool(self.wrong_references) and isinstance(value, str) and "${" in value
+
+
+def _code(builder: Path) -> dict[str, Path]:
+    """A model file and what it imports of the user's, by their names in a run."""
+    own = imported_files(builder)
+    return {**own, **files_beside(own.values())}
 
 
 def _metadata(data: Data, dataset: Dataset) -> dict[str, Any]:

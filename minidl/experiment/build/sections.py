@@ -120,10 +120,12 @@ class Several(Declared, family="processes", abstract=False):
     """How the processes of a run that mpiexec has started work together.
 
     average_every: how often they average their weights, each having trained with its own gradients; without it, they
-    add up their gradients in every step.
+    add up their gradients in every step. timeout: seconds after which a process without a sign of life counts as
+    stopped, and all end.
     """
 
     average_every: Every | None = None
+    timeout: Annotated[float, Ge(1)] = 60.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

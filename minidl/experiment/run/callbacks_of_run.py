@@ -36,7 +36,8 @@ Watchers = Callable[[RunFolder], Iterable[Callback]]  # of the run in a folder: 
 def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Trainer:
     """What trains the model of an experiment."""
     train = experiment.train
-    several = partial(ParallelTrainer, processes(), average_every=experiment.processes.average_every)
+    together = experiment.processes
+    several = partial(ParallelTrainer, processes(), average_every=together.average_every, timeout=together.timeout)
     kind = Trainer if processes().size == 1 else several
     return kind(
         experiment.model,

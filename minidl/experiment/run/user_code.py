@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from minidl.storage.archive import Archive
 from minidl.storage.run_folder import RunFolder
 from minidl.system.errors import CheckpointError
 
+logger = logging.getLogger("minidl")
 FOLDER = "models"
 SHOWN = 20  # lines of a change
 
@@ -30,9 +32,17 @@ def hashes(experiment: Experiment) -> dict[str, str]:
 
 
 def keep(experiment: Experiment, folder: RunFolder) -> None:
-    """Copy the files into the run folder."""
-    for path in files(experiment).values():
-        folder.copy(path, FOLDER)
+    """Copy the files of models/ into the run folder; others that they import are known by their hash alone."""
+    for name, path in files(experiment).items():
+        if _is_kept(name):
+            folder.copy(path, FOLDER)
+        else:
+            logger.warning(
+                "%s is imported from outside of models/: a change of it is told by --resume and verify, but the run "
+                "keeps no copy of it; in models/, imported as models.%s, it is kept too",
+                path,
+                path.stem,
+            )
 
 
 def changes(experiment: Experiment, archive: Archive, folder: RunFolder) -> dict[str, str]:
@@ -81,10 +91,14 @@ def folder_of(path: Path, archive: Archive) -> Path:
         return home
     for place in (home, *sorted(home.glob("until-*"))):
         with contextlib.suppress(OSError):
-            if all(_hash(place / Path(name).name) == digest for name, digest in recorded.items()):
+            if all(_hash(place / Path(name).name) == digest for name, digest in recorded.items() if _is_kept(name)):
                 return place
     named = ", ".join(f"{name} (sha256 {digest[:12]}...)" for name, digest in recorded.items())
     raise CheckpointError(f"{path}: was trained with code that is not in {home}: put {named} back")
+
+
+def _is_kept(name: str) -> bool:
+    return name.startswith(f"{FOLDER}/")
 
 
 def _recorded(archive: Archive) -> dict[str, str] | None:
@@ -95,6 +109,8 @@ def _recorded(archive: Archive) -> dict[str, str] | None:
 def _difference(name: str, experiment: Experiment, folder: RunFolder) -> list[str]:
     """The lines in which a file differs from the copy in the run folder."""
     new = files(experiment).get(name)
+    if not _is_kept(name):
+        return [f"  {new or name} is another (of what lies outside of models/ there is no copy)"]
     titles = f"{folder.path / name} (of the run)", f"{new} (now)"
     lines = difflib.unified_diff(_lines(folder.path / name), _lines(new), *titles, n=1, lineterm="")
     return [f"  {line.rstrip()}" for line in lines]

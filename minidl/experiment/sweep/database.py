@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
 import uuid
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from minidl.experiment.sweep.search import Search
 from minidl.experiment.sweep.study import Study
@@ -30,7 +32,8 @@ class Database(Study):
         self._url = url
         self._me = uuid.uuid4().hex
         self._mine: Trial | None = None
-        self._ended = threading.Event()
+        self._left = threading.Event()
+        self._looked = -GONE
 
     def __str__(self) -> str:
         return f"{self.name} in {shown(self._url)}"
@@ -44,26 +47,27 @@ class Database(Study):
                 raise
             except Exception as error:  # of any of the libraries that stand between
                 if attempt == ATTEMPTS - 1:
-                    reason = str(error).partition("\n")[0].replace(self._url, shown(self._url))
+                    told = error.details() if hasattr(error, "details") else str(error)  # of gRPC
+                    reason = told.partition("\n")[0].replace(self._url, shown(self._url))
                     raise StorageError(f"{shown(self._url)}: no sweep can be kept there ({reason})") from error
                 time.sleep(1)
         threading.Thread(target=self._beat, name="minidl-beat", daemon=True).start()
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._ended.set()
+        self._left.set()
 
     def ask(self, most: int, draw: Callable[[Trial], Any]) -> Trial | None:
         """As of any study; what is asked for at the same time and is too much is left for a larger sweep."""
-        self.put_back_orphans()
+        if time.monotonic() - self._looked > BEAT:
+            self.put_back_orphans()
         trial = super().ask(most, draw)
         if trial is None:
             return None
         if trial.number >= most:
             self._set_waiting(trial.number)
             return None
-        trial.set_user_attr("by", self._me)
-        trial.set_user_attr("seen", time.time())
+        self._show_life(trial)
         self._mine = trial
         return trial
 
@@ -81,23 +85,43 @@ class Database(Study):
 
     def report(self, trial: Trial, losses: list[float]) -> bool:
         """As of any study; a trial that was given to another process ends here."""
-        return not self._is_mine(trial) or super().report(trial, losses)
+        return self.is_lost(trial) or super().report(trial, losses)
+
+    def is_lost(self, trial: Trial) -> bool:
+        """Whether it has shown no sign of life for too long, and was given to another."""
+        return not self._is_mine(trial)
 
     def put_back_orphans(self) -> None:
         """Leave the trials of processes that have shown no sign of life for whoever comes next."""
+        self._looked = time.monotonic()
         for trial in self.trials(TrialState.RUNNING):
-            if time.time() - trial.user_attrs.get("seen", time.time()) > GONE:
+            if _is_silent(trial) and _is_silent(self._storage.get_trial(trial._trial_id)):  # nobody was quicker
                 self._set_waiting(trial.number)
 
+    def _set_waiting(self, number: int) -> None:
+        """As of any study; who takes it next has as long as anybody to show that he lives."""
+        self._storage.set_trial_user_attr(self._id(number), "alive", ("", time.time()))
+        super()._set_waiting(number)
+
     def _is_mine(self, trial: Trial) -> bool:
-        found = self.trials()[trial.number]
-        return found.state == TrialState.RUNNING and found.user_attrs.get("by") == self._me
+        found = self._now(trial)
+        who, _ = found.user_attrs.get("alive", ("", 0))
+        return found.state == TrialState.RUNNING and who == self._me
+
+    def _show_life(self, trial: Trial) -> None:
+        trial.set_user_attr("alive", (self._me, time.time()))
 
     def _beat(self) -> None:
-        while not self._ended.wait(BEAT):
+        while not self._left.wait(BEAT):
             trial = self._mine
-            if trial is not None and self._is_mine(trial):
-                trial.set_user_attr("seen", time.time())
+            with contextlib.suppress(Exception):  # it has ended just now, or the database is away for a moment
+                if trial is not None and self._is_mine(trial):
+                    self._show_life(trial)
+
+
+def _is_silent(trial: FrozenTrial) -> bool:
+    _, seen = trial.user_attrs.get("alive", ("", time.time()))
+    return trial.state == TrialState.RUNNING and time.time() - float(seen) > GONE
 
 
 def shown(url: str) -> str:
@@ -126,8 +150,11 @@ def _behind_a_server(place: str) -> BaseStorage:
     if not host or not port.isascii() or not port.isdigit():
         raise UsageError(f"--storage grpc://HOST:PORT names a server of Optuna, got grpc://{place}")
     try:
+        from optuna.exceptions import ExperimentalWarning
         from optuna.storages import GrpcStorageProxy
 
-        return GrpcStorageProxy(host=host, port=int(port))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return GrpcStorageProxy(host=host, port=int(port))
     except ImportError:
         raise UsageError("--storage grpc://… needs gRPC: pip install grpcio protobuf") from None

@@ -14,6 +14,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from minidl.experiment.sweep.search import Search
 
+Values = tuple[tuple[str, Any], ...]
+
 logger = logging.getLogger("minidl")
 
 
@@ -23,6 +25,7 @@ class Study(ABC):
     def __init__(self, name: str, search: Search) -> None:
         self.name = name
         self._sampler, self._pruner = search.sampler(), search.pruner()
+        self._ended: dict[int, Values] = {}  # of trials that have ended, by number
 
     @abstractmethod
     def __enter__(self) -> Study: ...
@@ -37,7 +40,8 @@ class Study(ABC):
     def ask(self, most: int, draw: Callable[[Trial], Any]) -> Trial | None:
         """The next trial with its values drawn; None when there are as many as wanted and none was put back."""
         with self._shared():
-            if len(self.trials()) >= most and not self.trials(TrialState.WAITING):
+            found = self._look()
+            if len(found) >= most and not any(trial.state == TrialState.WAITING for trial in found):
                 return None
             trial = self._study.ask()
             draw(trial)
@@ -57,24 +61,39 @@ class Study(ABC):
 
     def tried(self) -> int:
         """How many combinations of values have come to an end."""
-        return len({_values(trial) for trial in self.trials() if trial.state.is_finished()})
+        self._look()
+        return len(set(self._ended.values()))
 
     def reuse(self, trial: Trial) -> bool:
-        """Whether a trial with these values has ended before: the runs are the same to the bit, and so is the end."""
-        for other in self.trials():
-            if other.state.is_finished() and other.number != trial.number and _values(other) == _values(trial):
-                self.tell(trial, other.state, other.value, **{**other.user_attrs, "reused": other.number})
-                logger.info("trial %d has the values of trial %d, and its result", trial.number, other.number)
-                return True
-        return False
+        """Whether a trial with these values had ended before: the runs are the same to the bit, and so is the end."""
+        values = _values(trial)
+        number = next((number for number, others in self._ended.items() if others == values), None)
+        if number is None:
+            return False
+        other = self.trials()[number]
+        self.tell(trial, other.state, other.value, **{**other.user_attrs, "reused": number})
+        logger.info("trial %d has the values of trial %d, and its result", trial.number, number)
+        return True
+
+    def _look(self) -> list[FrozenTrial]:
+        """All trials; the values of those that have ended are kept in mind, for they stay as they are."""
+        found = self.trials()
+        for trial in found:
+            if trial.number not in self._ended and trial.state.is_finished():
+                self._ended[trial.number] = _values(trial)
+        return found
 
     def report(self, trial: Trial, losses: list[float]) -> bool:
         """Note all validation losses of a trial so far; whether it should end, for others were better by now."""
         with self._shared():
-            noted = len(self.trials()[trial.number].intermediate_values)
+            noted = len(self._now(trial).intermediate_values)
             for number, loss in enumerate(losses[noted:], start=noted + 1):
                 trial.report(loss, number)
             return len(losses) > noted and trial.should_prune()
+
+    def is_lost(self, trial: Trial) -> bool:
+        """Whether a trial was given to another process, and is not to go on here."""
+        return False
 
     def note(self, trial: Trial, name: str, value: Any) -> None:
         """Keep a fact of a trial."""
@@ -97,6 +116,10 @@ class Study(ABC):
         """All trials, or those in these states, by number."""
         return self._study.get_trials(deepcopy=False, states=states or None)
 
+    def _now(self, trial: Trial) -> FrozenTrial:
+        """A trial as it is by now."""
+        return self._storage.get_trial(trial._trial_id)
+
     def _shared(self) -> contextlib.AbstractContextManager[Any]:
         """While this lasts, no other process changes anything, where the storage needs that."""
         return contextlib.nullcontext()
@@ -112,10 +135,12 @@ class Study(ABC):
             self._study = optuna.create_study(**how, load_if_exists=True)
 
     def _set_waiting(self, number: int) -> None:
+        self._storage.set_trial_state_values(self._id(number), TrialState.WAITING)
+
+    def _id(self, number: int) -> int:
         study = self._storage.get_study_id_from_name(self.name)
-        trial = self._storage.get_trial_id_from_study_id_trial_number(study, number)
-        self._storage.set_trial_state_values(trial, TrialState.WAITING)
+        return self._storage.get_trial_id_from_study_id_trial_number(study, number)
 
 
-def _values(trial: Trial | FrozenTrial) -> tuple[tuple[str, Any], ...]:
+def _values(trial: Trial | FrozenTrial) -> Values:
     return tuple(sorted(trial.params.items()))

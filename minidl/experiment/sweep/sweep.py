@@ -24,7 +24,7 @@ from minidl.experiment.run.session import Outcome, resume, train
 from minidl.experiment.sweep.database import Database
 from minidl.experiment.sweep.journal import Journal
 from minidl.experiment.sweep.ranges import Space, read_space
-from minidl.experiment.sweep.report_trial import ReportTrial
+from minidl.experiment.sweep.report_trial import ReportTrial, run_key
 from minidl.experiment.sweep.search import Search
 from minidl.experiment.sweep.study import Study
 from minidl.experiment.yaml.document import load
@@ -43,7 +43,8 @@ FAILURES = (NumericsError, UsageError, DataError, MemoryError)  # of one trial, 
 class Sweep:
     """What is searched, and where; `read_sweep` makes it.
 
-    journal: runs/NAME/sweep-HASH.journal, by which the same experiment, data, ranges and seed are the same sweep.
+    journal: runs/NAME/sweep-HASH.journal, by which the same experiment, data, ranges and seeds are the same sweep.
+    seeds: how many runs a trial has, that of the experiment and those that follow it as their seed.
     """
 
     experiment: Path
@@ -53,15 +54,19 @@ class Sweep:
     journal: Path
     tree: Mapping[str, Any]
     sources: Sources
+    seeds: int = 1
 
 
-def read_sweep(path: Path, changes: Sequence[str], runs: Path, seed: int) -> Sweep:
+def read_sweep(path: Path, changes: Sequence[str], runs: Path, seed: int, seeds: int = 1) -> Sweep:
     """A sweep, once its experiment was read and built with values from all over the ranges."""
     space = read_space(changes)
     (name, sources), *_ = [_checked(path, example) for example in space.examples()]
     tree = load(path).tree
-    digest = hashlib.sha256(json.dumps([tree, space.identity, seed, sources]).encode()).hexdigest()
-    return Sweep(path, space, runs, seed, runs / name / f"sweep-{digest[:8]}.journal", tree, sources)
+    if seeds > 1 and "seed" in space.ranges:
+        raise UsageError("--seeds trains each trial with several seeds: seed cannot be searched as well")
+    identity = [tree, space.identity, seed, sources, *([seeds] if seeds > 1 else [])]
+    digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+    return Sweep(path, space, runs, seed, runs / name / f"sweep-{digest[:8]}.journal", tree, sources, seeds)
 
 
 def open_study(sweep: Sweep, search: Search, storage: str | None = None) -> Study:
@@ -93,7 +98,7 @@ def take_part(
     def draw(trial: Trial) -> None:
         texts.update({key: sweep.space.ranges[key].draw(trial, key) for key in sorted(sweep.space.ranges)})
 
-    while time.monotonic() < end and study.tried() < (sweep.space.size or math.inf):
+    while time.monotonic() < end and (sweep.space.size is None or study.tried() < sweep.space.size):
         trial = study.ask(trials, draw)
         if trial is None:
             return 0
@@ -108,7 +113,7 @@ def take_part(
 def _carry_out(sweep: Sweep, study: Study, trial: Trial, texts: Mapping[str, str], watchers: Watchers) -> int:
     """One trial to its end; where it is interrupted it is put back, and the exit code is that of its run."""
     try:
-        outcome = _train(sweep, study, trial, texts, watchers)
+        outcomes = _train_all(sweep, study, trial, texts, watchers)
     except FAILURES as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         study.tell(trial, TrialState.FAIL, error=reason)
@@ -117,31 +122,48 @@ def _carry_out(sweep: Sweep, study: Study, trial: Trial, texts: Mapping[str, str
     except BaseException:
         study.put_back(trial)
         raise
-    if outcome.exit_code:
+    last, found = outcomes[-1], [outcome.best for outcome in outcomes if outcome.best is not None]
+    mean = math.fsum(found) / len(found) if len(found) == len(outcomes) else None
+    if last.exit_code:
         study.put_back(trial)
-    elif outcome.state == "pruned":
+    elif last.state == "pruned":
         study.tell(trial, TrialState.PRUNED)
-    elif outcome.best is None:
+    elif mean is None:
         study.tell(trial, TrialState.FAIL, error="no validation loss was a number")
     else:
-        study.tell(trial, TrialState.COMPLETE, outcome.best)
-    loss = "none" if outcome.best is None else f"{outcome.best:.4f}"
+        study.tell(trial, TrialState.COMPLETE, mean)
+    loss = "none" if mean is None else f"{mean:.4f}"
     values = " ".join(f"{key}={text}" for key, text in texts.items())
-    logger.info("trial %d %s, best val/loss %s, %s (%s)", trial.number, outcome.state, loss, outcome.run, values)
-    return outcome.exit_code
+    logger.info("trial %d %s, best val/loss %s, %s (%s)", trial.number, last.state, loss, last.run, values)
+    return last.exit_code
 
 
-def _train(sweep: Sweep, study: Study, trial: Trial, texts: Mapping[str, str], watchers: Watchers) -> Outcome:
-    """The run of a trial: a new one, or that which it had begun."""
+def _train_all(sweep: Sweep, study: Study, trial: Trial, texts: Mapping[str, str], watchers: Watchers) -> list[Outcome]:
+    """The runs of a trial, one for each seed, until one does not come to its end."""
+    outcomes: list[Outcome] = []
+    for place in range(sweep.seeds):
+        outcomes.append(_train(sweep, study, trial, texts, watchers, place))
+        if outcomes[-1].state != "done":
+            break
+    return outcomes
+
+
+def _train(
+    sweep: Sweep, study: Study, trial: Trial, texts: Mapping[str, str], watchers: Watchers, place: int
+) -> Outcome:
+    """A run of a trial, by the place of its seed: a new one, or that which it had begun."""
 
     def watch(folder: RunFolder) -> Iterable[Callback]:
-        return [ReportTrial(study=study, trial=trial, run=title(folder)), *watchers(folder)]
+        return [ReportTrial(study=study, trial=trial, run=title(folder), place=place), *watchers(folder)]
 
     _check_file(sweep)
-    experiment = read_experiment(sweep.experiment, sweep.space.with_values(texts))
+    changes = sweep.space.with_values(texts)
+    experiment = read_experiment(sweep.experiment, changes)
+    if place:
+        experiment = read_experiment(sweep.experiment, [*changes, f"seed={experiment.seed + place}"])
     if _sources(experiment) != sweep.sources:
         raise CheckpointError(f"{sweep.experiment}: the data, or the model file, {CHANGED}")
-    begun = trial.user_attrs.get("run")
+    begun = trial.user_attrs.get(run_key(place))
     if begun is not None:
         number = int(begun.rpartition("/")[2])
         try:

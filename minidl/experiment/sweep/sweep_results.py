@@ -19,12 +19,16 @@ STATES = {
 
 @dataclass(frozen=True)
 class Result:
-    """A trial: how it ended, its best validation loss, NAME/NUMBER of its run, its values, why it failed."""
+    """A trial: how it ended, its best validation loss, NAME/NUMBER of its run, its values, why it failed.
+
+    With several seeds the loss is the mean over them, and the runs are those of all seeds.
+    """
 
     trial: int
     state: str
     loss: float | None
     run: str | None
+    runs: tuple[str, ...]
     values: dict[str, str]
     error: str | None
 
@@ -45,6 +49,7 @@ def _result(trial: FrozenTrial) -> Result:
         state=STATES[trial.state],
         loss=min(evaluated, default=None) if trial.value is None else trial.value,
         run=trial.user_attrs.get("run"),
+        runs=tuple(trial.user_attrs[key] for key in sorted(trial.user_attrs) if key.split(" ")[0] == "run"),
         values={key: value if isinstance(value, str) else repr(value) for key, value in trial.params.items()},
         error=trial.user_attrs.get("error"),
     )

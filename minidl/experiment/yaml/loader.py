@@ -12,7 +12,7 @@ from yaml.scanner import ScannerError
 from minidl.experiment.yaml import scalars, syntax
 from minidl.experiment.yaml.source_positions import Locator, Mark, Mistake, TreePath
 
-NODES = 10_000  # values and keys of a file, aliases written out
+NODES = 40_000  # values and keys of a file, aliases written out: 4,000 nodes with name and inputs
 DEPTH = 50  # mappings and lists within one another
 TOO_MANY = f"more than {NODES:,} values, with aliases and references written out"
 TOO_DEEP = f"more than {DEPTH} levels of mappings and lists within one another"

@@ -62,10 +62,14 @@ def _float(text: str) -> float:
 def joined_surrogates(text: str) -> str:
     r"""Text in which JSON's \ud83d\ude00 is one character; ValueError for half a pair.
 
+    The bytes of a path that is no UTF-8 are halves from \udc80 on, as `os.fsdecode` has them, and stay.
+
     >>> joined_surrogates("\ud83d\ude00") == "\U0001f600"
     True
     """
+    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
     try:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
-    except UnicodeDecodeError:
+        joined.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
         raise ValueError("an escape such as \\ud83d is half a character: the other half is missing") from None
+    return joined

@@ -11,18 +11,16 @@ STRUCT(Dense, DENSE)
 enum { BLOCK = 256, DEPTH = 512 };  // columns of W, and rows of dy, that are used up while they are in the cache
 
 // y = x W + b, for rows lo to hi of T B
-int EXPORT(dense_forward)(const Dense *d, int64_t lo, int64_t hi) {
+KERNEL(dense_forward, Dense, d) {
     int64_t F = d->F, V = d->V;
     if (d->ids) {
         for (int64_t n = lo; n < hi; n++)
             EACH(V, put(d->y + n * V + j, get(d->W + d->ids[n] * V + j, width) + get(d->b + j, width), width););
         return 0;
     }
-    unsigned mode = flush_denormals();
     if (d->T * d->B == 1 && !d->tied) {
         memcpy(d->y, d->b, V * sizeof(real));
         add_row_times(F, V, d->x, d->W, d->y);
-        restore_denormals(mode);
         return 0;
     }
     real *packed = allocate(packed_size(F, least(V, BLOCK)));
@@ -34,7 +32,6 @@ int EXPORT(dense_forward)(const Dense *d, int64_t lo, int64_t hi) {
         times(hi - lo, width, F, d->x + lo * F, F, packed, d->y + lo * V + v, V, d->b + v, 0);
     }
     free(packed);
-    restore_denormals(mode);
     return 0;
 }
 
@@ -52,10 +49,7 @@ int EXPORT(add_shares)(real *parts, int64_t shares, int64_t size) {
 // db = sum of dy, share by share; parts: room for shares x V numbers
 static void sum_shares(const Dense *d, real *parts) {
     memset(parts, 0, d->shares * d->V * sizeof(real));
-    for (int64_t s = 0; s < d->shares; s++)
-        for (int64_t t = 0; t < d->T; t++)
-            for (int64_t n = share_start(d->B, d->shares, s); n < share_start(d->B, d->shares, s + 1); n++)
-                add_row(d->V, d->dy + (t * d->B + n) * d->V, parts + s * d->V);
+    EACH_ROW(d->T, d->B, d->shares, add_row(d->V, d->dy + row * d->V, parts + s * d->V);)
     add_shares(d->shares, d->V, parts);
     memcpy(d->db, parts, d->V * sizeof(real));
 }
@@ -94,17 +88,14 @@ static void pack_features(const Dense *d, int64_t f0, int64_t f1, real *strips) 
 }
 
 // dW = x' dy for features lo to hi of F, dx = dy W' for as large a part of the rows, and db = sum of dy with the first
-int EXPORT(dense_backward)(const Dense *d, int64_t lo, int64_t hi) {
+KERNEL(dense_backward, Dense, d) {
     int64_t F = d->F, V = d->V, rows = d->T * d->B, first = rows * lo / F, last = rows * hi / F, wide = least(V, BLOCK);
     int64_t share = (d->B + d->shares - 1) / d->shares, depth = share * least(d->T, (DEPTH + share - 1) / share);
     int64_t sizes[] = {rows * (hi - lo), packed_size(depth, wide), d->shares * (hi - lo) * wide,
                        d->dx ? packed_size(wide, F) : 0, wide > F ? wide : F, lo ? 0 : d->shares * V};
-    int64_t total = 0;
-    for (int i = 0; i < 6; i++) total += sizes[i];
-    real *strips = allocate(total), *packed = strips + sizes[0], *parts = packed + sizes[1], *W = parts + sizes[2];
-    real *zeros = W + sizes[3], *sums = zeros + sizes[4];
-    if (!strips) return 1;
-    unsigned mode = flush_denormals();
+    real *room[6];
+    if (!allocate_all(6, sizes, room)) return 1;
+    real *strips = room[0], *packed = room[1], *parts = room[2], *W = room[3], *zeros = room[4], *sums = room[5];
     memset(zeros, 0, sizes[4] * sizeof(real));
     pack_features(d, lo, hi, strips);
     for (int64_t v = 0; v < V; v += BLOCK) {
@@ -117,19 +108,17 @@ int EXPORT(dense_backward)(const Dense *d, int64_t lo, int64_t hi) {
         times(last - first, F, width, d->dy + first * V + v, V, W, dx, F, v ? dx : zeros, v ? F : 0);
     }
     if (lo == 0) sum_shares(d, sums);
-    restore_denormals(mode);
     free(strips);
     return 0;
 }
 
 // dW[k] = sum of the rows of dy whose id is k, for symbols lo to hi of F; each sum is over shares, in order within them.
 // With the first db too, where it is asked for.
-int EXPORT(scatter)(const Dense *d, int64_t lo, int64_t hi) {
+KERNEL(scatter, Dense, d) {
     int64_t V = d->V, rows = d->T * d->B, symbols = hi - lo;
     int64_t *ends = malloc((symbols + 1 + rows) * sizeof(int64_t)), *order = ends + symbols + 1, total = 0;
     real *parts = allocate(d->shares * V);
     if (!ends || !parts) return free(ends), free(parts), 1;
-    unsigned mode = flush_denormals();
     memset(ends, 0, (symbols + 1) * sizeof(int64_t));
     for (int64_t n = 0; n < rows; n++)
         if (d->ids[n] >= lo && d->ids[n] < hi) ends[d->ids[n] - lo]++;
@@ -138,12 +127,10 @@ int EXPORT(scatter)(const Dense *d, int64_t lo, int64_t hi) {
         ends[k] = total;
         total += count;
     }
-    for (int64_t s = 0; s < d->shares; s++)
-        for (int64_t t = 0; t < d->T; t++)
-            for (int64_t n = share_start(d->B, d->shares, s); n < share_start(d->B, d->shares, s + 1); n++) {
-                int64_t k = d->ids[t * d->B + n];
-                if (k >= lo && k < hi) order[ends[k - lo]++] = t * d->B + n;
-            }
+    EACH_ROW(d->T, d->B, d->shares, {
+        int64_t k = d->ids[row];
+        if (k >= lo && k < hi) order[ends[k - lo]++] = row;
+    })
     for (int64_t k = 0, i = 0; k < symbols; k++) {
         real *sum = d->shares > 1 ? parts : d->dW + (lo + k) * V;
         memset(sum, 0, (i < ends[k] || d->shares == 1 ? d->shares : 0) * V * sizeof(real));
@@ -161,7 +148,6 @@ int EXPORT(scatter)(const Dense *d, int64_t lo, int64_t hi) {
         }
     }
     if (d->db && lo == 0) sum_shares(d, parts);
-    restore_denormals(mode);
     free(ends);
     free(parts);
     return 0;

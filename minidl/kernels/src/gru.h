@@ -2,20 +2,24 @@
 #include "recurrent.h"
 
 // r, z = sigmoid(a + past)   s = past_n   n = tanh(a_n + r s)   h = n + z (h_prev - n), where r and z share a division
-static void gru_step(int64_t H, const real *a, const real *past, const real *h_prev, real *gates, real *s, real *h) {
-    const int64_t R = 0, Z = H, N = 2 * H;
-    EACH(H, {
-        Quotient r = tanh_quotient((real)0.5 * (get(a + R + j, width) + get(past + R + j, width)));
-        Quotient z = tanh_quotient((real)0.5 * (get(a + Z + j, width) + get(past + Z + j, width)));
-        vec inverse = 1 / (r.q * z.q), s_ = get(past + N + j, width);
-        vec r_ = sigmoid_from_tanh(clamp(r.p * (z.q * inverse), 1)), z_ = sigmoid_from_tanh(clamp(z.p * (r.q * inverse), 1));
-        vec n = tanh_of(get(a + N + j, width) + r_ * s_);
-        put(gates + R + j, r_, width);
-        put(gates + Z + j, z_, width);
-        put(gates + N + j, n, width);
-        put(s + j, s_, width);
-        put(h + j, n + z_ * (get(h_prev + j, width) - n), width);
-    });
+static void gru_step(const Recurrent *p, int64_t t, int64_t lo, int64_t rows, const real *a, const real *past) {
+    const int64_t H = p->H, R = 0, Z = H, N = 2 * H, at = t * p->B + lo;
+    for (int64_t k = 0; k < rows; k++, a += 3 * H, past += 3 * H) {
+        const real *h_prev = p->h + (at + k) * H;
+        real *gates = p->gates + (at + k) * 3 * H, *s = p->s + (at + k) * H, *h = p->h + (at + p->B + k) * H;
+        EACH(H, {
+            Quotient r = tanh_quotient((real)0.5 * (get(a + R + j, width) + get(past + R + j, width)));
+            Quotient z = tanh_quotient((real)0.5 * (get(a + Z + j, width) + get(past + Z + j, width)));
+            vec inverse = 1 / (r.q * z.q), s_ = get(past + N + j, width);
+            vec r_ = sigmoid_from_tanh(clamp(r.p * (z.q * inverse), 1)), z_ = sigmoid_from_tanh(clamp(z.p * (r.q * inverse), 1));
+            vec n = tanh_of(get(a + N + j, width) + r_ * s_);
+            put(gates + R + j, r_, width);
+            put(gates + Z + j, z_, width);
+            put(gates + N + j, n, width);
+            put(s + j, s_, width);
+            put(h + j, n + z_ * (get(h_prev + j, width) - n), width);
+        });
+    }
 }
 
 // dn = dh (1 - z) (1 - n^2)   dz = dh (h_prev - n) z (1 - z)   dr = dn s r (1 - r)   ds = dn r   dh_prev = dh z + ...
@@ -40,29 +44,4 @@ static void gru_step_back(const Recurrent *p, int64_t t, int64_t lo, int64_t row
     }
 }
 
-int EXPORT(gru_forward)(const Recurrent *r, int64_t lo, int64_t hi) {
-    Room room;
-    int64_t n = hi - lo, H = r->H, G = r->G;
-    if (!open_room(r, n, 2 * n * G, &room)) return 1;
-    unsigned mode = flush_denormals();
-    real *a = room.rest, *past = a + n * G;
-    pack_weights(r, &room);
-    begin(r, lo, hi);
-    for (int64_t t = 0; t < r->T; t++) {
-        int64_t at = t * r->B + lo, next = at + r->B;
-        input_product(r, t, lo, hi, &room, a);
-        for (int64_t k = 0; k < n; k++) memcpy(past + k * G, r->bh, G * sizeof(real));
-        add_past(r, t, lo, hi, &room, past);
-        for (int64_t k = 0; k < n; k++)
-            gru_step(H, a + k * G, past + k * G, r->h + (at + k) * H, r->gates + (at + k) * G, r->s + (at + k) * H,
-                     r->h + (next + k) * H);
-        set_ended(r, t, lo, hi, H, NULL, r->h + next * H);
-    }
-    restore_denormals(mode);
-    free(room.Wx);
-    return 0;
-}
-
-int EXPORT(gru_backward)(const Recurrent *r, int64_t first, int64_t last) {
-    return backward(r, first, last, gru_step_back, 1);
-}
+CELL(gru, 1)

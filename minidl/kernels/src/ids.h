@@ -13,13 +13,13 @@ int64_t EXPORT(draw)(const real *logits, int64_t n, double temperature, double w
     real room[1024], *p = n <= 1024 ? room : allocate(n), largest = logits[0];
     double total = 0, sum = 0;
     if (!p) return -1;
-    unsigned mode = flush_denormals();
+    uint64_t before = flush_denormals();
     for (int64_t k = 1; k < n; k++) largest = logits[k] > largest ? logits[k] : largest;
     EACH(n, put(p + j, exp_of((get(logits + j, width) - largest) / (real)temperature), width););
     for (int64_t k = 0; k < n; k++) total += p[k];
     int64_t symbol = 0;
     for (sum = p[0]; symbol < n - 1 && sum <= where * total; sum += p[symbol]) symbol++;
-    restore_denormals(mode);
+    restore_denormals(before);
     if (p != room) free(p);
     return isfinite(total) && isfinite(largest) ? symbol : -1;
 }

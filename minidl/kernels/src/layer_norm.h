@@ -9,9 +9,8 @@
 STRUCT(LayerNorm, LAYER_NORM)
 
 // n = (x - mean x) / sqrt(var x + eps)   y = gain n + bias
-int EXPORT(layer_norm_forward)(const LayerNorm *l, int64_t lo, int64_t hi) {
+KERNEL(layer_norm_forward, LayerNorm, l) {
     int64_t F = l->F;
-    unsigned mode = flush_denormals();
     for (int64_t k = lo; k < hi; k++) {
         const real *x = l->x + k * F;
         real *n = l->n + k * F, *y = l->y + k * F;
@@ -31,14 +30,12 @@ int EXPORT(layer_norm_forward)(const LayerNorm *l, int64_t lo, int64_t hi) {
             put(y + j, get(l->gain + j, width) * n_ + get(l->bias + j, width), width);
         });
     }
-    restore_denormals(mode);
     return 0;
 }
 
 // dx = (dn - mean dn - n mean(dn n)) inverse   dn = dy gain
-int EXPORT(layer_norm_backward)(const LayerNorm *l, int64_t lo, int64_t hi) {
+KERNEL(layer_norm_backward, LayerNorm, l) {
     int64_t F = l->F;
-    unsigned mode = flush_denormals();
     for (int64_t k = lo; k < hi && l->dx; k++) {
         const real *n = l->n + k * F, *dy = l->dy + k * F;
         vec sum = {0}, products = {0};
@@ -53,30 +50,25 @@ int EXPORT(layer_norm_backward)(const LayerNorm *l, int64_t lo, int64_t hi) {
             put(l->dx + k * F + j, (dn - mean - get(n + j, width) * along) * inverse, width);
         });
     }
-    restore_denormals(mode);
     return 0;
 }
 
 // dgain = sum of dy n   dbias = sum of dy, share by share
-int EXPORT(layer_norm_gradients)(const LayerNorm *l, int64_t lo, int64_t hi) {
+KERNEL(layer_norm_gradients, LayerNorm, l) {
     int64_t F = l->F, shares = l->shares;
     real *gain = allocate(2 * shares * F), *bias = gain + shares * F;
     if (!gain) return 1;
     (void)lo, (void)hi;
-    unsigned mode = flush_denormals();
     memset(gain, 0, 2 * shares * F * sizeof(real));
-    for (int64_t s = 0; s < shares; s++)
-        for (int64_t t = 0; t < l->T; t++)
-            for (int64_t b = share_start(l->B, shares, s); b < share_start(l->B, shares, s + 1); b++) {
-                const real *dy = l->dy + (t * l->B + b) * F, *n = l->n + (t * l->B + b) * F;
-                EACH(F, put(gain + s * F + j, get(gain + s * F + j, width) + get(dy + j, width) * get(n + j, width), width););
-                add_row(F, dy, bias + s * F);
-            }
+    EACH_ROW(l->T, l->B, shares, {
+        const real *dy = l->dy + row * F, *n = l->n + row * F;
+        EACH(F, put(gain + s * F + j, get(gain + s * F + j, width) + get(dy + j, width) * get(n + j, width), width););
+        add_row(F, dy, bias + s * F);
+    })
     add_shares(shares, F, gain);
     add_shares(shares, F, bias);
     memcpy(l->dgain, gain, F * sizeof(real));
     memcpy(l->dbias, bias, F * sizeof(real));
-    restore_denormals(mode);
     free(gain);
     return 0;
 }

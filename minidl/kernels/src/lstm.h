@@ -2,22 +2,27 @@
 #include "recurrent.h"
 
 // i, f, o = sigmoid(a)   g = tanh(a)   c = f c_prev + i g   h = o tanh c, where the four gates share a division
-static void lstm_step(int64_t H, const real *a, const real *c_prev, real *gates, real *c, real *h) {
-    const int64_t I = 0, F = H, G = 2 * H, O = 3 * H;
-    EACH(H, {
-        Quotient i = tanh_quotient((real)0.5 * get(a + I + j, width)), f = tanh_quotient((real)0.5 * get(a + F + j, width));
-        Quotient g = tanh_quotient(get(a + G + j, width)), o = tanh_quotient((real)0.5 * get(a + O + j, width));
-        vec qif = i.q * f.q, qgo = g.q * o.q, inverse = 1 / (qif * qgo), if_ = qgo * inverse, go = qif * inverse;
-        vec i_ = sigmoid_from_tanh(clamp(i.p * (f.q * if_), 1)), f_ = sigmoid_from_tanh(clamp(f.p * (i.q * if_), 1));
-        vec g_ = clamp(g.p * (o.q * go), 1);
-        put(gates + I + j, i_, width);
-        put(gates + F + j, f_, width);
-        put(gates + G + j, g_, width);
-        put(gates + O + j, sigmoid_from_tanh(clamp(o.p * (g.q * go), 1)), width);
-        put(c + j, f_ * get(c_prev + j, width) + i_ * g_, width);
-    });
-    tanh_row(H, c, h);
-    EACH(H, put(h + j, get(gates + O + j, width) * get(h + j, width), width););
+static void lstm_step(const Recurrent *r, int64_t t, int64_t lo, int64_t n, const real *a, const real *past) {
+    const int64_t H = r->H, I = 0, F = H, G = 2 * H, O = 3 * H, at = t * r->B + lo, next = at + r->B;
+    (void)past;
+    for (int64_t k = 0; k < n; k++, a += 4 * H) {
+        const real *c_prev = r->c + (at + k) * H;
+        real *gates = r->gates + (at + k) * 4 * H, *c = r->c + (next + k) * H, *h = r->h + (next + k) * H;
+        EACH(H, {
+            Quotient i = tanh_quotient((real)0.5 * get(a + I + j, width)), f = tanh_quotient((real)0.5 * get(a + F + j, width));
+            Quotient g = tanh_quotient(get(a + G + j, width)), o = tanh_quotient((real)0.5 * get(a + O + j, width));
+            vec qif = i.q * f.q, qgo = g.q * o.q, inverse = 1 / (qif * qgo), if_ = qgo * inverse, go = qif * inverse;
+            vec i_ = sigmoid_from_tanh(clamp(i.p * (f.q * if_), 1)), f_ = sigmoid_from_tanh(clamp(f.p * (i.q * if_), 1));
+            vec g_ = clamp(g.p * (o.q * go), 1);
+            put(gates + I + j, i_, width);
+            put(gates + F + j, f_, width);
+            put(gates + G + j, g_, width);
+            put(gates + O + j, sigmoid_from_tanh(clamp(o.p * (g.q * go), 1)), width);
+            put(c + j, f_ * get(c_prev + j, width) + i_ * g_, width);
+        });
+        tanh_row(H, c, h);
+        EACH(H, put(h + j, get(gates + O + j, width) * get(h + j, width), width););
+    }
 }
 
 // dc += dh o (1 - tanh^2 c)   di = dc g i (1 - i)   df = dc c_prev f (1 - f)   dg = dc i (1 - g^2)
@@ -44,28 +49,4 @@ static void lstm_step_back(const Recurrent *r, int64_t t, int64_t lo, int64_t n,
     }
 }
 
-int EXPORT(lstm_forward)(const Recurrent *r, int64_t lo, int64_t hi) {
-    Room room;
-    if (!open_room(r, hi - lo, (hi - lo) * r->G, &room)) return 1;
-    unsigned mode = flush_denormals();
-    int64_t H = r->H;
-    pack_weights(r, &room);
-    begin(r, lo, hi);
-    for (int64_t t = 0; t < r->T; t++) {
-        int64_t at = t * r->B + lo, next = at + r->B;
-        real *a = room.rest;
-        input_product(r, t, lo, hi, &room, a);
-        add_past(r, t, lo, hi, &room, a);
-        for (int64_t n = 0; n < hi - lo; n++, a += 4 * H)
-            lstm_step(H, a, r->c + (at + n) * H, r->gates + (at + n) * 4 * H, r->c + (next + n) * H, r->h + (next + n) * H);
-        set_ended(r, t, lo, hi, H, NULL, r->c + next * H);
-        set_ended(r, t, lo, hi, H, NULL, r->h + next * H);
-    }
-    restore_denormals(mode);
-    free(room.Wx);
-    return 0;
-}
-
-int EXPORT(lstm_backward)(const Recurrent *r, int64_t first, int64_t last) {
-    return backward(r, first, last, lstm_step_back, 0);
-}
+CELL(lstm, 0)

@@ -1,13 +1,20 @@
 // MinGRU: the equations of minidl/layers/min_gru.py. Nothing of the past is in the gates, so that there is no Wh.
 #include "recurrent.h"
 
-// z = sigmoid(a_z)   n = a_n   h = h_prev + z (n - h_prev), where the gates stand in the place of a
-static void min_gru_step(int64_t H, real *gates, const real *h_prev, real *h) {
-    EACH(H, {
-        vec z = sigmoid_from_tanh(tanh_of((real)0.5 * get(gates + j, width))), past = get(h_prev + j, width);
-        put(gates + j, z, width);
-        put(h + j, past + z * (get(gates + H + j, width) - past), width);
-    });
+// z = sigmoid(a_z)   n = a_n   h = h_prev + z (n - h_prev)
+static void min_gru_step(const Recurrent *r, int64_t t, int64_t lo, int64_t rows, const real *a, const real *past) {
+    const int64_t H = r->H, at = t * r->B + lo;
+    (void)past;
+    for (int64_t k = 0; k < rows; k++, a += 2 * H) {
+        const real *h_prev = r->h + (at + k) * H;
+        real *gates = r->gates + (at + k) * 2 * H, *h = r->h + (at + r->B + k) * H;
+        EACH(H, {
+            vec z = sigmoid_from_tanh(tanh_of((real)0.5 * get(a + j, width))), n = get(a + H + j, width);
+            put(gates + j, z, width);
+            put(gates + H + j, n, width);
+            put(h + j, get(h_prev + j, width) + z * (n - get(h_prev + j, width)), width);
+        });
+    }
 }
 
 // dz = dh (n - h_prev) z (1 - z)   dn = dh z   dh_prev = dh (1 - z)
@@ -26,10 +33,4 @@ static void min_gru_step_back(const Recurrent *r, int64_t t, int64_t lo, int64_t
     }
 }
 
-int EXPORT(min_gru_forward)(const Recurrent *r, int64_t lo, int64_t hi) {
-    return forward_of_inputs(r, lo, hi, min_gru_step);
-}
-
-int EXPORT(min_gru_backward)(const Recurrent *r, int64_t first, int64_t last) {
-    return backward(r, first, last, min_gru_step_back, 0);
-}
+CELL(min_gru, 0)

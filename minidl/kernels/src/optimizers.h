@@ -36,10 +36,9 @@ INLINE vec clipped(const Update *u, int64_t j, int64_t width) {
     } while (0)
 
 // m += (1 - beta1) (g - m)   v += (1 - beta2) (g^2 - v)   w = kept w - lr m / (sqrt(v) root + eps)
-int EXPORT(adam)(const Update *given, int64_t lo, int64_t hi) {
+KERNEL(adam, Update, given) {
     const Update here = *given, *u = &here;
     real new1 = 1 - u->beta1, new2 = 1 - u->beta2, lr = u->lr, root_ = u->root, eps = u->eps, kept = u->kept;
-    unsigned mode = flush_denormals();
     EACH_VECTOR(u, {
         vec g = clipped(u, j, width), m = get(u->m + j, width), v = get(u->v + j, width);
         m += new1 * (g - m);
@@ -48,36 +47,31 @@ int EXPORT(adam)(const Update *given, int64_t lo, int64_t hi) {
         put(u->v + j, v, width);
         put(u->w + j, kept * get(u->w + j, width) - divide(lr * m, root(v) * root_ + eps), width);
     });
-    restore_denormals(mode);
     return 0;
 }
 
 // v += (1 - beta2) (g^2 - v)   w -= lr g / (sqrt(v) + eps)
-int EXPORT(rmsprop)(const Update *given, int64_t lo, int64_t hi) {
+KERNEL(rmsprop, Update, given) {
     const Update here = *given, *u = &here;
     real new2 = 1 - u->beta2, lr = u->lr, eps = u->eps;
-    unsigned mode = flush_denormals();
     EACH_VECTOR(u, {
         vec g = clipped(u, j, width), v = get(u->v + j, width);
         v += new2 * (g * g - v);
         put(u->v + j, v, width);
         put(u->w + j, get(u->w + j, width) - divide(lr * g, root(v) + eps), width);
     });
-    restore_denormals(mode);
     return 0;
 }
 
 // m = beta1 m + g   w -= lr m, or lr (beta1 m + g) with Nesterov's look ahead
-int EXPORT(sgd)(const Update *given, int64_t lo, int64_t hi) {
+KERNEL(sgd, Update, given) {
     const Update here = *given, *u = &here;
     real beta1 = u->beta1, lr = u->lr;
-    unsigned mode = flush_denormals();
     EACH_VECTOR(u, {
         vec g = clipped(u, j, width), m = beta1 * get(u->m + j, width) + g;
         put(u->m + j, m, width);
         put(u->w + j, get(u->w + j, width) - lr * (u->nesterov ? beta1 * m + g : m), width);
     });
-    restore_denormals(mode);
     return 0;
 }
 
@@ -85,7 +79,7 @@ int EXPORT(sgd)(const Update *given, int64_t lo, int64_t hi) {
 double EXPORT(sum_of_squares)(const real *v, int64_t n) {
     enum { PART = 8192, SUMS = 8 };
     double total = 0;
-    unsigned mode = flush_denormals();
+    uint64_t before = flush_denormals();
     for (int64_t start = 0; start < n; start += PART) {
         int64_t count = least(PART, n - start), k = 0;
         vec sums[SUMS] = {{0}}, rest = {0};
@@ -99,6 +93,6 @@ double EXPORT(sum_of_squares)(const real *v, int64_t n) {
         for (int i = 0; i < SUMS; i++) rest += sums[i];
         total += sum_of(rest);
     }
-    restore_denormals(mode);
+    restore_denormals(before);
     return total;
 }

@@ -174,12 +174,12 @@ INLINE real sum_of(vec v) {
 
 // Numbers too small to be normal take a hundred cycles each: they are zero while a kernel runs.
 #if defined __x86_64__ || defined __i386__
-INLINE unsigned flush_denormals(void) {
+INLINE uint64_t flush_denormals(void) {
     unsigned before = _mm_getcsr();
     _mm_setcsr(before | 0x8040);
     return before;
 }
-INLINE void restore_denormals(unsigned before) { _mm_setcsr(before); }
+INLINE void restore_denormals(uint64_t before) { _mm_setcsr((unsigned)before); }
 #elif defined __aarch64__
 INLINE uint64_t flush_denormals(void) {
     uint64_t before;
@@ -189,13 +189,33 @@ INLINE uint64_t flush_denormals(void) {
 }
 INLINE void restore_denormals(uint64_t before) { __asm__ volatile("msr fpcr, %0" : : "r"(before)); }
 #else
-INLINE int flush_denormals(void) { return 0; }
-INLINE void restore_denormals(int before) { (void)before; }
+INLINE uint64_t flush_denormals(void) { return 0; }
+INLINE void restore_denormals(uint64_t before) { (void)before; }
 #endif
+
+// A function that Python calls: the share lo to hi of the work that the struct s describes. 0, or 1 where there was no memory
+#define KERNEL(name, Struct, s)                                           \
+    static int name(const Struct *s, int64_t lo, int64_t hi);             \
+    int EXPORT(name)(const Struct *s, int64_t lo, int64_t hi) {           \
+        uint64_t before = flush_denormals();                              \
+        int failed = name(s, lo, hi);                                     \
+        restore_denormals(before);                                        \
+        return failed;                                                    \
+    }                                                                     \
+    static int name(const Struct *s, int64_t lo, int64_t hi)
 
 // Room for so many numbers, a cache line apart from what is next to it; to be freed. NULL where there is none
 static inline real *allocate(int64_t numbers) {
     return aligned_alloc(64, (numbers * sizeof(real) + 2 * VECTOR_BYTES + 63) / 64 * 64);
+}
+
+// Room for several arrays of these sizes, one after another; the first is to be freed. 0 where there is none
+static inline int allocate_all(int count, const int64_t *sizes, real **arrays) {
+    int64_t total = 0;
+    for (int i = 0; i < count; i++) total += sizes[i];
+    arrays[0] = allocate(total);
+    for (int i = 1; i < count && arrays[0]; i++) arrays[i] = arrays[i - 1] + sizes[i - 1];
+    return arrays[0] != NULL;
 }
 
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -27,6 +27,14 @@ enum { RUN = 256 };  // rows of gradients of a share that are kept until the pro
 // Where the sequences of a share begin
 INLINE int64_t share_start(int64_t B, int64_t shares, int64_t s) { return B * s / shares; }
 
+// Do something for each `row` of (T, B), share s by share, each in order of time
+#define EACH_ROW(T, B, shares, ...)                                                                           \
+    for (int64_t s = 0; s < (shares); s++)                                                                    \
+        for (int64_t t = 0; t < (T); t++)                                                                     \
+            for (int64_t row = t * (B) + share_start(B, shares, s); row < t * (B) + share_start(B, shares, s + 1); row++) { \
+                __VA_ARGS__                                                                                   \
+            }
+
 // Whether a sequence has ended before a step: what x holds there is not read
 INLINE int ended(const Recurrent *r, int64_t t, int64_t n) { return r->lengths && t >= r->lengths[n]; }
 
@@ -53,12 +61,10 @@ typedef struct {
 static int open_room(const Recurrent *r, int64_t rows, int64_t rest, Room *room) {
     int64_t sizes[] = {r->x ? packed_size(r->F, r->G) + packed_size(r->G, r->F) : 0,
                        r->B > 1 && r->Wh ? packed_size(r->H, r->G) + packed_size(r->G, r->H) : 0, r->lengths ? rows * r->F : 0, rest};
-    room->Wx = allocate(sizes[0] + sizes[1] + sizes[2] + sizes[3]);
-    if (!room->Wx) return 0;
-    room->Wh = room->Wx + sizes[0];
-    room->x = room->Wh + sizes[1];
-    room->rest = room->x + sizes[2];
-    return 1;
+    real *arrays[4];
+    int there = allocate_all(4, sizes, arrays);
+    *room = (Room){arrays[0], arrays[1], arrays[2], arrays[3]};
+    return there;
 }
 
 static void pack_weights(const Recurrent *r, const Room *room) {
@@ -106,23 +112,26 @@ static void add_past(const Recurrent *r, int64_t t, int64_t lo, int64_t hi, cons
     else add_row_times(r->H, r->G, h, r->Wh, a);
 }
 
-typedef void StepOfInputs(int64_t H, real *gates, const real *h_prev, real *h);
+// A step of n sequences from a, the sums of their gates, and from the past, where its share stands apart, (n, G) each
+typedef void Step(const Recurrent *r, int64_t t, int64_t lo, int64_t n, const real *a, const real *past);
 
-// All steps of a cell without Wh: the gates are those of the inputs, and a step computes them in place
-INLINE int forward_of_inputs(const Recurrent *r, int64_t lo, int64_t hi, StepOfInputs *step) {
+// All steps forward, for some sequences
+INLINE int forward(const Recurrent *r, int64_t lo, int64_t hi, Step *step, int with_past) {
+    int64_t n = hi - lo, H = r->H, G = r->G;
     Room room;
-    if (!open_room(r, hi - lo, 0, &room)) return 1;
-    unsigned mode = flush_denormals();
-    int64_t H = r->H, G = r->G;
+    if (!open_room(r, n, (1 + with_past) * n * G, &room)) return 1;
+    real *a = room.rest, *past = with_past ? a + n * G : a;
     pack_weights(r, &room);
     begin(r, lo, hi);
     for (int64_t t = 0; t < r->T; t++) {
-        int64_t at = t * r->B + lo, next = at + r->B;
-        input_product(r, t, lo, hi, &room, r->gates + at * G);
-        for (int64_t k = 0; k < hi - lo; k++) step(H, r->gates + (at + k) * G, r->h + (at + k) * H, r->h + (next + k) * H);
-        set_ended(r, t, lo, hi, H, NULL, r->h + next * H);
+        int64_t next = ((t + 1) * r->B + lo) * H;
+        input_product(r, t, lo, hi, &room, a);
+        for (int64_t k = 0; k < n && with_past; k++) memcpy(past + k * G, r->bh, G * sizeof(real));
+        if (r->Wh) add_past(r, t, lo, hi, &room, past);
+        step(r, t, lo, n, a, past);
+        if (r->c) set_ended(r, t, lo, hi, H, NULL, r->c + next);
+        set_ended(r, t, lo, hi, H, NULL, r->h + next);
     }
-    restore_denormals(mode);
     free(room.Wx);
     return 0;
 }
@@ -191,13 +200,12 @@ INLINE int backward(const Recurrent *r, int64_t first, int64_t last, StepBack *s
     int64_t share = (r->B + r->shares - 1) / r->shares, run = least(r->T, (RUN + share - 1) / share), wide = r->F > H ? r->F : H;
     int64_t sizes[] = {run * n * G, with_past ? run * n * G : 0, n * H, n * H, H,
                        packed_size(run * share, G), run * share * wide, G > r->F ? G : r->F};
-    int64_t total = 0;
-    for (int i = 0; i < 8; i++) total += sizes[i];
+    real *rest[8];
     Room room;
-    if (!open_room(r, n, total, &room)) return 1;
-    unsigned mode = flush_denormals();
-    real *input = room.rest, *past = input + sizes[0], *dh = past + sizes[1], *dc = dh + sizes[2], *row = dc + sizes[3];
-    real *packed = row + sizes[4], *strips = packed + sizes[5], *zeros = strips + sizes[6];
+    if (!allocate_all(8, sizes, rest)) return 1;
+    if (!open_room(r, n, 0, &room)) return free(rest[0]), 1;
+    real *input = rest[0], *past = rest[1], *dh = rest[2], *dc = rest[3], *row = rest[4];
+    real *packed = rest[5], *strips = rest[6], *zeros = rest[7];
     Back back = {input, with_past ? past : NULL, dh, dc, row};
     pack_weights_back(r, &room);
     if (r->dh_last) memcpy(dh, r->dh_last + lo * H, n * H * sizeof(real));
@@ -228,9 +236,14 @@ INLINE int backward(const Recurrent *r, int64_t first, int64_t last, StepBack *s
     }
     if (r->dh0) memcpy(r->dh0 + lo * H, dh, n * H * sizeof(real));
     if (r->dc0) memcpy(r->dc0 + lo * H, dc, n * H * sizeof(real));
-    restore_denormals(mode);
+    free(rest[0]);
     free(room.Wx);
     return 0;
 }
+
+// The two functions of a cell that Python calls
+#define CELL(name, with_past)                                                                                  \
+    KERNEL(name##_forward, Recurrent, r) { return forward(r, lo, hi, name##_step, with_past); }                \
+    KERNEL(name##_backward, Recurrent, r) { return backward(r, lo, hi, name##_step_back, with_past); }
 
 #endif

@@ -40,11 +40,10 @@ static real exp_row(int64_t V, const real *v, real largest, real *p) {
 }
 
 // The losses of rows lo to hi of T B, each times its weight; p and weight are left for the way back
-int EXPORT(softmax_ce_forward)(const SoftmaxCE *s, int64_t lo, int64_t hi) {
+KERNEL(softmax_ce_forward, SoftmaxCE, s) {
     int64_t V = s->V, counted = 0;
     for (int64_t n = 0; n < s->R && s->mean; n++) counted += s->targets[n] >= 0;
     double share = counted ? 1.0 / counted : 1;
-    unsigned mode = flush_denormals();
     for (int64_t n = lo; n < hi; n++) {
         const real *v = s->logits + n * V;
         real *p = s->p + n * V, largest = largest_of(V, v), total = exp_row(V, v, largest, p), scale = 1 / total;
@@ -60,25 +59,21 @@ int EXPORT(softmax_ce_forward)(const SoftmaxCE *s, int64_t lo, int64_t hi) {
         }
         s->losses[n] = share * (log(total) - expected);
     }
-    restore_denormals(mode);
     return 0;
 }
 
 // The sum of all losses (T, B): over shares of the sequences, each in order of time, and then in pairs
-double EXPORT(total_loss)(const SoftmaxCE *s, int64_t T, int64_t B, int64_t shares) {
+double EXPORT(total_loss)(const SoftmaxCE *of, int64_t T, int64_t B, int64_t shares) {
     double parts[64] = {0};
-    for (int64_t k = 0; k < shares; k++)
-        for (int64_t t = 0; t < T; t++)
-            for (int64_t n = share_start(B, shares, k); n < share_start(B, shares, k + 1); n++) parts[k] += s->losses[t * B + n];
+    EACH_ROW(T, B, shares, parts[s] += of->losses[row];)
     for (int64_t step = 1; step < shares; step *= 2)
         for (int64_t k = 0; k + step < shares; k += 2 * step) parts[k] += parts[k + step];
     return parts[0];
 }
 
 // dv = dy (p - q) weight, for rows lo to hi of T B
-int EXPORT(softmax_ce_backward)(const SoftmaxCE *s, int64_t lo, int64_t hi) {
+KERNEL(softmax_ce_backward, SoftmaxCE, s) {
     int64_t V = s->V;
-    unsigned mode = flush_denormals();
     for (int64_t n = lo; n < hi; n++) {
         double scale = (double)*s->dy * s->weight[n];
         real factor = scale, lowered = scale * s->smoothing / V, *dv = s->dlogits + n * V;
@@ -86,6 +81,5 @@ int EXPORT(softmax_ce_backward)(const SoftmaxCE *s, int64_t lo, int64_t hi) {
         EACH(V, put(dv + j, factor * get(p + j, width) - lowered, width););
         if (s->targets[n] >= 0) dv[s->targets[n]] -= (real)(scale * (1 - s->smoothing));
     }
-    restore_denormals(mode);
     return 0;
 }

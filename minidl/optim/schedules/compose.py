@@ -12,7 +12,8 @@ from minidl.optim.schedules.schedule import Clock, Hyper, Schedule, Steps, curre
 class Warmup(Schedule):
     """Up in a line, then another schedule: s(t) = then(t) · min(1, (t + 1) / steps).
 
-    from_zero: min(1, t / steps) instead, so that the first step is 0.
+    steps: of the line up. then: a number, or the schedule that follows, whose steps count from the start. from_zero:
+    min(1, t / steps) instead, so that the first step is 0.
 
     >>> [Warmup(steps=4, then=0.8).value(Clock(step=t)) for t in (0, 1, 3, 9)]
     [0.2, 0.4, 0.8, 0.8]

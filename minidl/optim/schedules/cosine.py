@@ -23,8 +23,9 @@ class Cosine(Schedule):
         s(t) = peak (t + 1) / w                                     t < w = warmup_steps
         s(t) = final + (peak - final) (1 + cos(π (t - w) / (n - w))) / 2     up to n = total_steps, then final
 
-    total_steps: of the run, where it is not given. from_zero: warm up by t / w instead, so that the first step is 0,
-    as Keras and the schedules of language models have it.
+    peak: the largest number. warmup_steps: of the line up. final: the number at the end, and after it. total_steps: of
+    the run, where it is not given. from_zero: warm up by t / w instead, so that the first step is 0, as Keras and the
+    schedules of language models have it.
 
     >>> cosine = Cosine(1.0, warmup_steps=2, total_steps=10)
     >>> [round(cosine.value(Clock(step=t)), 3) for t in (0, 1, 2, 6, 10)]
@@ -54,8 +55,9 @@ class Restarts(Schedule):
 
         s(t) = final + (peak dⁱ - final) (1 + cos(π τ / Tᵢ)) / 2,   Tᵢ = period · growthⁱ
 
-    period: T₀, steps of the first fall. growth: how many times longer each fall is than the one before. decay: d, how
-    many times higher each begins. τ are the steps since restart i.
+    peak: where the first fall begins. final: where each fall ends. period: T₀, steps of the first fall. growth: how
+    many times longer each fall is than the one before. decay: d, how many times higher each begins. τ are the steps
+    since restart i.
 
     >>> [Restarts(1.0, period=2, growth=2).value(Clock(step=t)) for t in (0, 1, 2, 4, 6)]
     [1.0, 0.5, 1.0, 0.5, 1.0]
@@ -88,8 +90,8 @@ class OneCycle(Schedule):
         up    from peak / start to peak             until t = u n - 1
         down  from peak to peak / (start · end_divisor)     until t = n - 1
 
-    rise: u, the share of the n = total_steps that go up. total_steps: of the run, where it is not
-    given. start, end_divisor: how far below the peak.
+    peak: the largest number. rise: u, the share of the n = total_steps that go up. total_steps: of the run, where it is
+    not given. start, end_divisor: how far below the peak.
 
     >>> cycle = OneCycle(1.0, total_steps=11, rise=0.55, start=4.0)
     >>> [round(cycle.value(Clock(step=t)), 3) for t in (0, 5, 10)]

@@ -17,6 +17,8 @@ from minidl.system.errors import ConfigError
 class Constant(Schedule):
     """Always the same: s(t) = initial.
 
+    initial: the number.
+
     >>> Constant(0.1).value(Clock(step=1000))
     0.1
     """
@@ -31,6 +33,8 @@ class Constant(Schedule):
 @dataclass(frozen=True)
 class Step(Schedule):
     """A factor every so many steps: s(t) = initial · factor^⌊t / every⌋.
+
+    initial: the number at step 0. every: steps from one change to the next. factor: of each change.
 
     >>> [Step(1.0, every=10, factor=0.5).value(Clock(step=t)) for t in (0, 9, 10, 20)]
     [1.0, 1.0, 0.5, 0.25]
@@ -49,6 +53,8 @@ class Step(Schedule):
 class Exponential(Schedule):
     """A steady decay: s(t) = initial · factor^(t / every).
 
+    initial: the number at step 0. every: steps in which it changes by the factor. factor: below 1 for a decay.
+
     >>> Exponential(1.0, every=10, factor=0.25).value(Clock(step=5))
     0.5
     """
@@ -66,7 +72,8 @@ class Exponential(Schedule):
 class Linear(Schedule):
     """A straight line: s(t) = initial + (final - initial) min(1, t / n), with n = total_steps.
 
-    total_steps: of the run, where it is not given.
+    initial: the number at step 0. final: the number at the end, and after it. total_steps: of the run, where it is not
+    given.
 
     >>> [Linear(1.0, final=0.5, total_steps=10).value(Clock(step=t)) for t in (0, 5, 10, 20)]
     [1.0, 0.75, 0.5, 0.5]
@@ -86,6 +93,7 @@ class Linear(Schedule):
 class Polynomial(Schedule):
     """A power of what is left: s(t) = final + (initial - final) (1 - min(1, t / n))^power, with n = total_steps.
 
+    initial: the number at step 0. final: the number at the end, and after it. power: 1 for a line, 2 for a parabola.
     total_steps: of the run, where it is not given.
 
     >>> [Polynomial(1.0, power=2, total_steps=10).value(Clock(step=t)) for t in (0, 5, 10)]
@@ -129,7 +137,7 @@ class Piecewise(Schedule):
 class InverseSqrt(Schedule):
     """Up in a line, down with the square root of the steps: s(t) = peak min((t + 1) / w, √(w / (t + 1))).
 
-    warmup_steps: w, after which the peak is reached.
+    peak: the largest number. warmup_steps: w, after which the peak is reached.
 
     >>> [InverseSqrt(1.0, warmup_steps=4).value(Clock(step=t)) for t in (0, 3, 15)]
     [0.25, 1.0, 0.5]

@@ -19,8 +19,9 @@ class Plateau(Schedule):
 
         L < best - threshold |best| - min_delta
 
-    threshold: a share of the best loss. min_delta: nats, or whatever the loss is in. cooldown: evaluations after a
-    lowering that do not count as waiting.
+    initial: the number before the first plateau. factor: of each lowering. patience: evaluations. minimum: below which
+    nothing is lowered. threshold: a share of the best loss. min_delta: nats, or whatever the loss is in. cooldown:
+    evaluations after a lowering that do not count as waiting.
 
     >>> plateau = Plateau(1.0, factor=0.5, patience=2)
     >>> plateau.value(Clock(validation=[2.0, 1.0, 1.1, 1.2, 0.9]))

@@ -32,7 +32,10 @@ class Clock(NamedTuple):
 
 @dataclass(frozen=True)
 class Schedule(Declared, family="schedule"):
-    """Base of the schedules: `value(clock)` is the number to use for the next update."""
+    """Base of the schedules: `value(clock)` is the number to use for the next update.
+
+    Raises ConfigError where an argument is out of its range.
+    """
 
     @classmethod
     def type_name(cls) -> str:
