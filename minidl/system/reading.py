@@ -21,7 +21,7 @@ def listening(listener: Listener) -> Iterator[None]:
     ...     raw = io.BytesIO(b"abc")
     ...     _ = Told(raw, "a.csv", raw.tell, 3).read1(2)
     >>> heard
-    [('a.csv', 3, 3)]
+    [('a.csv', 2, 3)]
     """
     _LISTENERS.append(listener)
     try:
