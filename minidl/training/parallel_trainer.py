@@ -136,7 +136,7 @@ class ParallelTrainer(Trainer):
             loss, count = math.nan, 1.0
             gradient[...] = math.nan
         counts = self.processes.collect((loss, count))
-        total = math.fsum(count for _, count in counts)
+        total = math.fsum(count for _, count in counts) if is_mean(self.model) else 1.0
         gradient *= dtype.type(count / total)
         self.add_up(gradient)
         mean = float(add_in_pairs([np.array(loss * (count / total)) for loss, count in counts]))
