@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import hashlib
 import pydoc_data.topics
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from runs import minidl_run, write_experiment
 from minidl.cli.main import main
 from minidl.compression import compress, decompress
 from minidl.compression.arithmetic_coder import BITS, Decoder, Encoder
-from minidl.compression.contexts import ContextMixer
+from minidl.compression.container import DIGEST
+from minidl.compression.contexts import Contexts
+from minidl.compression.matches import LENGTH, Matches
+from minidl.compression.mixture import ContextMixer
 from minidl.model import Model
 from minidl.system.errors import CheckpointError, DataError
 
@@ -67,6 +71,12 @@ def test_damage_is_refused(data: st.DataObject) -> None:
         decompress(damaged)
 
 
+def test_a_file_of_another_version_is_refused() -> None:
+    older = _packed().replace(b"minidl compressed 2", b"minidl compressed 1")[:-DIGEST]
+    with pytest.raises(DataError, match="by another version of minidl"):
+        decompress(older + hashlib.sha256(older).digest())
+
+
 _PACKED: list[bytes] = []
 
 
@@ -77,7 +87,7 @@ def _packed() -> bytes:
 
 
 def test_contexts_learn_what_comes_next_and_stay_distributions() -> None:
-    mixer, network = ContextMixer(2, 5), np.full((2, 5), np.log(0.2), np.float32)
+    mixer, network = ContextMixer(2, np.zeros(5, int), 800), np.full((2, 5), np.log(0.2), np.float32)
     told = []
     for step in range(400):
         p = mixer.mix(network)
@@ -88,8 +98,34 @@ def test_contexts_learn_what_comes_next_and_stay_distributions() -> None:
     assert np.min(told[-50:]) > 0.9
 
 
+def test_a_context_of_words_forgets_what_a_word_was_parted_by() -> None:
+    """Symbols 1 and 2 are one letter, small and capital; 0 and 3 part words."""
+    hashes = []
+    for text in ([1, 0, 1, 1, 0, 1], [2, 3, 1, 2, 3, 3, 1], [1, 0, 1, 0, 1]):
+        contexts = Contexts(1, np.array([0, 7, 7, 0]))
+        for symbol in text:
+            contexts.read(np.array([symbol]))
+        hashes.append(contexts.hashes()[:, 0])
+    words = slice(-3, None)
+    assert (hashes[0][words] == hashes[1][words]).all()
+    assert (hashes[0][words] == hashes[2][words]).tolist() == [True, False, False]
+
+
+def test_what_was_read_long_ago_in_another_stream_is_expected_again() -> None:
+    text = np.random.default_rng(0).integers(0, 9, 3 * LENGTH)
+    again = np.concatenate([text[::-1], text])  # the second stream reads later what the first one begins with
+    matches, log_p = Matches(2), np.zeros((2, 9), np.float32)
+    for step, symbols in enumerate(zip(np.concatenate([text, text[::-1]]), again, strict=True)):
+        matches.find(log_p)
+        np.testing.assert_allclose(np.exp(log_p[matches.is_found]).sum(axis=1), 1, rtol=1e-5)
+        if step >= len(text) + LENGTH:
+            assert matches.is_found.all()
+            assert (log_p.argmax(axis=1) == symbols).all()
+        matches.read(np.array(symbols))
+
+
 def test_counts_that_are_full_are_halved() -> None:
-    mixer, network = ContextMixer(1, 2), np.full((1, 2), np.log(0.5), np.float32)
+    mixer, network = ContextMixer(1, np.zeros(2, int), 600), np.full((1, 2), np.log(0.5), np.float32)
     for _ in range(600):
         mixer.mix(network)
         mixer.learn(np.array([1]), np.array([True]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tracemalloc
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -19,6 +20,7 @@ from minidl.data.independent import Independent
 from minidl.data.padded import PaddedBatches
 from minidl.data.sources.csv_file import read_rows
 from minidl.data.sources.examples import lorenz, python_tokens, tag_lines, unicode_names
+from minidl.data.sources.rows import TextColumn
 from minidl.data.tasks.windows import Windows
 from minidl.system.errors import ConfigError, DataError, UsageError
 
@@ -507,3 +509,28 @@ def test_examples_load_by_name(source: str, task: Task) -> None:
     dataset = Table(source, task).load(Path("/nowhere"))
     assert dataset.train.steps_per_epoch > 50
     assert [value > 1 for name, value in dataset.baselines.items() if name.startswith("loss/")] == [True]
+
+
+@settings(max_examples=30, deadline=None)
+@given(cells=st.lists(st.text(st.characters(), max_size=6), max_size=40), large=st.integers(1, 200))
+def test_cells_in_one_buffer_are_what_they_were(cells: list[str], large: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("minidl.data.sources.rows.PIECE", 7)
+        patch.setattr("minidl.data.sources.rows.LARGE", large)
+        column = TextColumn(cells[:5])
+        column.extend(cells[5:])
+        assert list(column) == [column[i] for i in range(len(column))] == cells
+        assert column[-3:] == cells[-3:]
+
+
+@pytest.mark.parametrize("tokens", ["char", "word"])
+def test_a_larger_table_of_texts_takes_less_than_three_times_what_is_added(tmp_path: Path, tokens: Any) -> None:
+    peaks, sizes = [], []
+    for count in (200, 4000, 12_000):
+        lines = [f"{'some words of a text ' * 3}{i % 100},{i % 2}" for i in range(count)]
+        sizes.append((tmp_path / "t.csv").write_text("\n".join(["text,kind", *lines])))
+        tracemalloc.start()
+        Table("t.csv", Classification("text", label="kind", tokens=tokens)).load(tmp_path)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] - peaks[1] < 3 * (sizes[2] - sizes[1])

@@ -141,6 +141,26 @@ def test_files_are_read_in_pieces(
     pieces.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet", ".arrow"])
+def test_other_files_are_read_in_pieces(home: Path, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    """Each piece has all columns, those too that come late; integers are what they were."""
+    names, file = list(table("unicode_names").columns["name"][:20]), home / f"pieces{ending}"
+    last = [""] * 15 + [str((1 << 60) + i) for i in range(5)]
+    if ending == ".jsonl":
+        rows = [{"name": name} | ({"id": int(cell)} if cell else {}) for name, cell in zip(names, last, strict=True)]
+        file.write_text("\n".join(map(json.dumps, rows)))
+    else:
+        pyarrow = pytest.importorskip("pyarrow")
+        frame = pyarrow.table({"name": names, "id": [int(cell) if cell else None for cell in last]})
+        from pyarrow import feather, parquet
+
+        (parquet.write_table if ending == ".parquet" else feather.write_feather)(frame, str(file))
+    monkeypatch.setattr("minidl.predictor.predictor.CELLS", 140)
+    pieces = list(Predictor.load("classify_names").file(str(file)))
+    assert [len(piece.rows) for piece in pieces] == [7, 7, 6]
+    assert [cell for piece in pieces for cell in piece.rows.column("id")] == last
+
+
 def test_series_go_on_beyond_their_end_by_what_was_predicted(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Seven rows ahead of a model that looks two ahead: each from a window that ends two rows before it."""
     rows = table("lorenz")

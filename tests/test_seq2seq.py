@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import itertools
+import runpy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +248,17 @@ def test_gates_are_looked_at_within_the_lengths_of_what_is_read(speller: tuple[A
     np.testing.assert_array_equal(within_lengths(model, "encoder_forward"), expected)
     assert within_lengths(model, "decoder") is None
     assert {tag.split("/")[2] for tag, _ in saturation(model)} == {"encoder_forward", "encoder_backward", "decoder"}
+
+
+def test_pairs_that_a_script_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parent.parent
+    for file in (root / "examples" / "spellings").glob("*.*"):
+        shutil.copy(file, tmp_path)
+    made = runpy.run_path(str(tmp_path / "numbers_in_words.py"))
+    assert made["in_words"](413_036) == "four hundred and thirteen thousand and thirty-six"
+    assert made["in_words"](100) == "one hundred"
+    monkeypatch.setitem(made["main"].__globals__, "PAIRS", 400)
+    made["main"]()
+    monkeypatch.chdir(root)
+    experiment = read_experiment(tmp_path / "spellings.yaml")
+    assert set("0123456789") < set(experiment.dataset.vocabulary.symbols)

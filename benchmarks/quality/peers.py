@@ -88,7 +88,7 @@ def forecasts(dataset: Dataset) -> Iterator[str]:
 def _echo(parts: Parts, columns: Any) -> Callable[[Array], Array]:
     series = _series(parts["train"], columns)
     inputs, targets = (array[:WINDOWS] for array in parts["val"])
-    tried = []
+    tried: list[tuple[float, int, Any]] = []
     for units, radius, leak, ridge in itertools.product((300, 600), (0.9, 1.2), (0.3, 1.0), (1e-8, 1e-5)):
         model = _fitted_echo(series, units, radius, leak, ridge)
         error = float(np.square(_run_on(model, inputs, targets.shape[1] // columns, columns) - targets).mean())
@@ -118,7 +118,8 @@ def _run_on(model: Any, windows: Array, steps: int, columns: int) -> Array:
         for node, state in states:
             node.state = state
         found.append(np.concatenate(path))
-    return np.clip(np.array(found), -10, 10)  # what runs away is not worse than ten deviations
+    bounded: Array = np.clip(np.array(found), -10, 10)  # what runs away is not worse than ten deviations
+    return bounded
 
 
 def _boosting(parts: Parts) -> Callable[[Array], Array]:

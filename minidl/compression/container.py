@@ -1,6 +1,6 @@
 """The file of compressed data: what made it, the bytes of the coder, and checksums of both ends.
 
-    minidl compressed 1\\n   a line of JSON   literals   code   sha256 of all before
+    minidl compressed 2\\n   a line of JSON   literals   code   sha256 of all before
 
 Both sides have to compute the same bits: a file says by which model, on which kernels and processor it was written.
 """
@@ -24,7 +24,7 @@ from minidl.model import Model
 from minidl.system.errors import CheckpointError, DataError, UsageError
 
 Array = NDArray[Any]
-MAGIC = b"minidl compressed 1\n"
+FORMAT, VERSION = b"minidl compressed ", b"2\n"
 DIGEST = 32  # bytes of a sha256
 LONGEST_HEADER = 1 << 20
 
@@ -58,6 +58,11 @@ class Alphabet:
         """Symbols, with that for what is not known."""
         return len(self.known) + (not self.of_bytes)
 
+    def letters(self) -> Array:
+        """What each symbol is within a word: a number that capitals and small letters share; 0 for what ends a word."""
+        letters = [ord(symbol.lower()[0]) if symbol.isalnum() else 0 for symbol in self.known]
+        return np.array([*letters, 0][: self.size], np.int64)
+
     def encode(self, data: bytes) -> tuple[Array, bytes]:
         """Symbols, and the text of those that are not known."""
         text = data.decode("latin-1") if self.of_bytes else data.decode("utf-8", "surrogateescape")
@@ -82,7 +87,7 @@ def compress(data: bytes, model: Model | None = None) -> bytes:
     alphabet = _alphabet(model, sorted(set(data)))
     symbols, literals = alphabet.encode(data)
     streams = streams_for(len(symbols))
-    code = encode(symbols, _predictor(model, alphabet, streams), streams) if len(symbols) else b""
+    code = encode(symbols, _predictor(model, alphabet, streams, len(symbols)), streams) if len(symbols) else b""
     header = Header(
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
@@ -93,7 +98,7 @@ def compress(data: bytes, model: Model | None = None) -> bytes:
         literals=len(literals),
         made_by=_made_by(),
     )
-    blob = MAGIC + header.model_dump_json().encode() + b"\n" + literals + code
+    blob = FORMAT + VERSION + header.model_dump_json().encode() + b"\n" + literals + code
     return blob + hashlib.sha256(blob).digest()
 
 
@@ -106,7 +111,7 @@ def decompress(blob: bytes, model: Model | None = None) -> bytes:
     alphabet = _alphabet(model, list(bytes.fromhex(header.alphabet or "")))
     symbols = np.zeros(0, np.int64)
     if header.symbols:
-        predictor = _predictor(model, alphabet, header.streams)
+        predictor = _predictor(model, alphabet, header.streams, header.symbols)
         symbols = decode(body[header.literals :], header.symbols, predictor, header.streams)
     try:
         data = alphabet.decode(symbols, body[: header.literals])
@@ -129,12 +134,14 @@ def digest(model: Model) -> str:
 
 
 def _opened(blob: bytes) -> tuple[Header, bytes]:
-    if not blob.startswith(MAGIC):
+    if not blob.startswith(FORMAT):
         raise DataError("it is no file that minidl has compressed")
-    inner = blob[:-DIGEST]
-    if len(blob) < len(MAGIC) + DIGEST or hashlib.sha256(inner).digest() != blob[-DIGEST:]:
+    inner, start = blob[:-DIGEST], len(FORMAT + VERSION)
+    if len(blob) < start + DIGEST or hashlib.sha256(inner).digest() != blob[-DIGEST:]:
         raise DataError("the file is damaged or cut off: its checksum does not fit")
-    line, _, body = inner[len(MAGIC) :].partition(b"\n")
+    if inner[len(FORMAT) : start] != VERSION:
+        raise DataError("it was compressed by another version of minidl: decompress it with the one that made it")
+    line, _, body = inner[start:].partition(b"\n")
     try:
         return Header.model_validate_json(line), body
     except ValidationError:
@@ -149,9 +156,9 @@ def _alphabet(model: Model | None, occurring: list[int]) -> Alphabet:
     return Alphabet(tuple(model.vocabulary.symbols), of_bytes=False)
 
 
-def _predictor(model: Model | None, alphabet: Alphabet, streams: int) -> Predictor:
+def _predictor(model: Model | None, alphabet: Alphabet, streams: int, length: int) -> Predictor:
     network = untrained(alphabet.size) if model is None else model
-    return Predictor(network, streams, alphabet.size, begun=model is not None)
+    return Predictor(network, streams, alphabet.letters(), length, begun=model is not None)
 
 
 def _made_by() -> dict[str, str]:

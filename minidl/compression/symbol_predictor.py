@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.compression.contexts import ContextMixer
+from minidl.compression.mixture import ContextMixer
 from minidl.graph.symbol import Input
 from minidl.layers import LSTM, Dense, OneHot, SoftmaxCE
 from minidl.model import Model
@@ -26,22 +26,22 @@ def untrained(symbols: int) -> Model:
 
 
 class Predictor:
-    """A network and tables of contexts that read several streams (B) at once, step by step, and learn on the way.
+    """A network and counts of contexts that read several streams (B) at once, step by step, and learn on the way.
 
     model: from "ids" (T, B) to logits (T, B, V) and a loss with "targets"; a copy of it learns. begun: whether it was
-    trained already, and has less to learn. `symbols`: V, or one
-    more for what the network does not know.
+    trained already, and has less to learn. letters: see Contexts; of V symbols, or of one more for what the network
+    does not know. length: symbols of all streams.
     """
 
-    def __init__(self, model: Model, streams: int, symbols: int, *, begun: bool) -> None:
+    def __init__(self, model: Model, streams: int, letters: Array, length: int, *, begun: bool) -> None:
         self._learner = model.replica(dtype=model.weights.flat.dtype)
         self._reader = self._learner.replica()
         self._logits = next(name for name in model.graph.results if name != "loss")
         rate = 1e-3 if begun else Exponential(5e-3, 4000, 0.5)
         self._optimizer = Adam(lr=rate, clip_norm=1.0)
-        self._known = model.graph.inputs["ids"].depth or symbols
-        self._mixer = ContextMixer(streams, symbols)
-        self._network = np.full((streams, symbols), -12.0, np.float32)
+        self._known = model.graph.inputs["ids"].depth or len(letters)
+        self._mixer = ContextMixer(streams, letters, length)
+        self._network = np.full((streams, len(letters)), -12.0, np.float32)
         self._ids = np.zeros((WINDOW + 1, streams), np.int64)
         self._targets = np.full((WINDOW, streams), -1)
         self._filled = 0

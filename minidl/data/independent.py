@@ -42,7 +42,7 @@ class Independent(Batches):
         self.tokens_per_step = round(tokens / max(1, count) * self.batch_size)
         self.lengths = np.full(count, tokens // max(1, count)) if lengths is None else lengths
         self.rows = np.arange(count) if rows is None else rows
-        self._order = (-1, np.arange(count))
+        self._order: tuple[int, Order] | None = None
 
     def __len__(self) -> int:
         return self.count
@@ -75,8 +75,9 @@ class Independent(Batches):
         return np.concatenate([rng.permutation(order[:whole].reshape(-1, self.batch_size)).ravel(), order[whole:]])
 
     def _order_of(self, epoch: int) -> Order:
-        if self.shuffle and self._order[0] != epoch:
-            self._order = (epoch, self.draw(np.random.default_rng([self.seed, epoch])))
+        if self._order is None or (self.shuffle and self._order[0] != epoch):
+            drawn = self.draw(np.random.default_rng([self.seed, epoch])) if self.shuffle else np.arange(self.count)
+            self._order = (epoch, drawn)
         return self._order[1]
 
 

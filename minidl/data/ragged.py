@@ -21,8 +21,9 @@ class Ragged:
 
     def __init__(self, values: Array, lengths: Iterable[int] | Array) -> None:
         self.values = values
-        self.lengths = np.asarray(lengths if isinstance(lengths, np.ndarray) else list(lengths), np.int64)
-        self.starts = np.concatenate([[0], np.cumsum(self.lengths)])
+        self.lengths = np.asarray(lengths if isinstance(lengths, np.ndarray) else list(lengths), np.int32)
+        self.starts = np.zeros(len(self.lengths) + 1, np.int64)
+        np.cumsum(self.lengths, out=self.starts[1:])
 
     @classmethod
     def of(cls, sequences: Iterable[Array]) -> Ragged:
@@ -59,7 +60,7 @@ class RaggedBuilder:
     """
 
     def __init__(self, kind: Any, about: int) -> None:
-        self._values, self._used, self._lengths = np.empty(max(about, 1), kind), 0, [np.zeros(0, np.int64)]
+        self._values, self._used, self._lengths = np.empty(max(about, 1), kind), 0, [np.zeros(0, np.int32)]
 
     def add(self, values: Array, lengths: Array) -> None:
         """The values of some sequences, and how many each has."""
@@ -70,7 +71,7 @@ class RaggedBuilder:
             self._values = np.resize(self._values, max(end, 2 * len(self._values)))
         self._values[self._used : end] = values
         self._used = end
-        self._lengths.append(lengths)
+        self._lengths.append(lengths.astype(np.int32))
 
     def done(self) -> Ragged:
         """All sequences."""

@@ -56,7 +56,8 @@ def units(arrays: Mapping[str, Array]) -> list[Unit]:
         for place, arrays in sorted(cells.items(), key=lambda item: (natural(item[0][0]), *item[0][1:]))
     ]
     return found + [
-        Unit(module, _module(arrays)) for module, arrays in sorted(modules.items(), key=lambda item: natural(item[0]))
+        Unit(module or ", ".join(arrays), _module(arrays))
+        for module, arrays in sorted(modules.items(), key=lambda item: natural(item[0]))
     ]
 
 

@@ -22,13 +22,12 @@ csv.field_size_limit(min(sys.maxsize, (1 << 31) - 1))  # of the whole process; a
 
 
 def read_rows(
-    text: str | TextIO,
+    text: str,
     name: str,
     delimiter: str | None = None,
     *,
     wanted: Sequence[str] = (),
     only: bool = False,
-    digest: str | None = None,
     decimal: str | None = None,
 ) -> Rows:
     r"""The rows of a CSV text whose first row names the columns; blank lines do not count.
@@ -42,27 +41,26 @@ def read_rows(
     >>> rows.columns, list(rows.lines)
     ({'name': ['x', 'y'], 'note': ['a, b', '']}, [2, 4])
     """
-    if isinstance(text, str):
-        digest = digest or hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        text = io.StringIO(text, newline="")
-    table = _Table(text, name, delimiter, wanted, only)
-    columns: dict[str, TextColumn] = {key: TextColumn() for key in table.kept.values()}
-    begins = array("q")
-    for lines, found in table.pieces(PIECE):
-        begins.extend(lines)
-        for key, cells in found.items():
-            columns[key].extend(cells)
-    return Rows(name, dict(columns), begins, digest or "", decimal, table.delimiter)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    file = io.StringIO(text, newline="")
+    return Rows.joined(read_pieces(file, name, delimiter, wanted=wanted, only=only, decimal=decimal), digest)
 
 
 def read_pieces(
-    text: TextIO, name: str, delimiter: str | None, size: int, *, wanted: Sequence[str], decimal: str | None = None
+    text: TextIO,
+    name: str,
+    delimiter: str | None = None,
+    size: int = PIECE,
+    *,
+    wanted: Sequence[str] = (),
+    only: bool = False,
+    decimal: str | None = None,
 ) -> Iterator[Rows]:
     """As `read_rows`, so many rows at a time, so that a file of any size is read in bounded memory."""
-    table = _Table(text, name, delimiter, wanted, only=False)
+    table = _Table(text, name, delimiter, wanted, only)
     for lines, found in table.pieces(size):
         columns: dict[str, Cells] = {key: TextColumn(cells) for key, cells in found.items()}
-        yield Rows(name, columns, array("q", lines), "", decimal, table.delimiter)
+        yield Rows(name, columns, array("I", lines), "", decimal, table.delimiter)
 
 
 class _Table:

@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
-import hashlib
+import itertools
 import json
-from collections.abc import Iterator
-from typing import Any
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
 
-from minidl.data.sources.rows import Rows, TextColumn
+from minidl.data.sources.rows import PIECE, Rows, TextColumn
 from minidl.system.errors import DataError
 
 
-def read_json_lines(text: str, name: str) -> Rows:
-    r"""The rows of JSON lines; a key that an object does not have is an empty cell, as null is.
+def read_pieces(text: TextIO, name: str, size: int = PIECE, *, columns: Sequence[str] = ()) -> Iterator[Rows]:
+    r"""The rows of JSON lines, so many at a time; a key that an object does not have is an empty cell, as null is.
 
-    >>> read_json_lines('{"text": "a", "n": 1}\n\n{"text": "b"}\n', "x.jsonl").columns
+    columns: those that every piece has; further ones come with the piece that has them first.
+
+    >>> from io import StringIO
+    >>> text = '{"text": "a", "n": 1}\n\n{"text": "b"}\n'
+    >>> Rows.joined(read_pieces(StringIO(text), "x.jsonl")).columns
     {'text': ['a', 'b'], 'n': ['1', '']}
     """
-    lines: list[int] = []
-    columns: dict[str, TextColumn] = {}
-    for line, found in _objects(text, name):
-        for key in found:
-            if key not in columns:
-                columns[key] = TextColumn([""] * len(lines))
-        for key, column in columns.items():
-            column.extend([_cell(found.get(key), key, name, line)])
-        lines.append(line)
-    if not lines:
+    objects, keys = _objects(text, name), dict.fromkeys(columns)
+    while piece := list(itertools.islice(objects, size)):
+        keys.update(dict.fromkeys(key for _, found in piece for key in found))
+        cells = {key: TextColumn(_cell(found.get(key), key, name, line) for line, found in piece) for key in keys}
+        yield Rows(name, dict(cells), array("I", (line for line, _ in piece)), "")
+
+
+def all_columns(text: TextIO, name: str) -> list[str]:
+    """The keys of all objects, in the order in which they come."""
+    return list(dict.fromkeys(key for _, found in _objects(text, name) for key in found))
+
+
+def _objects(text: TextIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects with their lines; DataError where there is none."""
+    lines = ((number, line) for number, line in enumerate(text, 1) if line.strip())
+    number, first = next(lines, (1, ""))
+    if not first:
         raise DataError(f"{name} has no rows")
-    return Rows(name, dict(columns), lines, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
-
-
-def _objects(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    if text.lstrip().startswith("["):
-        yield from ((1, _object(item, name, 1)) for item in _parse(text, name, 1))
-        return
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield number, _object(_parse(line, name, number), name, number)
+    if first.lstrip().startswith("["):
+        found = ((number, item) for item in _parse(first + text.read(), name, number) or [None])
+    else:
+        found = ((number, _parse(line, name, number)) for number, line in itertools.chain([(number, first)], lines))
+    yield from ((number, _object(item, name, number)) for number, item in found)
 
 
 def _parse(text: str, name: str, line: int) -> Any:

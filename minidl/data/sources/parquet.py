@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from minidl.data.sources.rows import Cells, NumberColumn, Rows, TextColumn
 from minidl.system.errors import DataError, UsageError
 
+BUFFER = 1 << 20  # bytes of a column that are unpacked at a time
+EXACT = 1 << 53  # the largest integer up to which a float64 holds all
 
-def read_parquet(raw: bytes, name: str) -> Rows:
-    """The rows of a Parquet file."""
+
+def read_parquet(file: BinaryIO, name: str, size: int) -> Iterator[Rows]:
+    """The rows of a Parquet file, so many at a time."""
     _pyarrow(name)
     from pyarrow import parquet
 
-    return _rows(raw, name, lambda file: parquet.read_table(file))
+    return _pieces(name, lambda: parquet.ParquetFile(file, buffer_size=BUFFER).iter_batches(size))
 
 
-def read_arrow(raw: bytes, name: str) -> Rows:
-    """The rows of an Arrow file (also called Feather)."""
+def read_arrow(file: BinaryIO, name: str, size: int) -> Iterator[Rows]:
+    """As `read_parquet`, of an Arrow file (also called Feather), whose pieces are as it was written."""
     _pyarrow(name)
-    from pyarrow import feather
+    from pyarrow import ipc
 
-    return _rows(raw, name, lambda file: feather.read_table(file))
+    def batches() -> Iterator[Any]:
+        found = ipc.open_file(file)
+        whole = (found.get_batch(i) for i in range(found.num_record_batches))
+        return (batch.slice(start, size) for batch in whole for start in range(0, batch.num_rows, size))
+
+    return _pieces(name, batches)
 
 
 def _pyarrow(name: str) -> None:
@@ -35,32 +42,30 @@ def _pyarrow(name: str) -> None:
         raise UsageError(f"{name}: Parquet and Arrow files are read by pyarrow: pip install 'minidl[data]'") from None
 
 
-def _rows(raw: bytes, name: str, read: Any) -> Rows:
+def _pieces(name: str, batches: Callable[[], Iterator[Any]]) -> Iterator[Rows]:
     import pyarrow as pa
 
+    count = 0
     try:
-        table = read(io.BytesIO(raw))
+        for batch in batches():
+            columns = {key: _column(batch.column(key), key, name) for key in batch.schema.names}
+            yield Rows(name, columns, range(count + 1, count + 1 + batch.num_rows), "")
+            count += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{name} is not a sound file of its kind: {str(error).splitlines()[0]}") from None
-    if not table.num_rows:
+    if not count:
         raise DataError(f"{name} has no rows")
-    columns = {key: _column(table.column(key), key, name) for key in table.column_names}
-    return Rows(name, columns, range(1, table.num_rows + 1), hashlib.sha256(raw).hexdigest())
 
 
 def _column(column: Any, key: str, name: str) -> Cells:
     import pyarrow as pa
 
-    kind = column.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        values = [np.nan if value is None else value for value in column.to_pylist()] if column.null_count else None
-        return NumberColumn(values if values is not None else column.to_numpy())
+    kind, values = column.type, column.to_pylist()
     if pa.types.is_nested(kind):
         raise DataError(f"{name}: column {key!r} holds {kind}: a cell is a text or a number")
-    cells = TextColumn()
-    for chunk in column.chunks:
-        cells.extend("" if value is None else _text(value) for value in chunk.to_pylist())
-    return cells
+    if pa.types.is_floating(kind) or (pa.types.is_integer(kind) and all(abs(x or 0) <= EXACT for x in values)):
+        return NumberColumn([np.nan if value is None else value for value in values])
+    return TextColumn("" if value is None else _text(value) for value in values)
 
 
 def _text(value: Any) -> str:

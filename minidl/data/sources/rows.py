@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import accumulate, islice, pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -13,45 +14,46 @@ from numpy.typing import NDArray
 from minidl.data.sources.numbers import GAPS, parse_numbers, what_is_wrong
 from minidl.system.errors import DataError, suggest
 
-PIECE = 4096  # cells that lie in one text
+PIECE = 1024  # cells that are handled at a time
+LARGE = 1 << 32  # bytes of a column for which 32 bits a place are too few
 
 
 class TextColumn(Sequence[str]):
-    """Cells in texts of many cells each, which takes a fifth of the memory of as many Python strings."""
+    """Cells in one buffer of UTF-8, which takes a fifth of the memory of as many Python strings."""
 
     def __init__(self, cells: Iterable[str] = ()) -> None:
-        self._texts: list[str] = []
-        self._ends: list[NDArray[Any]] = []
-        self._last: list[str] = []
+        self._bytes, self._ends = bytearray(), array("I", [0])
         self.extend(cells)
 
     def extend(self, cells: Iterable[str]) -> None:
         """Add cells."""
-        self._last += cells
-        while len(self._last) >= PIECE:
-            self._pack(self._last[:PIECE])
-            self._last = self._last[PIECE:]
-
-    def _pack(self, cells: list[str]) -> None:
-        text = "".join(cells)
-        self._texts.append(text)
-        kind = np.int32 if len(text) < 1 << 31 else np.int64
-        self._ends.append(np.cumsum([0, *map(len, cells)], dtype=kind))
+        rest = iter(cells)
+        while piece := list(islice(rest, PIECE)):
+            text = "".join(piece)
+            coded = [text.encode()] if text.isascii() else [_encoded(cell) for cell in piece]
+            lengths = map(len, piece if text.isascii() else coded)
+            self._bytes += b"".join(coded)
+            if len(self._bytes) >= LARGE and self._ends.typecode == "I":
+                self._ends = array("Q", self._ends)
+            self._ends.extend(islice(accumulate(lengths, initial=self._ends[-1]), 1, None))
 
     def pieces(self) -> Iterator[list[str]]:
         """The cells in their order, many at a time."""
-        for text, ends in zip(self._texts, self._ends, strict=True):
-            at = ends.tolist()
-            yield [text[a:b] for a, b in pairwise(at)]
-        if self._last:
-            yield self._last
+        for start in range(0, len(self), PIECE):
+            ends = self._ends[start : start + PIECE + 1]
+            raw, first = self._bytes[ends[0] : ends[-1]], ends[0]
+            if raw.isascii():
+                text = raw.decode()
+                yield [text[a - first : b - first] for a, b in pairwise(ends)]
+            else:
+                yield [_decoded(raw[a - first : b - first]) for a, b in pairwise(ends)]
 
-    def characters(self) -> int:
-        """Those of all cells together."""
-        return sum(map(len, self._texts)) + sum(map(len, self._last))
+    def size(self) -> int:
+        """Bytes of all cells together."""
+        return len(self._bytes)
 
     def __len__(self) -> int:
-        return PIECE * len(self._texts) + len(self._last)
+        return len(self._ends) - 1
 
     @overload
     def __getitem__(self, i: int) -> str: ...
@@ -62,11 +64,8 @@ class TextColumn(Sequence[str]):
     def __getitem__(self, i: Any) -> Any:
         if isinstance(i, slice):
             return [self[k] for k in range(*i.indices(len(self)))]
-        piece, k = divmod(i + len(self) if i < 0 else i, PIECE)
-        if piece == len(self._texts):
-            return self._last[k]
-        ends = self._ends[piece]
-        return self._texts[piece][ends[k] : ends[k + 1]]
+        k = range(len(self))[i]
+        return _decoded(self._bytes[self._ends[k] : self._ends[k + 1]])
 
     def __iter__(self) -> Iterator[str]:
         return (cell for piece in self.pieces() for cell in piece)
@@ -78,11 +77,23 @@ class TextColumn(Sequence[str]):
         return repr(list(self))
 
 
+def _encoded(cell: str) -> bytes:
+    return cell.encode("utf-8", "surrogatepass")
+
+
+def _decoded(raw: bytearray) -> str:
+    return raw.decode("utf-8", "surrogatepass")
+
+
 class NumberColumn(Sequence[str]):
     """Numbers of a file that holds numbers, NaN where there is none; as cells they read as Python writes them."""
 
-    def __init__(self, numbers: Any) -> None:
+    def __init__(self, numbers: Any = ()) -> None:
         self.numbers: NDArray[np.float64] = np.asarray(numbers, np.float64)
+
+    def extend(self, cells: NumberColumn) -> None:
+        """Add numbers."""
+        self.numbers = np.concatenate([self.numbers, cells.numbers])
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -139,6 +150,21 @@ class Rows:
         """
         found: dict[str, Cells] = {key: TextColumn(cells) for key, cells in columns.items()}
         return cls(name, found, range(1, 1 + max((len(cells) for cells in found.values()), default=0)), "")
+
+    @classmethod
+    def joined(cls, pieces: Iterable[Rows], digest: str = "") -> Rows:
+        """Rows that came in pieces, of which there is at least one. What an earlier one does not have is empty."""
+        columns: dict[str, Cells] = {}
+        lines = array("I")
+        for piece in pieces:
+            for key, cells in piece.columns.items():
+                if key not in columns:
+                    columns[key] = TextColumn([""] * len(lines)) if lines else type(cells)()
+                if type(columns[key]) is not type(cells):
+                    columns[key] = TextColumn(columns[key])
+                columns[key].extend(cells)
+            lines.extend(piece.lines)
+        return replace(piece, columns=columns, lines=lines, digest=digest)
 
     def column(self, name: str) -> Cells:
         """The cells of a column; DataError names the columns that there are."""

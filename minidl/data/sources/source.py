@@ -9,10 +9,12 @@ import stat
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from minidl.data.sources import examples, generated
 from minidl.data.sources.encoding import decode
 from minidl.system.errors import DataError, suggest_file
+from minidl.system.reading import Told
 
 Source = str | Mapping[str, str]
 
@@ -58,18 +60,19 @@ def read_bytes(source: Source, folder: Path) -> tuple[str, bytes]:
         raise DataError(f"{name} is not a sound gzip file: {error}") from None
 
 
-def is_built_in(name: str) -> bool:
-    """Whether this is a name of minidl's, and no path."""
-    return name in _BUILT_IN
-
-
-def open_file(name: str, folder: Path) -> tuple[str, io.BufferedReader]:
-    """The name of a file, for messages, and the file itself, which is unpacked while it is read."""
-    path = find_file(name, folder)
+def open_source(source: Source, folder: Path) -> tuple[str, Told]:
+    """As `read_bytes`, but for the bytes, which come as a file that is unpacked while it is read."""
+    if isinstance(source, Mapping) or source in _BUILT_IN:
+        name, raw = read_bytes(source, folder)
+        kept = io.BytesIO(raw)
+        return name, Told(kept, name, kept.tell, len(raw))
+    path = find_file(source, folder)
     try:
         if path.suffix == ".gz":
-            return str(path.with_suffix("")), io.BufferedReader(gzip.GzipFile(path))
-        return str(path), path.open("rb")
+            packed: Any = gzip.GzipFile(path)
+            return (name := str(path.with_suffix(""))), Told(packed, name, packed.fileobj.tell, path.stat().st_size)
+        disk = io.FileIO(path)
+        return (name := str(path)), Told(disk, name, disk.tell, path.stat().st_size)
     except OSError as error:
         raise unreadable(path, error) from None
 

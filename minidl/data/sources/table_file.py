@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
-import hashlib
 import io
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from minidl.data.sources import conll, json_lines, npz_rows, parquet, ucr, wav
-from minidl.data.sources.csv_file import read_pieces, read_rows
-from minidl.data.sources.encoding import LOOKED_AT, decode, find_encoding, not_decoded
+from minidl.data.sources.csv_file import read_pieces
+from minidl.data.sources.encoding import LOOKED_AT, find_encoding, not_decoded
 from minidl.data.sources.lines import read_lines
-from minidl.data.sources.rows import Rows
-from minidl.data.sources.source import Source, is_built_in, open_file, read_bytes
+from minidl.data.sources.rows import PIECE, Rows
+from minidl.data.sources.source import Source, decode_text, open_source, read_bytes, unreadable
 from minidl.system.errors import DataError
 from minidl.system.reading import Told
 
 FORMATS: dict[str, Callable[[str, str], Rows]] = {
-    ".jsonl": json_lines.read_json_lines,
-    ".ndjson": json_lines.read_json_lines,
-    ".json": json_lines.read_json_lines,
     ".ts": ucr.read_ts,
     ".arff": ucr.read_arff,
     ".conll": conll.read_conll,
@@ -31,13 +29,17 @@ FORMATS: dict[str, Callable[[str, str], Rows]] = {
     ".iob": conll.read_conll,
 }
 BINARY: dict[str, Callable[[bytes, str], Rows]] = {
-    ".parquet": parquet.read_parquet,
-    ".arrow": parquet.read_arrow,
-    ".feather": parquet.read_arrow,
     ".npz": npz_rows.read_npz_rows,
     ".wav": wav.read_wav,
 }
-DELIMITED = (".csv", ".tsv", ".tab")
+ARROW: dict[str, Callable[[BinaryIO, str, int], Iterator[Rows]]] = {
+    ".parquet": parquet.read_parquet,
+    ".arrow": parquet.read_arrow,
+    ".feather": parquet.read_arrow,
+}
+JSON = (".jsonl", ".ndjson", ".json")
+TABS = (".tsv", ".tab")
+NO_TEXT = (*FORMATS, *BINARY, *ARROW, *JSON, *TABS, ".csv")
 
 
 @dataclass(frozen=True)
@@ -64,47 +66,78 @@ def read_table(
     whether the source is plain text, and each line a row.
     """
     dialect = dialect or Dialect()
-    name, raw = read_bytes(source, folder)
-    ending = Path(name).suffix.lower()
-    if lines and (ending in BINARY or ending in FORMATS or ending in DELIMITED):
-        raise DataError(
-            f"{name} is a table: name the column of the texts with text, as in {{type: documents, text: name}}"
-        )
-    if lines:
-        return read_lines(_whole(raw, name, dialect.encoding), name)
-    if ending in BINARY:
-        return BINARY[ending](raw, name)
-    if ending in FORMATS:
-        return FORMATS[ending](_whole(raw, name, dialect.encoding), name)
-    digest = hashlib.sha256(raw).hexdigest()
-    text = io.TextIOWrapper(Told(raw, name), find_encoding(raw, dialect.encoding), newline="")
-    delimiter = "\t" if ending in (".tsv", ".tab") and dialect.delimiter is None else dialect.delimiter
-    try:
-        return read_rows(text, name, delimiter, wanted=wanted, only=only, digest=digest, decimal=dialect.decimal)
-    except UnicodeDecodeError:
-        raise _undecoded(raw, name, dialect.encoding) from None
+    with _opened(source, folder, dialect) as (name, file):
+        if lines or _ending(name) in (*FORMATS, *BINARY):
+            return _whole(file.read(), name, dialect, lines=lines)
+        if _ending(name) in ARROW:  # read in no order: its hash is taken before
+            while file.read1(1 << 20):
+                pass
+            file.seek(0)
+        rows = Rows.joined(_pieces(file, name, dialect, PIECE, wanted=wanted, only=only))
+        return replace(rows, digest=file.hash.hexdigest())
 
 
 def read_table_in_pieces(
     source: Source, folder: Path, dialect: Dialect, size: int, *, wanted: Sequence[str] = (), lines: bool = False
 ) -> Iterator[Rows]:
-    """As `read_table`, so many rows at a time: a CSV file on a disk is never in memory as a whole."""
-    ending = "" if isinstance(source, Mapping) else Path(source.removesuffix(".gz")).suffix.lower()
-    if lines or not isinstance(source, str) or ending in BINARY or ending in FORMATS or is_built_in(source):
-        rows = read_table(source, folder, dialect, wanted=wanted, lines=lines)
-        yield from (rows.take(range(at, min(at + size, len(rows)))) for at in range(0, len(rows), size))
-        return
-    delimiter = "\t" if ending in (".tsv", ".tab") and dialect.delimiter is None else dialect.delimiter
-    name, file = open_file(source, folder)
+    """As `read_table`, so many rows at a time: CSV, JSON lines, Parquet and Arrow are never in memory as a whole."""
+    keys: list[str] = []
+    with _opened(source, folder, dialect) as (name, file):
+        if lines or _ending(name) in (*FORMATS, *BINARY):
+            rows = _whole(file.read(), name, dialect, lines=lines)
+            yield from (rows.take(range(at, min(at + size, len(rows)))) for at in range(0, len(rows), size))
+            return
+        if _ending(name) in JSON:
+            with _text(file, dialect) as text:
+                keys = json_lines.all_columns(text, name)
+    with _opened(source, folder, dialect) as (name, file):
+        yield from _pieces(file, name, dialect, size, wanted=wanted, keys=keys)
+
+
+@contextlib.contextmanager
+def _opened(source: Source, folder: Path, dialect: Dialect) -> Iterator[tuple[str, Told]]:
+    """The name of a source and its file; DataError for what cannot be read of it."""
+    name, file = open_source(source, folder)
     try:
         with file:
-            encoding = find_encoding(file.peek(LOOKED_AT)[:LOOKED_AT], dialect.encoding)
-            text = io.TextIOWrapper(file, encoding, newline="")
-            yield from read_pieces(text, name, delimiter, size, wanted=wanted, decimal=dialect.decimal)
+            yield name, file
     except UnicodeDecodeError:
         raise _undecoded(read_bytes(source, folder)[1], name, dialect.encoding) from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{name} is not a sound gzip file: {error}") from None
+        raise DataError(f"{name}.gz is not a sound gzip file: {error}") from None
+    except OSError as error:
+        raise unreadable(Path(name), error) from None
+
+
+def _pieces(
+    file: Told,
+    name: str,
+    dialect: Dialect,
+    size: int,
+    *,
+    wanted: Sequence[str],
+    only: bool = False,
+    keys: Sequence[str] = (),
+) -> Iterator[Rows]:
+    """keys: the columns of JSON lines, where they are known."""
+    ending = _ending(name)
+    if ending in ARROW:
+        yield from ARROW[ending](file, name, size)
+        return
+    delimiter = "\t" if ending in TABS and dialect.delimiter is None else dialect.delimiter
+    with _text(file, dialect) as text:
+        if ending in JSON:
+            yield from json_lines.read_pieces(text, name, size, columns=keys)
+        else:
+            yield from read_pieces(text, name, delimiter, size, wanted=wanted, only=only, decimal=dialect.decimal)
+
+
+def _text(file: Told, dialect: Dialect) -> io.TextIOWrapper:
+    return io.TextIOWrapper(file, find_encoding(file.peek(LOOKED_AT)[:LOOKED_AT], dialect.encoding), newline="")
+
+
+def _ending(name: str) -> str:
+    return Path(name).suffix.lower()
 
 
 def _undecoded(raw: bytes, name: str, encoding: str | None) -> DataError:
@@ -116,8 +149,13 @@ def _undecoded(raw: bytes, name: str, encoding: str | None) -> DataError:
     return DataError(f"{name} is cut off in the middle of a character")
 
 
-def _whole(raw: bytes, name: str, encoding: str | None) -> str:
-    text = decode(raw, name, encoding).replace("\r\n", "\n")
-    if not text.strip():
-        raise DataError(f"{name} {'has only white space' if text else 'is empty'}: there is nothing to learn from")
-    return text
+def _whole(raw: bytes, name: str, dialect: Dialect, *, lines: bool) -> Rows:
+    ending = _ending(name)
+    if lines and ending in NO_TEXT:
+        raise DataError(
+            f"{name} is a table: name the column of the texts with text, as in {{type: documents, text: name}}"
+        )
+    if ending in BINARY:
+        return BINARY[ending](raw, name)
+    text = decode_text(raw, name, dialect.encoding)
+    return read_lines(text, name) if lines else FORMATS[ending](text, name)

@@ -68,7 +68,7 @@ def number_each(rows: Rows, names: Names, known: Names, members: Sequence[Order]
     """As `number_classes`, of one name each, which stands in the first of the rows of its example."""
     numbers = {name: i for i, name in enumerate(known)}
     try:
-        return np.fromiter((numbers[name] for name in names), np.int64, len(names))
+        return np.fromiter((numbers[name] for name in names), np.int32, len(names))
     except KeyError:
         i = next(i for i, name in enumerate(names) if name not in numbers)
         raise unknown_class(rows, int(members[i][0]), names[i], known) from None

@@ -45,7 +45,7 @@ class ClassReader(SequenceReader):
 def one_name_each(rows: Rows, column: str, members: Sequence[Order]) -> Sequence[str]:
     """The name of the class of each example."""
     if len(members) == len(rows):  # one row each, or as good as that
-        return one_string_each(rows.column(column))
+        return rows.column(column)
     return one_of_each(rows, column, list(members))
 
 
@@ -67,12 +67,12 @@ class Classification(SequenceTask):
     def classes_of(self, rows: Rows, members: Sequence[Order]) -> list[Any]:
         if self.text is not None:
             check_filled(rows, rows.column(self.text), self.text)
-        names = list(one_name_each(rows, self.label, members))
+        names = one_string_each(one_name_each(rows, self.label, members))
         check_filled(rows, names, self.label, members)
         return names
 
     def learn(self, rows: Rows, members: Sequence[Order], parts: list[Order], base: dict[str, Any]) -> ClassReader:
-        names = one_name_each(rows, self.label, members)
+        names = one_string_each(one_name_each(rows, self.label, members))
         learnt = ((names[i],) for i in parts[0].tolist())
         classes = class_names(rows, learnt, ((name,) for name in names), members)
         return ClassReader(**base, label=self.label, classes=classes)

@@ -47,7 +47,7 @@ class Sequences:
     def firsts(self) -> Order:
         """The first row of each, by the file."""
         if isinstance(self.members, Each):
-            return np.arange(len(self.members))
+            return np.arange(len(self.members), dtype=np.int32)
         return np.array([rows.min() for rows in self.members], np.intp)
 
 

@@ -92,7 +92,7 @@ def _by_group(groups: Sequence[Hashable], shares: Shares, rng: np.random.Generat
 def _stratified(classes: Sequence[Hashable], shares: Shares, rng: np.random.Generator) -> list[Order]:
     """Of every class its share; a class with fewer rows than there are parts is in the training part alone."""
     numbers: dict[Hashable, int] = {}
-    codes = np.fromiter((numbers.setdefault(name, len(numbers)) for name in classes), np.intp, len(classes))
+    codes = np.fromiter((numbers.setdefault(name, len(numbers)) for name in classes), np.int32, len(classes))
     rows_of = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
     used = [k for k, share in enumerate(shares) if share > 0]
     parts: list[list[Order]] = [[], [], []]

@@ -137,7 +137,7 @@ class TextInput(SequenceInput):
     def _about(self, rows: Rows) -> int:
         """How many symbols all texts may have."""
         cells = rows.column(self.text)
-        characters = cells.characters() if isinstance(cells, TextColumn) else 8 * len(cells)
+        characters = cells.size() if isinstance(cells, TextColumn) else 8 * len(cells)
         return characters if self.tokens == "char" else characters // 5
 
     def read(self, rows: Rows, vocabulary: Vocabulary | None, unseen: Counter[str]) -> Sequences:
