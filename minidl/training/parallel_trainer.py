@@ -29,7 +29,7 @@ from minidl.system.processes import Processes
 from minidl.system.signs_of_life import SignsOfLife
 from minidl.training.callback import Callback, Every
 from minidl.training.gradient import fill_gradient
-from minidl.training.metrics import MetricAccumulator, is_mean
+from minidl.training.metrics import MetricAccumulator, is_mean, is_weighted
 from minidl.training.progress import Progress
 from minidl.training.trainer import Trainer
 from minidl.training.whole_batch import WholeBatch
@@ -92,6 +92,11 @@ class ParallelTrainer(Trainer):
             raise UsageError(
                 f"a batch of {self._batch} sequences is cut into {count} shares, too few for {processes.size} "
                 f"processes: start {count} or fewer, or raise batch_size"
+            )
+        if average_every is None and is_mean(model) and is_weighted(model):
+            raise UsageError(
+                "the mean of targets that weigh differently cannot be shared by several processes: "
+                "start one, or set loss.reduction=sum"
             )
         first, end = branches(processes.size, count)[processes.rank]
         self._columns = slice(self._batch * first // count, self._batch * end // count)
