@@ -21,6 +21,7 @@ from minidl import Input, Model
 from minidl.engine import dispatch, threads
 from minidl.layers import GRU, LSTM, RNN, Dense, Embedding, LayerNorm, MinGRU, MinLSTM, SoftmaxCE
 from minidl.optim import SGD, Adam, RMSprop
+from minidl.testing import check_layer
 
 library = pytest.importorskip("minidl.kernels.library", reason="the room of kernels was taken out")
 updates = pytest.importorskip("minidl.kernels.updates")
@@ -162,6 +163,12 @@ def test_moments_that_are_denormal_become_zero(level: str) -> None:
     adam.history.slots["m"][...] = 1e-40
     adam.update(w, np.zeros(50, "float32"))
     assert not adam.history.slots["m"].any()
+
+
+def test_recurrent_dropout_takes_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(dispatch.VARIABLE, "c")
+    points = check_layer(LSTM(60, recurrent_dropout=0.3), np.ones((6, 3, 4)))
+    assert [point for point in points if not point.passed] == []
 
 
 def test_threads_give_the_same_bits(level: str) -> None:

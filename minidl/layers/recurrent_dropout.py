@@ -30,7 +30,8 @@ class RecurrentDropout(Layer, abstract=True):
     def draw_mask(self, mask: Array, training: bool, rng: np.random.Generator) -> None:
         """Which recurrent weights this window uses, scaled by how many are left."""
         if self.drops(training):
-            mask[...] = rng.random(mask.shape) >= self.recurrent_dropout
+            for row in mask:  # by rows, so that little memory is taken
+                row[...] = rng.random(row.shape) >= self.recurrent_dropout
             mask *= 1 / (1 - self.recurrent_dropout)
 
     def recurrent_weights(self, Wh: Array, mask: Array, Wh_dropped: Array, training: bool) -> Array:
