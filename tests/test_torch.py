@@ -10,7 +10,7 @@ import torch_peers
 from numpy.typing import NDArray
 
 from minidl import Input, Model
-from minidl.layers import GRU, LSTM, RNN, Bidirectional
+from minidl.layers import GRU, LSTM, RNN, Bidirectional, Last
 from minidl.layers.cell import Cell
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'minidl[torch]'")
@@ -66,16 +66,33 @@ def test_agrees_with_pytorch(cell: str, rng: np.random.Generator) -> None:
         assert_near(model.gradients[f"cell/{name}"], peer.gradients[name], f"d{name}")
 
 
-def test_bidirectional_agrees_with_pytorch(rng: np.random.Generator) -> None:
-    both = Bidirectional(LSTM(H), name="both")
-    model = Model(outputs={"y": both(Input("x", depth=F))}, dtype="float32")
-    model.weights.flat[...] = draw(rng, model.weights.flat.size)
-    x = draw(rng, T, B, F)
+def as_module(model: Model) -> Any:
+    """A bidirectional nn.LSTM with the weights of a model."""
     peer = torch.nn.LSTM(F, H, bidirectional=True)
     for way, direction in (("forward", ""), ("backward", "_reverse")):
         prefix = f"both_{way}/"
         weights = {name.removeprefix(prefix): a for name, a in model.parameters.items() if name.startswith(prefix)}
         torch_peers.copy_weights(peer, weights, direction)
+    return peer
+
+
+def test_bidirectional_agrees_with_pytorch(rng: np.random.Generator) -> None:
+    both = Bidirectional(LSTM(H), name="both")
+    model = Model(outputs={"y": both(Input("x", depth=F))}, dtype="float32")
+    model.weights.flat[...] = draw(rng, model.weights.flat.size)
+    x = draw(rng, T, B, F)
     with torch.no_grad():
-        expected = peer(torch.tensor(x))[0].numpy()
+        expected = as_module(model)(torch.tensor(x))[0].numpy()
     assert_near(model.forward(x=x)["y"], expected, "y")
+
+
+def test_last_of_two_directions_is_what_pytorch_calls_h_n(rng: np.random.Generator) -> None:
+    x, lengths = Input("x", depth=F), Input("lengths", dtype="int", shape=("B",))
+    model = Model(outputs={"y": Last()(Bidirectional(LSTM(H), name="both")(x, lengths))}, dtype="float32")
+    model.weights.flat[...] = draw(rng, model.weights.flat.size)
+    given, ends = draw(rng, T, B, F), np.array([T, 7, 1, 4])
+    with torch.no_grad():
+        packed = torch.nn.utils.rnn.pack_padded_sequence(torch.tensor(given), ends, enforce_sorted=False)
+        _, (h_n, _) = as_module(model)(packed)
+    expected = np.concatenate([h_n[0].numpy(), h_n[1].numpy()], axis=-1)
+    assert_near(model.forward(x=given, lengths=ends)["y"], expected, "y")
