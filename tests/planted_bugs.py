@@ -689,8 +689,8 @@ BUGS = [
         (
             "inputs with several readers are not summed",
             "gradient",
-            "for name in self._input_gradients()]\n        self.calls",
-            "for name in ()]\n        self.calls",
+            "for name in self._input_gradients()]\n        return calls",
+            "for name in ()]\n        return calls",
         ),
         ("a result that is read again is not summed", "gradient", "return seed + [", "return seed or ["),
         ("a gradient freed before it is read", "gradient", "at.get(source, end))", "i)"),

@@ -137,14 +137,14 @@ def large_experiment(folder: Path, count: int) -> Path:
 def test_a_file_of_thousands_of_nodes_is_read_shown_and_sampled_in_little_time(tmp_path: Path) -> None:
     """Linear in the nodes: four times as many take four times as long, and not sixteen times."""
     seconds = {}
-    for count in (10, 1000, 4000):  # the first one imports
+    for count in (10, 500, 2000):  # the first one imports
         path = large_experiment(tmp_path, count)
         start = time.process_time()
         experiment = read_experiment(path)
         assert f"dense_{count}" in preview(experiment)
         assert len("".join(sample_text(experiment.model, prime="l", length=2))) == 2
         seconds[count] = time.process_time() - start
-    assert seconds[4000] < 7 * seconds[1000], seconds
+    assert seconds[2000] < 7 * seconds[500], seconds
 
 
 def test_a_long_chain_is_copied() -> None:

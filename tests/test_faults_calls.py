@@ -197,11 +197,11 @@ def _is_whole(run: RunFolder, whole: Left) -> bool:
     return False
 
 
-@pytest.mark.parametrize(("resumed", "every"), [(False, 1), (True, 4)], ids=["begun", "resumed"])
+@pytest.mark.parametrize(("resumed", "every"), [(False, 3), (True, 8)], ids=["begun", "resumed"])
 def test_each_call_of_a_run_fails_in_turn(
     resumed: bool, every: int, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One kind of error for each call; `python tests/long_faults.py` tries both, and each call of a resumed run."""
+    """One kind of error for some of the calls; `python tests/long_faults.py` tries both kinds for each of them."""
     monkeypatch.setenv("MINIDL_KERNELS", "numpy")
     monkeypatch.chdir(tmp_path)
     trial = Trial(tmp_path, resumed, lambda: capfd.readouterr().err)

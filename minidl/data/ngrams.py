@@ -76,7 +76,7 @@ def kneser_ney(train: Array, validation: Array, depth: int, order: int) -> Array
     Kneser and Ney 1995; Chen and Goodman 1998, section 3, modified and interpolated.
 
     >>> kneser_ney(np.array([0, 1, 0, 1, 0, 1]), np.array([0, 1]), depth=2, order=2).round(2)
-    array([0.92])
+    array([0.71])
     """
     ids = np.concatenate([train, validation])
     scored = slice(len(train) + 1, None)
