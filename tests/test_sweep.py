@@ -606,7 +606,8 @@ def test_workers_killed_at_random(kept: str, folder: Path, request: pytest.Fixtu
 def survive_kills(folder: Path, url: str, kills: int, trials: int) -> None:
     """Workers are killed at random and others begun: each trial comes to its end once, with the loss it always has."""
     rng, places = random.Random(kills), itertools.count()
-    words = ["tiny.yaml", "optimizer.lr=log(1e-4, 1e-2)", "--sampler", "random", "--no-prune", f"--trials={trials}", "--json"]
+    rates = "optimizer.lr=log(1e-4, 1e-2)"  # of no other sweep in the same database
+    words = ["tiny.yaml", rates, "--sampler", "random", "--no-prune", f"--trials={trials}", "--json"]
     whole = launch(folder, lambda: carry_out("sweep", [*words, "--runs", "whole"], "minidl sweep")).wait()
     assert whole.code == 0, whole.err
 
