@@ -157,6 +157,7 @@ def recurrent(layer: Callable[..., Layer]) -> dict[str, Wiring]:
         "lengths": lambda x, lengths: layer(UNITS)(x, lengths),
         "dropout": lambda x: layer(UNITS, dropout=0.4)(x),
         "recurrent dropout": lambda x: layer(UNITS, recurrent_dropout=0.4)(x),
+        "state dropout": lambda x, lengths: layer(UNITS, state_dropout=0.4, recurrent_dropout=0.2)(x, lengths),
         "two deep": lambda ids: layer(UNITS, dropout=0.2)(layer(FEATURES)(OneHot()(ids))),
         "trained below": lambda x: layer(UNITS)(Dense(FEATURES)(x)),
         "no bias": lambda x: layer(UNITS, bias=False)(x),

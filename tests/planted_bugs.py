@@ -313,6 +313,12 @@ BUGS = [
             "lengths: Array | None, past: Array,",
             "lengths: Array | None, pasd: Array,",
         ),
+        (
+            "gradients of dropped states let through",
+            "gradient",
+            "through *= arrays['state_mask']",
+            "pass",
+        ),
         ("one cache in double precision", "dtype", "Cache((T, B, kH))", "Cache((T, B, kH), 'float64')"),
         ("dh is not reset", "gradient", "d[...] = 0 if last is None else last", "pass"),
         ("dWh from the steps after", "gradient", "arrays[self.states[0]][:-1]", "arrays[self.states[0]][1:]"),

@@ -180,6 +180,21 @@ def test_recurrent_layers_and_tables_of_keras(keras: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_dropout_of_states_in_keras(keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the mask that Keras draws, which is one for all steps, ours come to what it comes to."""
+    peer, masks = keras.layers.SimpleRNN(H, return_sequences=True, recurrent_dropout=0.4), []
+    draw = peer.cell.get_recurrent_dropout_mask
+    monkeypatch.setattr(type(peer.cell), "get_recurrent_dropout_mask", lambda _, h: masks.append(draw(h)) or masks[-1])
+    y = array(peer(X.swapaxes(0, 1), training=True))
+    assert all((array(mask) == array(masks[0])).all() for mask in masks)
+    model = of(RNN(H, state_dropout=0.4))
+    names = ("rnn/kernel", "rnn/recurrent_kernel", "rnn/bias")
+    model.load_weights(dict(zip(names, peer.get_weights(), strict=True)), layout="keras")
+    monkeypatch.setattr(RNN, "draw_state_mask", lambda _, mask, *__: np.copyto(mask, array(masks[0])))
+    np.testing.assert_allclose(model.forward(x=X)["y"].swapaxes(0, 1), y, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_symbols(keras: Any) -> None:
     ids = np.array([[0, 2], [1, 4]])
     given = Input("ids", dtype="int", depth=5)
@@ -299,6 +314,7 @@ ROWS = {
     "recurrent_layers_and_tables_of_keras": [
         *("weights of a Dense", "gates of a GRU", "biases of a GRU", "`RNN`, `GRU`, `LSTM`"),
     ],
+    "dropout_of_states_in_keras": ["`state_dropout`, of states; `recurrent_dropout`, of weights"],
     "symbols": ["`OneHot`, `Embedding`"],
     "dense_is_linear": ["`Dense`"],
     "losses_of_pytorch": ["`SoftmaxCE`"],

@@ -11,9 +11,9 @@ import pytest
 from contract import KINDS, feeds_of, model_of, run
 
 from minidl import Input, Layer, Model
-from minidl.layers import GRU, LSTM, RNN, Activation, Bidirectional, Dense, Dropout, Embedding, LayerNorm
+from minidl.layers import GRU, LSTM, RNN, SLSTM, Activation, Bidirectional, Dense, Dropout, Embedding, LayerNorm
 from minidl.layers.cell import Cell
-from minidl.system.errors import UsageError
+from minidl.system.errors import ConfigError, UsageError
 from minidl.testing.check_model import layers_as_fed, tried_alone
 
 # What a layer promises by itself is in the public contract, `check_layer`; of whole graphs it is tried on a few.
@@ -156,6 +156,26 @@ def test_recurrent_dropout_drops_weights_in_training_only(layer: type[Cell], rng
     assert set(np.unique(kept)) == {0, 1 / 0.6}
     validation, expected = dropped.replica(), plain.replica()
     np.testing.assert_array_equal(validation.forward(**feeds)["y"], expected.forward(**feeds)["y"])
+
+
+@pytest.mark.parametrize("layer", [RNN, GRU, LSTM, SLSTM])
+def test_state_dropout_drops_what_recurrent_weights_see(layer: type[Cell], rng: np.random.Generator) -> None:
+    """A mask of whole units has the effect of weights without their rows, where all sequences have the same mask."""
+    dropped = model_of(lambda x: layer(11, name="cell", state_dropout=0.4)(x))
+    masked = model_of(lambda x: layer(11, name="cell")(x))
+    feeds = {"x": KINDS["x"].sample(rng, 5, 1)}
+    y = dropped.forward(**feeds)["y"]
+    mask = dropped.arrays["cell/state_mask"]
+    assert set(np.unique(mask)) == {0, 1 / 0.6}
+    masked.parameters["cell/Wh"][...] *= mask[0][:, None]
+    np.testing.assert_allclose(masked.forward(**feeds)["y"], y, rtol=1e-6)
+    evaluated = dropped.replica().forward(**feeds)["y"]
+    np.testing.assert_array_equal(evaluated, model_of(lambda x: layer(11, name="cell")(x)).forward(**feeds)["y"])
+
+
+def test_state_dropout_is_for_weights_that_see_the_state() -> None:
+    with pytest.raises(ConfigError, match="reset_after"):
+        GRU(3, reset_after=False, state_dropout=0.1)
 
 
 def test_runs_of_one_seed_are_the_same(rng: np.random.Generator) -> None:

@@ -52,7 +52,7 @@ class Cell(RecurrentDropout, abstract=True):
     inputs: x (T, B, F); lengths (B,), where padded sequences end: nothing past the end is read, and y is 0 there; h0
     (B, H), and so on for each state, in the place of what the previous call left.
     units: size H of the output. dropout: on the input, as a Dropout layer put before. recurrent_dropout: on Wh, one
-    mask a window. bias: whether there are b and bh.
+    mask a window. state_dropout: on h_prev before Wh, one mask a window. bias: whether there are b and bh.
     """
 
     units: Annotated[int, Gt(0)]
@@ -91,7 +91,7 @@ class Cell(RecurrentDropout, abstract=True):
         return {}
 
     def has_twin(self, ports: Collection[str]) -> bool:
-        return self.bias
+        return self.bias and not self.state_dropout
 
     def size_of(self, state: str) -> int:
         """The size of a state."""
@@ -101,7 +101,6 @@ class Cell(RecurrentDropout, abstract=True):
         T, B, F = x
         H, kH = self.size_of(self.states[0]), len(self.gates) * self.units
         self._check(B, {**dict(zip(list(self.inputs)[2:], first, strict=False)), **named})
-        dropped = (H, kH) if self.recurrent_dropout else (0, 0)
         return {
             "Wx": Param((F, kH), f"glorot_{len(self.gates)}"),
             **({"Wh": Param((H, kH), "orthogonal")} if self.recurrent else {}),
@@ -112,8 +111,7 @@ class Cell(RecurrentDropout, abstract=True):
             "y": Out((T, B, H), steps_of=self.states[0]),
             "gates": Cache((T, B, kH)),
             **{name: Cache((T, B, self.units)) for name in self.caches},
-            "mask": Cache(dropped),
-            "Wh_dropped": Cache(dropped),
+            **self.dropout_arrays(T, B, H, kH),
             "Wh_T": Workspace((kH, H) if self.recurrent else (0, 0)),
             "past": Workspace((B, kH)),
             "da": Workspace((T, B, kH)),
@@ -127,13 +125,14 @@ class Cell(RecurrentDropout, abstract=True):
             if arrays[f"{name}0"] is not None:
                 state[0] = arrays[f"{name}0"]
         self.draw_mask(arrays["mask"], arrays["training"], arrays["rng"])
+        self.draw_state_mask(arrays["state_mask"], arrays["training"], arrays["rng"])
         Wh, ended = self._weights_in_use(arrays), after_the_end(lengths, len(gates))
         affine(x, arrays["Wx"], arrays.get("b"), out=gates)  # the inputs' share of all steps at once
         if ended is not None:
             gates[ended] = 0
         moving = {"a": gates, **{f"{name}_prev": arrays[name][:-1] for name in self.states}}
         for t, given in enumerate(each_step(self.asked("step"), moving, {**arrays, "Wh": Wh, "past": past})):
-            self._add_past(states[0][t], Wh, arrays.get("bh"), past, gates[t])
+            self._add_past(self.seen(states[0][t], t, arrays), Wh, arrays.get("bh"), past, gates[t])
             found, now, *kept = self.step(*given)
             if isinstance(found, tuple):  # or else they were computed in place
                 np.concatenate(found, axis=-1, out=gates[t])
@@ -165,7 +164,8 @@ class Cell(RecurrentDropout, abstract=True):
                 arrays[f"d{name}0"][...] = arrays[f"d{name}"]
         input_gradients(x, da, arrays["dWx"], arrays.get("db"), ended)
         if Wh is not None:
-            affine_gradients(arrays[self.states[0]][:-1], dpast, arrays["dWh"], arrays.get("dbh"))
+            seen = arrays["h_seen" if self.drops_states(arrays["training"]) else self.states[0]]
+            affine_gradients(seen[: len(da)], dpast, arrays["dWh"], arrays.get("dbh"))
             self.mask_gradient(arrays["dWh"], arrays["mask"], arrays["training"])
         if arrays["dx"] is not None:
             np.matmul(rows(da), arrays["Wx"].T, out=rows(arrays["dx"]))
@@ -221,10 +221,12 @@ class Cell(RecurrentDropout, abstract=True):
         dh, direct = arrays[f"d{self.states[0]}"], before[0]
         if not self.recurrent:
             dh[...] = direct
-        elif direct is None:
-            np.dot(dpast, Wh_T, out=dh)
-        else:
-            np.add(direct, np.dot(dpast, Wh_T), out=dh)
+            return
+        through = np.dot(dpast, Wh_T, out=dh if direct is None else None)
+        if self.drops_states(arrays["training"]):
+            through *= arrays["state_mask"]
+        if direct is not None:
+            np.add(direct, through, out=dh)
 
     @classmethod
     def asked(cls, function: str) -> tuple[str, ...]:
@@ -240,8 +242,8 @@ class Cell(RecurrentDropout, abstract=True):
             "step_back": ["gates", *before, *states, *(f"d{state}" for state in states), *self.caches, *always],
         }
         check_asked(type(self), known)
-        if self.recurrent_dropout and not self.recurrent:
-            raise ValueError("it has no recurrent weights that recurrent_dropout could drop")
+        if (self.recurrent_dropout or self.state_dropout) and not self.recurrent:
+            raise ValueError("it has no recurrent weights, for which recurrent_dropout and state_dropout are")
         for name, shape in first.items():
             expected = (B, self.size_of(name.removesuffix("0")))
             if tuple(shape) != expected:

@@ -11,6 +11,7 @@ import numpy as np
 from minidl.graph.arrays import Array, Declaration, Shape
 from minidl.graph.operations import rows, sigmoid, split, tanh
 from minidl.layers.cell import Cell
+from minidl.system.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ class GRU(Cell):
             np.matmul(rows(rh).T, rows(split(da, 3)[2]), out=dWh_n)
             if self.recurrent_dropout:
                 self.mask_gradient(dWh_n, split(arrays["mask"], 3)[2], arrays["training"])
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.state_dropout and not self.reset_after:
+            raise ConfigError("GRU: state_dropout needs 'reset_after' to be true: what Wh sees is r h_prev otherwise")
 
     def has_twin(self, ports: Collection[str]) -> bool:
         return self.reset_after and super().has_twin(ports)

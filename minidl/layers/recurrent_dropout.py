@@ -1,27 +1,40 @@
-"""Dropout of recurrent weights, which the steps of a window share."""
+"""Dropout of recurrent weights, or of what they see: one mask for all steps of a window."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Lt
 
-from minidl.graph.arrays import Array
+from minidl.graph.arrays import Array, Cache, Declaration
 from minidl.graph.layer import Layer
 
 
 @dataclass(frozen=True)
 class RecurrentDropout(Layer, abstract=True):
-    """Base of layers that leave out recurrent weights in training, one mask a window, and scale up the others.
+    """Base of layers that leave out recurrent weights, or units that they see, in training, and scale up the others.
 
-    recurrent_dropout: the share of Wh that is dropped.
+    recurrent_dropout: the share of Wh that is dropped, one mask a window. state_dropout: the share of h_prev that is
+    dropped before it meets Wh, one mask a window and sequence.
 
-    Merity, Keskar, Socher 2018, section 2 (DropConnect of Wan et al. 2013).
+    Merity, Keskar, Socher 2018, section 2 (DropConnect of Wan et al. 2013); Gal and Ghahramani 2016, section 4.
     """
 
     recurrent_dropout: Annotated[float, Ge(0), Lt(1)] = field(default=0.0, kw_only=True)
+    state_dropout: Annotated[float, Ge(0), Lt(1)] = field(default=0.0, kw_only=True)
+
+    def dropout_arrays(self, T: int, B: int, H: int, kH: int) -> dict[str, Declaration]:
+        """The masks, and what they leave of Wh (H, kH) and of h_prev (T, B, H)."""
+        weights, states = bool(self.recurrent_dropout), bool(self.state_dropout)
+        return {
+            "mask": Cache((weights * H, weights * kH)),
+            "Wh_dropped": Cache((weights * H, weights * kH)),
+            "state_mask": Cache((B, H) if states else (0, 0)),
+            "h_seen": Cache((T, B, H) if states else (0, 0, 0)),
+        }
 
     def drops(self, training: bool) -> bool:
         """Whether recurrent weights are left out."""
@@ -33,6 +46,23 @@ class RecurrentDropout(Layer, abstract=True):
             for row in mask:  # by rows, so that little memory is taken
                 row[...] = rng.random(row.shape) >= self.recurrent_dropout
             mask *= 1 / (1 - self.recurrent_dropout)
+
+    def drops_states(self, training: bool) -> bool:
+        """Whether units are left out of what Wh sees."""
+        return training and self.state_dropout > 0
+
+    def draw_state_mask(self, mask: Array, training: bool, rng: np.random.Generator) -> None:
+        """Which units of each sequence Wh sees in this window, scaled by how many are left."""
+        if self.drops_states(training):
+            mask[...] = rng.random(mask.shape) >= self.state_dropout
+            mask *= 1 / (1 - self.state_dropout)
+
+    def seen(self, h_prev: Array, t: int, arrays: Mapping[str, Any]) -> Array:
+        """What Wh sees at step t: h_prev, or what dropout has left of it."""
+        if not self.drops_states(arrays["training"]):
+            return h_prev
+        kept: Array = np.multiply(h_prev, arrays["state_mask"], out=arrays["h_seen"][t])
+        return kept
 
     def recurrent_weights(self, Wh: Array, mask: Array, Wh_dropped: Array, training: bool) -> Array:
         """The weights in use: Wh, or what dropout has left of it."""
