@@ -238,7 +238,7 @@ def test_killed_at_every_call_of_saving_and_rotating(tmp_path: Path) -> None:
         return 0
 
     shutil.copytree(folder.path, tmp_path / "before", symlinks=True)
-    for call in range(1, 10**6, 11):
+    for call in range(1, 10**6, 17):
         ended = launch(tmp_path, lambda at=call: cut_at(Cut([at], [signal.SIGKILL]), next_step)).wait()
         for name in ("best", "last"):
             assert int(read_archive(folder.path / name).meta["step"]) in (20, 30)
