@@ -12,7 +12,7 @@ from runs import write_experiment
 from subjects import forecaster, lstm
 
 from minidl.cli.main import main
-from minidl.notebook import Runs, plot_gates, plot_influence, plot_weights, runs, view
+from minidl.notebook import Runs, plot_gates, plot_influence, plot_weights, run, runs, view
 from minidl.system.errors import UsageError
 
 
@@ -43,4 +43,7 @@ def test_models_and_runs_are_tables(tmp_path: Path) -> None:
     found = runs(tmp_path / "runs")
     assert len(found.rows) == 1
     assert found._repr_html_().startswith("<table><tr><th>")
+    one = run("tiny", tmp_path / "runs")._repr_html_()
+    assert "<th>state</th>" in one
+    assert "<td>done</td>" in one
     assert "<script>" not in Runs([{"<script>": 1.0}])._repr_html_()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 from minidl.graph.arrays import Param, Tied
 from minidl.graph.graph import Graph
@@ -55,6 +56,15 @@ def model_html(graph: Graph) -> str:
     """The table of a graph as HTML, for notebooks."""
     total = sum(parameter_count(graph, name) for name in graph.nodes)
     return html_table([*_rows(graph), ("", "", "", f"{total:,}", "")])
+
+
+def cell_text(value: Any) -> str:
+    """What a cell of a table shows: nothing for None, five digits of a number.
+
+    >>> cell_text(None), cell_text(0.1234567), cell_text("done")
+    ('', '0.12346', 'done')
+    """
+    return "" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def html_table(rows: Sequence[Sequence[str]]) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from minidl.exchange.html import Sample, page
 from minidl.explain import Subject, figures
-from minidl.graph.summary import html_table
+from minidl.graph.summary import cell_text, html_table
 from minidl.model import Model
 from minidl.storage.atomic import write_whole
 from minidl.system.errors import UsageError
@@ -101,7 +101,7 @@ class Runs:
 
     def _repr_html_(self) -> str:
         head = list(self.rows[0]) if self.rows else ["no runs"]
-        return html_table([head, *([_cell(row[name]) for name in head] for row in self.rows)])
+        return html_table([head, *([cell_text(row[name]) for name in head] for row in self.rows)])
 
     def to_pandas(self) -> Any:
         """The same as a data frame."""
@@ -112,7 +112,7 @@ class Runs:
         return pandas.DataFrame(list(self.rows))
 
     def __repr__(self) -> str:
-        return "\n".join(", ".join(f"{name} {_cell(value)}" for name, value in row.items()) for row in self.rows)
+        return "\n".join(", ".join(f"{name} {cell_text(value)}" for name, value in row.items()) for row in self.rows)
 
 
 def runs(folder: str | Path = "runs", names: Sequence[str] = ()) -> Runs:
@@ -127,10 +127,6 @@ def run(name: str | Path, folder: str | Path = "runs") -> Run:
     from minidl.experiment.run.history import Run  # reads experiments: slower to import than the rest
 
     return Run(name, folder)
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def _subject(model: Given) -> Subject:

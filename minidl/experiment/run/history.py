@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidl.experiment.run.overview import find, records, summary, title
+from minidl.graph.summary import cell_text, html_table
 from minidl.storage.run_folder import RunFolder
 from minidl.system.errors import UsageError
 
@@ -28,6 +29,10 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({title(self._folder)!r}, {self._folder.state})"
+
+    def _repr_html_(self) -> str:
+        facts = self.summary
+        return html_table([list(facts), list(map(cell_text, facts.values()))])
 
     @property
     def summary(self) -> dict[str, Any]:
