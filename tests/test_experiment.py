@@ -309,6 +309,7 @@ def test_resolved_has_every_default(folder: Path) -> None:
         "units": 6,
         "dropout": 0.1,
         "recurrent_dropout": 0.0,
+        "state_dropout": 0.0,
         "bias": True,
         "peepholes": False,
         "projection": None,
