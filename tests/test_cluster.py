@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from runs import write_experiment
 from test_faults_disk import disk, fill
+from test_faults_users import MODEL
 
 from minidl.storage.archive import read_archive
 from minidl.training.parallel_trainer import branches
@@ -26,37 +27,7 @@ ROOT = Path(__file__).parent.parent
 MPIEXEC = shutil.which("mpiexec")
 with_mpi = pytest.mark.skipif(MPIEXEC is None, reason="several processes are the extra [cluster]")
 LIMIT = 2  # seconds for which a process may show no sign of life
-FAULTY = """
-import os
-from dataclasses import dataclass
-
-from minidl import Layer
-from minidl.graph.arrays import Out
-from minidl.layers import GRU, Dense, OneHot
-
-
-@dataclass(frozen=True)
-class Faulty(Layer):
-    \"\"\"y = x, five times.\"\"\"
-
-    calls = []
-
-    def arrays(self, x):
-        return {"y": Out(x)}
-
-    def forward(self, x, y):
-        y[...] = x
-
-    def backward(self, dy, dx):
-        self.calls.append(1)
-        if len(self.calls) == 6 and os.environ.get("PMI_RANK") == "1":
-            raise KeyError("a mistake of the user")
-        dx[...] = dy
-
-
-def build(ids, vocab_size: int):
-    return Dense(vocab_size, name="logits")(Faulty()(GRU(5)(OneHot()(ids))))
-"""
+FAULTY = "\nimport os" + MODEL.replace("== 10", '== 6 and os.environ.get("PMI_RANK") == "1"')
 EXPERIMENT: dict[str, Any] = {
     "data": {"type": "text", "source": "pydoc_topics", "batch_size": 32, "seq_len": 8},
     "train": {"steps": 12, "evaluate_every": {"steps": 40}, "checkpoint_every": {"steps": 4}, "sample_every": None},
