@@ -64,6 +64,11 @@ def bind(node: Node, function: str, arrays: Mapping[str, Any], dtype: DTypeLike,
     return partial(getattr(node.layer, function), **given)
 
 
+def is_compiled(node: Node, function: str, dtype: DTypeLike) -> bool:
+    """Whether a compiled twin takes the place of this function of a layer."""
+    return _twin(node, function, dtype, ()) is not None
+
+
 def _twin(node: Node, function: str, dtype: DTypeLike, also: Collection[str]) -> Callable[..., Call] | None:
     """The compiled twin, where it knows all weights and inputs that this node has, and needs no others."""
     kind = type(node.layer)
