@@ -26,9 +26,8 @@ from minidl.system.errors import NumericsError, UsageError
 from minidl.system.processes import Processes
 from minidl.system.signs_of_life import SignsOfLife
 from minidl.training.callback import Callback, Every
-from minidl.training.gradient import fill_gradient
 from minidl.training.progress import Progress
-from minidl.training.shares import Shares, add_in_pairs, branches, cut, sequences_of
+from minidl.training.shares import Shares, add_in_pairs, sequences_of, weight_of_targets
 from minidl.training.trainer import Trainer
 
 Array = NDArray[Any]
@@ -70,10 +69,9 @@ class ParallelTrainer(Trainer):
                 f"a batch of {self._batch} sequences is cut into {count} shares, too few for {processes.size} "
                 f"processes: start {count} or fewer, or raise batch_size"
             )
-        self._shares = Shares(model, self._batch or 1, count, *branches(processes.size, count)[processes.rank])
-        self._columns = self._shares.columns
+        self._shares = Shares(model, processes.size, processes.rank)
         if average_every is None:
-            self._shares.check(inputs)
+            weight_of_targets(model, inputs)  # raises where it is not known before a step
         self._rooms = np.empty((processes.size, model.weights.flat.size), model.weights.flat.dtype)
 
     def run(self) -> Progress:
@@ -91,22 +89,23 @@ class ParallelTrainer(Trainer):
 
     def _average_weights(self) -> None:
         """The mean over the processes, each counted by its sequences; of what the optimizers keep as well."""
-        share = (self._columns.stop - self._columns.start) / self._batch
+        own = self._shares.own(self._batch)
+        share = (own.stop - own.start) / self._batch
         for array in (self.model.weights.flat, *self.optimizer.history.slots.values()):
             array *= array.dtype.type(share)
             self.add_up(array)
 
     def fill_gradient(self, batches: Sequence[Batch]) -> float:
         """The gradient of the whole batch: of the own sequences, added to those of all other processes."""
-        carry = self.state == "carry"
+        run = self._shares.run if self.average_every is not None else self._shares.fill_gradient
+        loss = run(batches, carry=self.state == "carry")
+        self.batch = self._shares.last
         if self.average_every is not None:
-            own = [cut(self.model, batch, self._columns) for batch in batches]
-            self.batch = own[-1]
-            return fill_gradient(self.model, own, carry=carry)
-        loss, self.batch = self._shares.fill_gradient(batches, carry=carry)
+            return loss
         self.add_up(self.model.executor.gradient)
         loss = float(add_in_pairs(self.processes.collect(np.array(loss))))
         if not math.isfinite(loss):
+            self.model.executor.state = {}
             raise NumericsError(f"the loss is {loss}")
         return loss
 
@@ -166,9 +165,7 @@ class ParallelTrainer(Trainer):
         return self._told["total_steps"] if "total_steps" in self._told else super().total_steps
 
     def _start(self) -> None:
-        for name, state in self.model.executor.state.items():
-            if len(state) == self._batch:  # of a checkpoint, which holds all sequences
-                self.model.executor.state[name] = state[self._columns].copy()
+        self._shares.take_state()
         super()._start()
         self._follow()
 
