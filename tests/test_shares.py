@@ -16,7 +16,7 @@ from minidl.graph.layer import Node
 from minidl.layers import CRF, LSTM, Attention, Bidirectional, Conv1D, Dense, Dropout, Embedding, MinGRU, SoftmaxCE
 from minidl.system.errors import UsageError
 from minidl.training.gradient import fill_gradient
-from minidl.training.shares import Shares, add_in_pairs, weight_of_targets
+from minidl.training.shares import Shares, add_in_pairs, weights_of_sequences
 
 STEPS, SEQUENCES, SYMBOLS = 5, 33, 7  # shares of 8, 8, 8 and 9 sequences
 Build = Callable[[Any], Node]
@@ -126,6 +126,6 @@ def test_what_targets_weigh() -> None:
     logits, weights = Dense(SYMBOLS)(Embedding(4)(ids)), Input("weights", shape=("B",))
     model = Model(SoftmaxCE()(logits, targets, weights=weights))
     inputs = {"targets": np.array([[1, 2], [1, -1]]), "weights": np.array([0.5, 3.0])}
-    assert weight_of_targets(model, inputs) == 0.5 + 0.5 + 3.0
+    assert weights_of_sequences(model, inputs).tolist() == [0.5 + 0.5, 3.0]
     with pytest.raises(UsageError, match="softmax_ce: its weights are no input"):
-        weight_of_targets(model, {"targets": inputs["targets"]})
+        weights_of_sequences(model, {"targets": inputs["targets"]})

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -118,9 +117,10 @@ class Shares:
 
     def _weights(self, batch: Batch, size: int, count: int) -> list[float]:
         """Σ w of each share."""
-        bounds = [size * s // count for s in range(count + 1)]
-        each = [cut(self._model, batch, slice(*bound)) for bound in pairwise(bounds)]
-        return [weight_of_targets(self._model, share.inputs) if is_mean(self._model) else 1.0 for share in each]
+        if not is_mean(self._model):
+            return [1.0] * count
+        each = weights_of_sequences(self._model, batch.inputs)
+        return [float(each[size * s // count : size * (s + 1) // count].sum()) for s in range(count)]
 
     def _one_by_one(self, batches: Sequence[Batch], parts: Array, carry: bool) -> float:
         """The first share comes last: what the model then holds of it does not depend on who computes the others.
@@ -171,15 +171,16 @@ class Shares:
         return self.last
 
 
-def weight_of_targets(model: Model, inputs: Mapping[str, Array]) -> float:
-    """Σ w, over which a mean is taken: of targets that count, or of sequences where the loss is given no targets.
+def weights_of_sequences(model: Model, inputs: Mapping[str, Array]) -> Array:
+    """Σ w of the targets of each sequence, of which a mean is taken; 1 each where the loss is given no targets.
 
     UsageError where the model computes the weights itself.
     """
     name = loss_node(model)
     node, sources, targets = model.graph.nodes[name], model.graph.sources(name), targets_of(model, inputs)
     if targets is None:
-        return float(sequences_of(model, inputs) or 1)
+        return np.ones(sequences_of(model, inputs) or 1)
+    axes = model.graph.inputs[sources[1]].shape
     counts: Array = targets >= 0 if targets.dtype.kind in "iu" else np.ones(targets.shape)
     of_class = getattr(node.layer, "class_weights", None)
     if of_class is not None and targets.dtype.kind in "iu":
@@ -188,10 +189,14 @@ def weight_of_targets(model: Model, inputs: Mapping[str, Array]) -> float:
     if weights is not None:
         if weights not in inputs:
             raise UsageError(f"{name}: its weights are no input, and their sum is not known before they are computed")
-        own, axes = model.graph.inputs[weights].shape, model.graph.inputs[sources[1]].shape
-        sizes = [size if axis in own else 1 for axis, size in zip(axes, targets.shape, strict=True)]
+        given = model.graph.inputs[weights].shape
+        sizes = [size if axis in given else 1 for axis, size in zip(axes, targets.shape, strict=True)]
         counts = counts * inputs[weights].reshape(sizes)
-    return float(counts[inside_of(model, inputs, len(targets))].sum())
+    inside = inside_of(model, inputs, len(targets))
+    if inside is not ...:
+        counts = counts * inside.reshape(inside.shape + (1,) * (counts.ndim - 2))
+    others = tuple(i for i, axis in enumerate(axes) if not _is_batch(axis))
+    return np.atleast_1d(counts.sum(axis=others, dtype=np.float64))
 
 
 def sequences_of(model: Model, inputs: Mapping[str, Array]) -> int:
