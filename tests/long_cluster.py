@@ -1,43 +1,92 @@
-"""Six steps of every shipped experiment by 1, 2 and 4 processes: `python tests/long_cluster.py [NAME ...]`."""
+"""Twelve steps of every shipped experiment by 1, 2, 3 and 4 processes: `python tests/long_cluster.py [NAME ...]`.
+
+Weights, states of layers and optimizers, metrics and samples are compared to the bit; so are those of a run that is
+killed and resumed by 2, 1 and 3 processes, and of a run without mpiexec.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from runs import Left, left
 from test_cluster import MPIEXEC, ROOT
 from test_resume import EXPERIMENTS, in_short
 
 from minidl.engine import dispatch
-from minidl.storage.archive import read_archive
+from minidl.storage.run_folder import RunFolder
+
+STEPS = 12
+MIXED = {2: 2, 1: 6, 3: STEPS}  # processes, and the checkpoint after which they are killed; the last ones end
 
 
-def trained(path: Path, folder: Path, count: int) -> dict[str, NDArray[Any]] | str:
-    """The arrays of the last checkpoint, or why there is none."""
-    launcher = [str(MPIEXEC), "-n", str(count)] if count > 1 else []
+def command(path: Path, count: int, runs: str, *more: str) -> list[str]:
+    """A run by so many processes of mpiexec; 0: without it."""
+    launcher = [str(MPIEXEC), "-n", str(count)] if count else []
     words = [word for word in in_short(path) if not word.startswith("data.batch_size=")]
-    command = [*launcher, sys.executable, "-m", "minidl", "run", *words, "data.batch_size=32", "--runs", str(count)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    words += ["data.batch_size=32", f"train.steps={STEPS}", "--runs", runs]
+    return [*launcher, sys.executable, "-m", "minidl", "run", *words, *more]
+
+
+def trained(path: Path, folder: Path, count: int) -> Left | str:
+    """What a run leaves, or why it does not."""
+    ended = subprocess.run(
+        command(path, count, str(count)), cwd=folder, env=surroundings(), capture_output=True, text=True, check=False
+    )
     if ended.returncode:
         return "refused: " + next(line for line in ended.stderr.splitlines() if "minidl" in line or ".yaml" in line)
-    return read_archive(folder / str(count) / path.stem / "001/checkpoints/last").arrays
+    return left(RunFolder(folder / str(count) / path.stem / "001"))
 
 
-def compared(path: Path, count: int, folder: Path, expected: dict[str, NDArray[Any]]) -> str:
-    found = trained(path, folder, count)
+def killed_and_resumed(path: Path, folder: Path) -> Left | str:
+    """By 2 processes, then 1, then 3: all but the last are killed after a checkpoint."""
+    run = folder / "mixed" / path.stem / "001"
+    for count, step in MIXED.items():
+        words = command(path, count, "mixed", *(["--resume"] if run.exists() else []))
+        process = subprocess.Popen(
+            words,
+            cwd=folder,
+            env=surroundings(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        while step < STEPS and process.poll() is None and saved(run) < step:
+            time.sleep(0.005)
+        if step < STEPS and process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        said = process.communicate()[1]
+        if step == STEPS and process.returncode:
+            return said
+        if step < STEPS and process.returncode == 0:
+            return "ended before it was killed"
+    return left(RunFolder(run))
+
+
+def saved(run: Path) -> int:
+    """The step of the last checkpoint."""
+    last = run / "checkpoints/last"
+    return int(os.readlink(last).partition("-")[2].partition(".")[0]) if last.is_symlink() else 0
+
+
+def surroundings() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+
+
+def told(found: Left | str, expected: Left) -> str:
+    """How what was found differs from what another run has left."""
     if isinstance(found, str):
         return found
-    if all(found[name].tobytes() == array.tobytes() for name, array in expected.items()):
-        return "the same bits"
-    gap = max(float(np.max(np.abs(found[name] - array), initial=0.0)) for name, array in expected.items())
-    return f"not the same bits, by {gap:.1e} at most"
+    differing: Mapping[str, Any] = found.differences(expected)
+    return "the same" if not differing else f"differs in {', '.join(map(str, differing))}"
 
 
 def main() -> None:
@@ -47,10 +96,14 @@ def main() -> None:
             if path.stem not in (sys.argv[1:] or [path.stem]):
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                alone = trained(path, Path(folder), 1)
-                for count in (2, 4):
-                    outcome = alone if isinstance(alone, str) else compared(path, count, Path(folder), alone)
-                    print(f"{path.stem}, {kernels} kernels, {count} processes: {outcome}", flush=True)
+                place = Path(folder)
+                alone = trained(path, place, 1)
+                assert isinstance(alone, Left), alone
+                outcomes = {f"{count} processes": told(trained(path, place, count), alone) for count in (2, 3, 4)}
+                outcomes["2, 1, 3, killed"] = told(killed_and_resumed(path, place), alone)
+                outcomes["without mpiexec"] = told(trained(path, place, 0), alone)
+            for what, outcome in outcomes.items():
+                print(f"{path.stem}, {kernels} kernels, {what}: {outcome}", flush=True)
 
 
 if __name__ == "__main__":

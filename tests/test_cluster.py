@@ -21,7 +21,7 @@ from test_faults_disk import disk, fill
 from test_faults_users import MODEL
 
 from minidl.storage.archive import read_archive
-from minidl.training.parallel_trainer import branches
+from minidl.training.shares import branches
 
 ROOT = Path(__file__).parent.parent
 MPIEXEC = shutil.which("mpiexec")
@@ -43,18 +43,18 @@ EXPERIMENT: dict[str, Any] = {
 }
 
 
-def start(folder: Path, count: int, *words: str) -> subprocess.Popen[str]:
+def start(folder: Path, count: int, *words: str, kernels: str = "") -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "minidl.run", "tiny.yaml", *words]
     if count:
         command = [str(MPIEXEC), "-n", str(count), *command]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "MINIDL_KERNELS": ""}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "MINIDL_KERNELS": kernels}
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
-def run(folder: Path, count: int, *words: str) -> tuple[int, str]:
-    process = start(folder, count, *words)
+def run(folder: Path, count: int, *words: str, kernels: str = "") -> tuple[int, str]:
+    process = start(folder, count, *words, kernels=kernels)
     out, error = process.communicate(timeout=120)
     return process.returncode, out + error
 
@@ -76,15 +76,19 @@ def test_every_process_has_a_branch_of_the_tree_and_together_they_have_all() -> 
 
 
 @with_mpi
-def test_the_same_bits_for_any_number_of_processes_and_resumed_by_another(tmp_path: Path) -> None:
-    """2, 1, 3 and 4 processes, one after the other, against a run of one; long_cluster.py tries each experiment."""
+@pytest.mark.parametrize(("kernels", "counts", "at_once"), [("", (3, 0), 0), ("numpy", (2, 0), 3)])
+def test_the_same_bits_for_any_number_of_processes_and_resumed_by_another(
+    tmp_path: Path, kernels: str, counts: tuple[int, ...], at_once: int
+) -> None:
+    """One after the other, against a run of so many, 0 is without mpiexec; long_cluster.py tries each experiment."""
     write_experiment(tmp_path, **EXPERIMENT)
-    for place, count in enumerate((2, 0, 3, 4), start=1):
-        resumed = ["--resume"] if place > 1 else []
-        code, said = run(tmp_path, count, "--runs", "mixed", f"train.steps={3 * place}", "optimizer.lr=1e-3", *resumed)
+    for place, count in enumerate(counts, start=1):
+        words = [f"train.steps={3 * place}", "optimizer.lr=1e-3", *(["--resume"] if place > 1 else [])]
+        code, said = run(tmp_path, count, "--runs", "mixed", *words, kernels=kernels)
         assert code == 0, said
-    assert run(tmp_path, 0, "--runs", "plain", "train.steps=12", "optimizer.lr=1e-3")[0] == 0
-    assert weights(tmp_path, "mixed") == weights(tmp_path, "plain")
+    words = [f"train.steps={3 * len(counts)}", "optimizer.lr=1e-3"]
+    assert run(tmp_path, at_once, "--runs", "whole", *words, kernels=kernels)[0] == 0
+    assert weights(tmp_path, "mixed") == weights(tmp_path, "whole")
 
 
 @with_mpi

@@ -42,7 +42,7 @@ class TrainMetrics(Callback):
         """Count every step, record when it is due."""
         if math.isfinite(trainer.loss):
             tally = MetricAccumulator()
-            tally.add(trainer.model, trainer.loss, trainer.batch.inputs, measures=False)
+            tally.add(trainer.model, trainer.loss, trainer.whole_batch.inputs, measures=False)
             self._accumulator.count += tally.count
             for name, value in tally.sums.items():
                 self._accumulator.sums[name] = self._accumulator.sums.get(name, 0.0) + value

@@ -29,6 +29,11 @@ class Processes:
         self.size: int = 1 if communicator is None else communicator.Get_size()
 
     @property
+    def are_launched(self) -> bool:
+        """Whether a launcher has started them; it may have started one."""
+        return self.size > 1 or any(os.environ.get(name) for name in SIZES)
+
+    @property
     def is_first(self) -> bool:
         """Whether this is the process that writes, shows and decides."""
         return self.rank == 0

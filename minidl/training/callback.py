@@ -31,7 +31,8 @@ class Run(Protocol):
 
     hurried: whether the run is to end within a second or two, so that what takes longer raises Abandoned.
     record, texts, reports: what this step has measured and written, for those who write it down; a report does not fit
-    into a number, such as a confusion matrix. loss, batch: of this step.
+    into a number, such as a confusion matrix. loss: of this step. batch: what the model has run on last. whole_batch:
+    what that is a part of, where it was computed in shares.
     """
 
     model: Model
@@ -43,6 +44,7 @@ class Run(Protocol):
     reports: dict[str, Any]
     loss: float
     batch: Batch
+    whole_batch: Batch
     accumulate: int
     stop_reason: str | None
     hurried: bool

@@ -51,8 +51,8 @@ class MetricAccumulator:
 
     def add(self, model: Model, loss: float, inputs: Mapping[str, Array], *, measures: bool = True) -> None:
         """Count the batch that the model has just run on; `measures` adds what has to look at every prediction."""
-        targets = _targets(model, inputs)
-        inside = ... if targets is None else _inside(model, inputs, len(targets))
+        targets = targets_of(model, inputs)
+        inside = ... if targets is None else inside_of(model, inputs, len(targets))
         n = 1.0 if targets is None else count_targets(targets[inside])
         self.count += n
         self._add("loss", loss * n if is_mean(model) else loss)
@@ -183,32 +183,33 @@ def count_targets(targets: Array) -> float:
     return float(np.count_nonzero(targets >= 0))
 
 
-def _targets(model: Model, inputs: Mapping[str, Array]) -> Array | None:
+def targets_of(model: Model, inputs: Mapping[str, Array]) -> Array | None:
     """What the loss is measured against; None where that is no input, as for a sum of losses: batches count then."""
-    sources = model.graph.sources(_loss_node(model))
+    sources = model.graph.sources(loss_node(model))
     return inputs.get(sources[1]) if len(sources) > 1 else None
 
 
-def _inside(model: Model, inputs: Mapping[str, Array], steps: int) -> Any:
+def inside_of(model: Model, inputs: Mapping[str, Array], steps: int) -> Any:
     """Which steps of which sequences the loss counts: those within the lengths that it was given, or all."""
-    name = _loss_node(model)
+    name = loss_node(model)
     ports = dict(zip(model.graph.nodes[name].ports, model.graph.sources(name), strict=True))
     return np.arange(steps)[:, None] < inputs[ports["lengths"]] if "lengths" in ports else ...
 
 
 def _shape_of_target(model: Model) -> tuple[int, ...]:
     """The numbers of one example, or of one step of it."""
-    targets = model.graph.inputs[model.graph.sources(_loss_node(model))[1]]
+    targets = model.graph.inputs[model.graph.sources(loss_node(model))[1]]
     fixed = tuple(int(axis) for axis in targets.shape if not isinstance(axis, Axis))
     return fixed or (1,)
 
 
-def _loss_node(model: Model) -> str:
+def loss_node(model: Model) -> str:
+    """The node that is minimised."""
     return model.graph.ends["loss"]
 
 
 def _loss_layer(model: Model) -> Layer:
-    return model.graph.nodes[_loss_node(model)].layer
+    return model.graph.nodes[loss_node(model)].layer
 
 
 def is_mean(model: Model) -> bool:
@@ -218,5 +219,5 @@ def is_mean(model: Model) -> bool:
 
 def is_weighted(model: Model) -> bool:
     """Whether some targets count more than others: by their class, or by weights that the loss is given."""
-    node = model.graph.nodes[_loss_node(model)]
+    node = model.graph.nodes[loss_node(model)]
     return getattr(node.layer, "class_weights", None) is not None or "weights" in node.ports

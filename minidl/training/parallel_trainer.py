@@ -1,8 +1,7 @@
 """One run on several processes: each trains its own sequences of every batch, and the gradients are added up.
 
-A batch is cut into shares of whole sequences that depend on the batch alone (`minidl.engine.threads.shares`). Kernels
-sum gradients over these shares in pairs. A process computes a whole branch of that tree, and the branches are added in
-the same order: the numbers do not depend on how many processes there are.
+A process computes a branch of the tree in which shares of a batch are added (see `Shares`), and the branches are added
+in the same order: the numbers do not depend on how many processes there are, and a single one gets them as well.
 
 Or each process takes steps of its own, and every so many of them their weights, and what the optimizers keep, are
 averaged (local SGD: Stich 2019, algorithm 1), so that little has to be sent.
@@ -21,7 +20,6 @@ from numpy.typing import NDArray
 
 from minidl.data.batches import Batch, Dataset
 from minidl.engine.threads import shares
-from minidl.graph.symbol import Axis
 from minidl.model import Model
 from minidl.optim import Optimizer
 from minidl.system.errors import NumericsError, UsageError
@@ -29,37 +27,11 @@ from minidl.system.processes import Processes
 from minidl.system.signs_of_life import SignsOfLife
 from minidl.training.callback import Callback, Every
 from minidl.training.gradient import fill_gradient
-from minidl.training.metrics import MetricAccumulator, is_mean, is_weighted
 from minidl.training.progress import Progress
+from minidl.training.shares import Shares, add_in_pairs, branches, cut, sequences_of
 from minidl.training.trainer import Trainer
-from minidl.training.whole_batch import WholeBatch
 
 Array = NDArray[Any]
-
-
-def branches(processes: int, count: int) -> list[tuple[int, int]]:
-    """Which shares each process computes: (first, end) of a branch of the tree in which shares are added in pairs.
-
-    >>> branches(1, 4), branches(3, 4)
-    ([(0, 4)], [(0, 1), (1, 2), (2, 4)])
-    """
-    if processes == 1:
-        return [(0, count)]
-    left, half = (processes + 1) // 2, count // 2
-    return branches(left, half) + [(half + a, half + b) for a, b in branches(processes - left, half)]
-
-
-def add_in_pairs(parts: Sequence[Array]) -> Array:
-    """The sum of what the processes have, in the order of the tree.
-
-    >>> float(add_in_pairs([np.array(1.0), np.array(2.0), np.array(4.0)]))
-    7.0
-    """
-    if len(parts) == 1:
-        return parts[0]
-    left = (len(parts) + 1) // 2
-    total: Array = add_in_pairs(parts[:left]) + add_in_pairs(parts[left:])
-    return total
 
 
 class ParallelTrainer(Trainer):
@@ -86,27 +58,28 @@ class ParallelTrainer(Trainer):
         super().__init__(model, data, optimizer, callbacks=callbacks if processes.is_first else (), **settings)
         self.processes, self.average_every, self.timeout = processes, average_every, timeout
         self._told: dict[str, Any] = {}
-        self._batch = _sequences(model, data)
-        count = shares(self._batch)
+        inputs = data.train.batch(0).inputs
+        self._batch = sequences_of(model, inputs)
+        if not self._batch and processes.size > 1:
+            raise UsageError(
+                "no input of this model has an axis of sequences, B: it cannot be trained by several processes"
+            )
+        count = shares(self._batch or 1)
         if processes.size > count:
             raise UsageError(
                 f"a batch of {self._batch} sequences is cut into {count} shares, too few for {processes.size} "
                 f"processes: start {count} or fewer, or raise batch_size"
             )
-        if average_every is None and is_mean(model) and is_weighted(model):
-            raise UsageError(
-                "the mean of targets that weigh differently cannot be shared by several processes: "
-                "start one, or set loss.reduction=sum"
-            )
-        first, end = branches(processes.size, count)[processes.rank]
-        self._columns = slice(self._batch * first // count, self._batch * end // count)
-        rngs: dict[str, Any] = model.executor.rngs
-        for name, node in model.graph.nodes.items():
-            rngs[name] = WholeBatch(rngs[name], node, self._columns, self._batch)
+        self._shares = Shares(model, self._batch or 1, count, *branches(processes.size, count)[processes.rank])
+        self._columns = self._shares.columns
+        if average_every is None:
+            self._shares.check(inputs)
         self._rooms = np.empty((processes.size, model.weights.flat.size), model.weights.flat.dtype)
 
     def run(self) -> Progress:
         """Train until the end, or until one of the processes shows no sign of life."""
+        if self.processes.size == 1:
+            return super().run()
         with SignsOfLife(self.processes, self.timeout):
             return super().run()
 
@@ -125,27 +98,22 @@ class ParallelTrainer(Trainer):
 
     def fill_gradient(self, batches: Sequence[Batch]) -> float:
         """The gradient of the whole batch: of the own sequences, added to those of all other processes."""
-        own = [self.own(batch) for batch in batches]
-        self.batch = own[-1]
+        carry = self.state == "carry"
         if self.average_every is not None:
-            return fill_gradient(self.model, own, carry=self.state == "carry")
-        gradient, dtype = self.model.executor.gradient, self.model.weights.flat.dtype
-        try:
-            loss, count = fill_gradient(self.model, own, carry=self.state == "carry"), self._count(own)
-        except NumericsError:  # the other processes wait for an answer
-            loss, count = math.nan, 1.0
-            gradient[...] = math.nan
-        counts = self.processes.collect((loss, count))
-        total = math.fsum(count for _, count in counts) if is_mean(self.model) else 1.0
-        gradient *= dtype.type(count / total)
-        self.add_up(gradient)
-        mean = float(add_in_pairs([np.array(loss * (count / total)) for loss, count in counts]))
-        if not math.isfinite(mean):
-            raise NumericsError(f"the loss is {mean}")
-        return mean
+            own = [cut(self.model, batch, self._columns) for batch in batches]
+            self.batch = own[-1]
+            return fill_gradient(self.model, own, carry=carry)
+        loss, self.batch = self._shares.fill_gradient(batches, carry=carry)
+        self.add_up(self.model.executor.gradient)
+        loss = float(add_in_pairs(self.processes.collect(np.array(loss))))
+        if not math.isfinite(loss):
+            raise NumericsError(f"the loss is {loss}")
+        return loss
 
     def add_up(self, vector: Array) -> None:
         """The sum over all processes, in the order of the tree, in the place of what each has."""
+        if self.processes.size == 1:
+            return
         self.processes.gather(vector, self._room(vector))
         vector[...] = add_in_pairs(list(self._room(vector)))
 
@@ -153,24 +121,6 @@ class ParallelTrainer(Trainer):
         if self._rooms.shape[1] != gradient.size:
             self._rooms = np.empty((self.processes.size, gradient.size), gradient.dtype)
         return self._rooms
-
-    def _count(self, batches: Sequence[Batch]) -> float:
-        """Targets that count; 1 for each process where a loss is a sum."""
-        if not is_mean(self.model):
-            return 1.0
-        tally = MetricAccumulator()
-        for batch in batches:
-            tally.add(self.model, 0.0, batch.inputs, measures=False)
-        return max(tally.count, 1e-30)
-
-    def own(self, batch: Batch) -> Batch:
-        """The sequences of a batch that this process trains."""
-        inputs = {name: array[self._places(name)] for name, array in batch.inputs.items()}
-        return Batch(inputs, batch.reset_state)
-
-    def _places(self, name: str) -> tuple[slice, ...]:
-        shape = self.model.graph.inputs[name].shape
-        return tuple(self._columns if _is_batch(axis) else slice(None) for axis in shape)
 
     def carried(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """What recurrent layers carry, of all sequences: process 0 asks the others for theirs."""
@@ -232,17 +182,3 @@ class ParallelTrainer(Trainer):
             self._average_weights()
         super()._finish()
         self._follow()
-
-
-def _sequences(model: Model, data: Dataset) -> int:
-    """The sequences of a batch (B); UsageError where an input has none."""
-    inputs = data.train.batch(0).inputs
-    for name, array in inputs.items():
-        for axis, size in zip(model.graph.inputs[name].shape, array.shape, strict=True):
-            if _is_batch(axis):
-                return int(size)
-    raise UsageError("no input of this model has an axis of sequences, B: it cannot be trained by several processes")
-
-
-def _is_batch(axis: int) -> bool:
-    return isinstance(axis, Axis) and axis.symbol == "B"

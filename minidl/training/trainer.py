@@ -83,7 +83,7 @@ class Trainer:
         self.record: dict[str, float] = {}  # what this step has measured, for those who write it down
         self.texts, self.reports = dict[str, str](), dict[str, Any]()
         self.loss = math.nan
-        self.batch = Batch({}, reset_state=True)
+        self.batch = self.whole_batch = Batch({}, reset_state=True)
         self.stop_reason: str | None = None
         self.previous_seconds, self._ended, self.hurried = 0.0, False, False
         self._paced_from: tuple[int, float] | None = None
@@ -110,7 +110,8 @@ class Trainer:
 
     def update(self, *batches: Batch) -> None:
         """One step: forward, backward, and a change of the weights."""
-        self.batch, self.loss = batches[-1], math.nan
+        self.batch = self.whole_batch = batches[-1]
+        self.loss = math.nan
         try:
             self.loss = self.fill_gradient(batches)
             self.optimizer.step(self.model, self.clock)

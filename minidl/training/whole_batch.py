@@ -20,7 +20,7 @@ class WholeBatch:
     """
 
     def __init__(self, rng: np.random.Generator, node: Node, columns: slice, batch: int) -> None:
-        self._rng, self._columns, self._batch = rng, columns, batch
+        self._rng, self.columns, self._batch = rng, columns, batch
         self._shapes = [item.shape for item in node.declarations.values() if isinstance(item, Cache)]
 
     @property
@@ -36,7 +36,7 @@ class WholeBatch:
         axis = next((axis for declared in self._shapes if (axis := self._axis(declared, shape)) is not None), None)
         whole = shape if axis is None else (*shape[:axis], self._batch, *shape[axis + 1 :])
         drawn: NDArray[Any] = self._rng.random(whole, dtype)  # type: ignore[arg-type]
-        own = drawn if axis is None else drawn[(slice(None),) * axis + (self._columns,)]
+        own = drawn if axis is None else drawn[(slice(None),) * axis + (self.columns,)]
         if out is None:
             return own
         out[...] = own

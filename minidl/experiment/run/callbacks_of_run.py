@@ -38,7 +38,7 @@ def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Train
     train = experiment.train
     together = experiment.processes
     several = partial(ParallelTrainer, processes(), average_every=together.average_every, timeout=together.timeout)
-    kind = Trainer if processes().size == 1 else several
+    kind = several if in_use().in_shares else Trainer
     return kind(
         experiment.model,
         experiment.dataset,

@@ -13,18 +13,20 @@ from minidl.system.processes import processes
 from minidl.training.autotune import use_fastest, use_threads
 
 logger = logging.getLogger("minidl")
+_in_shares = False
 
 
 @dataclass(frozen=True)
 class Computing:
-    """The kernels by name, and on how many threads they compute."""
+    """The kernels by name, on how many threads they compute, and whether a batch is summed as several processes do."""
 
     kernels: str
     threads: int
+    in_shares: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As run.json and checkpoints hold it."""
-        return {"kernels": self.kernels, "threads": self.threads}
+        return {"kernels": self.kernels, "threads": self.threads, **({"in_shares": True} if self.in_shares else {})}
 
     @classmethod
     def from_json(cls, facts: Any) -> Computing | None:
@@ -33,7 +35,7 @@ class Computing:
             return None
         kernels, count = facts.get("kernels"), facts.get("threads")
         if isinstance(kernels, str) and isinstance(count, int) and 0 < count <= threads.MOST:
-            return cls(kernels, int(count))
+            return cls(kernels, int(count), facts.get("in_shares") is True)
         return None
 
 
@@ -49,7 +51,11 @@ def set_up(experiment: Experiment, before: Computing | None = None) -> Computing
     dispatch.select(None if kernels == "auto" else kernels)
     if (reason := dispatch.missing()) is not None:
         logger.warning(reason)
+    global _in_shares
+    _in_shares = processes().are_launched or (before is not None and before.in_shares)
     count = wanted.threads
+    if count == "auto" and _in_shares and dispatch.in_use() == dispatch.NUMPY:
+        count = 1  # threads of NumPy's products change their last bits, and a share is small
     if count == "auto" and before is not None and before.kernels == dispatch.in_use():
         count = before.threads
         _warn(count)
@@ -64,7 +70,7 @@ def set_up(experiment: Experiment, before: Computing | None = None) -> Computing
 
 def in_use() -> Computing:
     """What computes now."""
-    return Computing(dispatch.in_use(), max(threads.in_use(), threads.blas_in_use()))
+    return Computing(dispatch.in_use(), max(threads.in_use(), threads.blas_in_use()), _in_shares)
 
 
 def _as_before(before: Computing | None) -> str:

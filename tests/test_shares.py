@@ -1,0 +1,135 @@
+"""Shares of a batch: who computes which decides no bit of a gradient, and together they are that of the whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from minidl import Input, Model
+from minidl.data.batches import Batch
+from minidl.engine import dispatch
+from minidl.graph.layer import Node
+from minidl.layers import CRF, LSTM, Attention, Bidirectional, Conv1D, Dense, Dropout, Embedding, MinGRU, SoftmaxCE
+from minidl.system.errors import UsageError
+from minidl.training.gradient import fill_gradient
+from minidl.training.shares import Shares, add_in_pairs, branches, weight_of_targets
+
+STEPS, SEQUENCES, SYMBOLS = 5, 33, 7  # shares of 8, 8, 8 and 9 sequences
+Build = Callable[[Any], Node]
+targets = Input("targets", depth=SYMBOLS, dtype="int")
+
+
+def plain(ids: Any) -> Node:
+    return SoftmaxCE()(Dense(SYMBOLS)(LSTM(6, dropout=0.2, recurrent_dropout=0.1)(Embedding(4)(ids))), targets)
+
+
+def tied(ids: Any) -> Node:
+    x = Embedding(4, name="table")(ids)
+    return SoftmaxCE(reduction="sum")(Dense(SYMBOLS, tied_to="table")(MinGRU(4)(x)), targets)
+
+
+def windows(ids: Any) -> Node:
+    weighing = SoftmaxCE(class_weights=(1.0, 2.0, 0.5, 1.0, 3.0, 1.0, 0.1))
+    x = Dropout(0.3)(Conv1D(4, width=3)(Embedding(4)(ids)))
+    return weighing(Dense(SYMBOLS)(Attention(heads=2)(x, x)), targets)
+
+
+def tagger(ids: Any) -> Node:
+    return CRF()(Dense(SYMBOLS)(Bidirectional(LSTM(3))(Embedding(4)(ids))), targets)
+
+
+def batch(*, padded: bool, sequences: int = SEQUENCES) -> Batch:
+    rng = np.random.default_rng(0)
+    ids, wanted = (rng.integers(0, SYMBOLS, (STEPS, sequences)) for _ in range(2))
+    if padded:
+        wanted[np.arange(STEPS)[:, None] >= rng.integers(1, STEPS + 1, sequences)] = -1
+    return Batch({"ids": ids, "targets": wanted}, reset_state=False)
+
+
+def model_of(build: Build) -> Model:
+    return Model(build(Input("ids", depth=SYMBOLS, dtype="int")), seed=3)
+
+
+def trained(
+    build: Build, processes: int, given: Batch, count: int
+) -> tuple[float, NDArray[Any], dict[str, NDArray[Any]]]:
+    """The second step of so many processes: its loss, its gradient, and what is carried."""
+    losses, gradients, carried = [], [], []
+    for first, end in branches(processes, count):
+        model = model_of(build)
+        shares = Shares(model, given.inputs["ids"].shape[1], count, first, end)
+        for _ in range(2):
+            loss, _ = shares.fill_gradient([given], carry=True)
+        losses.append(np.array(loss))
+        gradients.append(model.executor.gradient)
+        carried.append(model.executor.state)
+    states = {name: np.concatenate([state[name] for state in carried]) for name in carried[0]}
+    return float(add_in_pairs(losses)), add_in_pairs(gradients), states
+
+
+@pytest.mark.parametrize("kernels", dispatch.usable())
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("build", [plain, tied, windows, tagger])
+def test_who_computes_which_share_decides_no_bit(
+    build: Build, padded: bool, kernels: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(dispatch.VARIABLE, kernels)
+    given = batch(padded=padded)
+    loss, gradient, carried = trained(build, 1, given, 4)
+    for processes in (2, 3, 4):
+        other, of_processes, of_states = trained(build, processes, given, 4)
+        assert other == loss
+        assert of_processes.tobytes() == gradient.tobytes()
+        assert {name: state.tobytes() for name, state in of_states.items()} == {
+            name: state.tobytes() for name, state in carried.items()
+        }
+
+
+@pytest.mark.parametrize("build", [plain, tied, windows, tagger])
+def test_shares_add_up_to_the_gradient_of_the_batch(build: Build) -> None:
+    given, model = batch(padded=True), model_of(build)
+    for _ in range(2):
+        loss = fill_gradient(model, [given], carry=True)
+    found, gradient, _ = trained(build, 1, given, 4)
+    assert found == pytest.approx(loss, rel=1e-5)
+    np.testing.assert_allclose(gradient, model.executor.gradient, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.skipif("c" not in dispatch.usable(), reason="no compiler")
+def test_what_kernels_add_in_shares_has_the_bits_of_a_run_without_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(ids: Any) -> Node:
+        return SoftmaxCE()(Dense(SYMBOLS)(LSTM(6, dropout=0.2)(Embedding(4)(ids))), targets)
+
+    monkeypatch.setenv(dispatch.VARIABLE, "c")
+    given, model = batch(padded=False, sequences=32), model_of(build)
+    for _ in range(2):
+        fill_gradient(model, [given], carry=True)
+    for processes in (1, 3):
+        assert trained(build, processes, given, 4)[1].tobytes() == model.executor.gradient.tobytes()
+
+
+def test_a_number_that_is_not_finite_is_found_where_it_was() -> None:
+    """The model keeps the share that it came from, and the loss of all is not finite."""
+    model, given = model_of(plain), batch(padded=False)
+    shares = Shares(model, SEQUENCES, 4, 0, 4)
+    shares.fill_gradient([given], carry=True)
+    model.executor.state["lstm/h"][20] = np.nan
+    loss, last = shares.fill_gradient([given], carry=True)
+    assert np.isnan(loss)
+    np.testing.assert_array_equal(last.inputs["ids"], given.inputs["ids"][:, 16:24])
+    assert np.isnan(model.arrays["lstm/y"][:, 4]).any()
+    assert model.executor.state["lstm/h"].shape == (SEQUENCES, 6)
+
+
+def test_what_targets_weigh() -> None:
+    ids = Input("ids", depth=SYMBOLS, dtype="int")
+    logits, weights = Dense(SYMBOLS)(Embedding(4)(ids)), Input("weights", shape=("B",))
+    model = Model(SoftmaxCE()(logits, targets, weights=weights))
+    inputs = {"targets": np.array([[1, 2], [1, -1]]), "weights": np.array([0.5, 3.0])}
+    assert weight_of_targets(model, inputs) == 0.5 + 0.5 + 3.0
+    with pytest.raises(UsageError, match="softmax_ce: its weights are no input"):
+        weight_of_targets(model, {"targets": inputs["targets"]})
