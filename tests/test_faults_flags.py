@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import launch, run, write_experiment
+from runs import run, write_experiment
 
 from minidl.cli.arguments import number, whole
 from minidl.cli.main import VERBS, main, parser_of
@@ -64,6 +65,7 @@ WORDS = (  # of each verb that needs some before its flags are read
     ("view", "tiny"),
 )
 SETTINGS = ("train.epochs", "train.steps", "train.minutes", "seed", "threads", "data.batch_size", "data.seq_len")
+Command = Callable[..., tuple[int, str]]
 VALUES = ("1e308", "-1e308", ".nan", ".inf", "1" + "0" * 60, "-1", "''", "[]", "{}", "null", "1e-320", "true")
 
 
@@ -75,20 +77,31 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def command(trained: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """A command in the folder of the run: its exit code, and what it says to stderr."""
+    monkeypatch.chdir(trained)
+
+    def carried_out(*words: str) -> tuple[int, str]:
+        capfd.readouterr()
+        code = main(list(words))
+        return code, capfd.readouterr().err
+
+    return carried_out
+
+
 @pytest.mark.parametrize("words", FLAGS, ids=lambda words: f"{words[0]} {words[-1]}")
-def test_values_of_flags(trained: Path, words: tuple[str, ...]) -> None:
+def test_values_of_flags(command: Command, words: tuple[str, ...]) -> None:
     refused = 0
     for value in NUMBERS:
         if words[0] == "sweep" and value in ("1e9", "0") and words[-1] == "--seed":
             continue
         more = () if "--trials" in words or words[0] != "sweep" else ("--trials", "0")
-        ended = launch(
-            trained, lambda value=value, more=more: main([*words[:-1], *more, f"{words[-1]}={value}"])
-        ).wait()
-        assert "Traceback" not in ended.err, (value, ended.err)
-        assert "\x1b" not in ended.err
-        assert ended.code in (0, 2), (value, ended.err)
-        refused += ended.code == 2
+        code, said = command(*words[:-1], *more, f"{words[-1]}={value}")
+        assert "Traceback" not in said, (value, said)
+        assert "\x1b" not in said
+        assert code in (0, 2), (value, said)
+        refused += code == 2
     assert refused > len(NUMBERS) / 2
 
 
@@ -116,13 +129,12 @@ def test_each_verb_has_its_words() -> None:
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_values_of_settings(trained: Path, name: str) -> None:
+def test_values_of_settings(command: Command, name: str) -> None:
     for value in VALUES:
-        words = ["run", "tiny.yaml", "--dry-run", f"{name}={value}"]
-        ended = launch(trained, lambda words=words: main(words)).wait()
-        assert "Traceback" not in ended.err, (value, ended.err)
-        assert "Warning" not in ended.err
-        assert ended.code in (0, 2, 3), (value, ended.err)
+        code, said = command("run", "tiny.yaml", "--dry-run", f"{name}={value}")
+        assert "Traceback" not in said, (value, said)
+        assert "Warning" not in said
+        assert code in (0, 2, 3), (value, said)
 
 
 FOREIGN = re.compile(

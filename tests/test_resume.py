@@ -109,6 +109,7 @@ def in_short(path: Path) -> tuple[str, ...]:
     text = path.read_text()
     few = () if "forecasting" in text else ("data.split=[0.98, 0.01, 0.01]",)
     sampled = ("sample.length=20", "train.sample_every={steps: 5}") if "type: text" in text else ()
+    sampled = ("sample.length=5",) if "documents" in text else sampled
     return (str(path), *SHORT, "threads=1", *few, *sampled)
 
 

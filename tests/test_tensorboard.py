@@ -482,6 +482,15 @@ def test_labels_are_drawn_as_they_are() -> None:
     HeatMap([Panel("a", 3, 0, 1, list(strange.values()))], 3, strange).pixels([np.zeros((3, 3))])
 
 
+def test_long_labels_leave_room_for_the_matrix() -> None:
+    pytest.importorskip("matplotlib")
+    names = ["x" * 500, "y"]
+    drawing = HeatMap([Panel("is", 2, 0, 1, names, 1.8)], 2, dict(enumerate(names)), below="was taken for", width=3.66)
+    ((_, columns),) = drawing._places
+    assert 40 < columns.stop - columns.start < 200
+    assert drawing.pixels([np.ones((2, 2))]).shape[0] < 500
+
+
 def projected(units: int, name: str) -> LSTM:
     return LSTM(units + 2, projection=units, name=name)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
@@ -33,14 +34,23 @@ def baselines(dataset: Dataset) -> dict[str, float]:
     train, validation = symbols_of(dataset.train), symbols_of(dataset.validation)
     if vocabulary is None or train is None or validation is None:
         raise DataError("baselines are for a text with a validation part: see the split of the data")
-    depth, is_char = len(vocabulary), dataset.unit == "char"
+    if dataset.unit != "char":
+        return _counted(train, validation, len(vocabulary), order=5)
+    texts = vocabulary.decode(train), vocabulary.decode(validation)
+    with _compressed(texts[0], "".join(texts)) as sizes:
+        losses = _counted(train, validation, len(vocabulary), order=7)
+        if sizes:
+            learnt, both = (size.result() for size in sizes)
+            losses["xz"] = (both - learnt) * 8 * math.log(2) / len(validation)
+    return losses
+
+
+def _counted(train: NDArray[Any], validation: NDArray[Any], depth: int, order: int) -> dict[str, float]:
+    """What models of counts achieve; order: of the strongest."""
     losses = {"uniform": math.log(depth)}
     for name, probability in zip(_ORDERS, witten_bell(train, validation, depth, len(_ORDERS)), strict=True):
         losses[name] = _nats(probability)
-    losses["kneser-ney"] = _nats(kneser_ney(train, validation, depth, order=7 if is_char else 5))
-    if is_char:
-        losses.update(_xz_loss(vocabulary.decode(train), vocabulary.decode(validation)))
-    return losses
+    return losses | {"kneser-ney": _nats(kneser_ney(train, validation, depth, order))}
 
 
 def _nats(probability: NDArray[Any]) -> float:
@@ -113,27 +123,27 @@ def error_of(guess: NDArray[Any], targets: NDArray[Any], name: str) -> dict[str,
     }
 
 
-def _xz_loss(train: str, validation: str) -> dict[str, float]:
-    """What the validation text adds to the compressed training text, in nats a character."""
+@contextmanager
+def _compressed(*texts: str) -> Iterator[list[Future[int]]]:
+    """The bytes of each text under xz, computed beside what the caller does; nothing where Python has no xz."""
     try:
         import lzma
     except ImportError:
-        return {}
-    texts = [text.encode("utf-8", "surrogatepass") for text in (train, train + validation)]
+        yield []
+        return
     is_over = Event()
 
-    def packed(text: bytes) -> int:
+    def packed(text: str) -> int:
         """In pieces, so that a signal does not wait for the end."""
-        compressor, size = lzma.LZMACompressor(), 0
-        for start in range(0, len(text), PIECE):
+        compressor, size, encoded = lzma.LZMACompressor(), 0, text.encode("utf-8", "surrogatepass")
+        for start in range(0, len(encoded), PIECE):
             if is_over.is_set():
                 return 0
-            size += len(compressor.compress(text[start : start + PIECE]))
+            size += len(compressor.compress(encoded[start : start + PIECE]))
         return size + len(compressor.flush())
 
     with ThreadPoolExecutor(2) as pool:  # lzma lets go of the interpreter while it compresses
         try:
-            learnt, both = pool.map(packed, texts)
+            yield [pool.submit(packed, text) for text in texts]
         finally:
             is_over.set()
-    return {"xz": (both - learnt) * 8 * math.log(2) / len(validation)}

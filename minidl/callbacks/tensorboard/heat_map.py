@@ -1,9 +1,9 @@
-"""Matrices as a picture with axes: matplotlib draws the axes once, the pixels of the matrices are put in anew."""
+"""Matrices as a picture with labels, which are drawn once; the pixels of the matrices are put in anew."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Pixels = NDArray[np.uint8]
+Place = tuple[slice, slice]  # rows and columns of pixels
 WIDTH, DPI = 11.0, 80  # inches, pixels an inch
+GAP, LETTER = 10, 0.08  # pixels between panels; inches that a letter of a label takes
+LONGEST = 24  # letters of a label that are shown
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,12 @@ class HeatMap:
 
         self._panels, self._columns, self._borders = panels, columns, borders
         self._colours = [colormaps[panel.colours](np.arange(256), bytes=True)[:, :3] for panel in panels]
-        self._background, self._places = _draw_axes(panels, columns, labels, below, width)
+        page = _Page(panels, columns, labels, below, width)
+        self._background, self._places = page.drawn(), page.places
+        for place, colours in zip(page.places, self._colours, strict=True):
+            scale = page.scale(place)
+            height = scale[0].stop - scale[0].start
+            self._background[scale] = colours[255 - np.arange(height) * 256 // height, None]
 
     def pixels(self, matrices: Sequence[Array]) -> Pixels:
         """The picture (H, W, 3) of these matrices (rows, columns), one a panel."""
@@ -73,41 +81,70 @@ class HeatMap:
         return picture
 
 
-def _draw_axes(
-    panels: Sequence[Panel], columns: int, labels: Mapping[float, str], below: str, width: float
-) -> tuple[Pixels, list[tuple[slice, slice]]]:
-    """The picture without the matrices, and the place of each panel in it."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+class _Page:
+    """The picture without the matrices: frames and words, in pixels from the top left.
 
-    heights = [panel.height for panel in panels]
-    canvas: Any = FigureCanvasAgg(Figure((width, sum(heights) + 0.7), dpi=DPI, layout="constrained"))
-    grid = canvas.figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)
-    for axes, panel in zip(grid[:, 0], panels, strict=True):
-        _draw_panel(axes, panel)
-    upright = 90 if max(map(len, labels.values()), default=0) > 2 else 0
-    axes.set_xlim(-0.5, columns - 0.5)
-    axes.set_xticks(list(labels), list(labels.values()), fontsize=9, rotation=upright, parse_math=False)
-    axes.set_xlabel(below)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a font need not have every symbol of a vocabulary
-        canvas.draw()
-    picture = np.array(canvas.buffer_rgba())[..., :3]
-    return picture, [_place(axes.get_window_extent(), len(picture)) for axes in grid[:, 0]]
+    Matplotlib writes the words alone, for its axes with their ticks take a second a picture.
 
+    places: of the panels.
+    """
 
-def _draw_panel(axes: Any, panel: Panel) -> None:
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
+    def __init__(
+        self, panels: Sequence[Panel], columns: int, labels: Mapping[float, str], below: str, width: float
+    ) -> None:
+        self._panels, self._columns, self._labels, self._below = panels, columns, labels, below
+        longest = min(LONGEST, max(map(len, labels.values()), default=0))
+        self._upright = longest > 2
+        words = [word for panel in panels for word in (panel.title, *panel.labels)]
+        left = 0.5 + LETTER * min(LONGEST, max(map(len, words)))
+        across = slice(round(DPI * left), round(DPI * (width - 0.7)))
+        self.places: list[Place] = []
+        top = GAP
+        for panel in panels:
+            bottom = top + round(DPI * panel.height)
+            self.places.append((slice(top, bottom), across))
+            top = bottom + GAP
+        self._shape = top + round(DPI * (0.45 + LETTER * longest * self._upright)), round(DPI * width)
 
-    axes.set_ylabel(panel.title, rotation=0, labelpad=12, fontweight="bold")
-    axes.set_ylim(panel.rows - 0.5, -0.5)
-    labels = {place: label for place, label in enumerate(panel.labels) if label}
-    axes.set_yticks(list(labels), list(labels.values()), fontsize=7, parse_math=False)
-    scale = ScalarMappable(Normalize(panel.low, panel.high), panel.colours)
-    axes.figure.colorbar(scale, ax=axes, pad=0.01, aspect=8 * panel.height, ticks=[panel.low, panel.high])
+    def scale(self, place: Place) -> Place:
+        """The place of the colours beside a panel."""
+        rows, columns = place
+        return rows, slice(columns.stop + GAP, columns.stop + 2 * GAP)
 
+    def drawn(self) -> Pixels:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
-def _place(box: Any, height: int) -> tuple[slice, slice]:
-    """The pixels within the frame of a panel; matplotlib counts them from the bottom."""
-    return slice(height - int(box.y1) + 1, height - int(box.y0) - 1), slice(int(box.x0) + 1, int(box.x1) - 1)
+        height, width = self._shape
+        canvas: Any = FigureCanvasAgg(Figure((width / DPI, height / DPI), dpi=DPI))
+        for x, y, text, how in self._words():
+            word = text if len(text) <= LONGEST or text == self._below else text[: LONGEST - 1] + "…"
+            canvas.figure.text(x / width, 1 - y / height, word, parse_math=False, **how)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a font need not have every symbol of a vocabulary
+            canvas.draw()
+        picture = np.array(canvas.buffer_rgba())[..., :3]
+        for place in self.places:
+            for rows, columns in (place, self.scale(place)):
+                picture[rows.start - 1 : rows.stop + 1, columns.start - 1 : columns.stop + 1] = 0
+                picture[rows, columns] = 255
+        return picture
+
+    def _words(self) -> Iterator[tuple[float, float, str, dict[str, Any]]]:
+        """Where each word stands, and how."""
+        for panel, place in zip(self._panels, self.places, strict=True):
+            rows, columns = place
+            step = (rows.stop - rows.start) / panel.rows
+            yield 4, (rows.start + rows.stop) / 2, panel.title, {"weight": "bold", "va": "center"}
+            for row, label in enumerate(panel.labels):
+                at = rows.start + (row + 0.5) * step
+                yield columns.start - 4, at, label, {"size": 7, "ha": "right", "va": "center_baseline"}
+            after = self.scale(place)[1].stop + 4
+            yield after, rows.start, f"{panel.high:g}", {"size": 9, "va": "top"}
+            yield after, rows.stop, f"{panel.low:g}", {"size": 9, "va": "bottom"}
+        step = (columns.stop - columns.start) / self._columns
+        how = {"rotation": 90, "va": "top"} if self._upright else {"va": "baseline"}
+        for column, label in self._labels.items():
+            under = rows.stop + (4 if self._upright else 13)
+            yield columns.start + (column + 0.5) * step, under, label, {"size": 9, "ha": "center", **how}
+        yield (columns.start + columns.stop) / 2, self._shape[0] - 4, self._below, {"ha": "center", "va": "bottom"}
