@@ -133,10 +133,26 @@ def test_a_signal_ends_all(tmp_path: Path, victim: str, number: signal.Signals, 
         assert said.count("minidl:") == 1
 
 
+@with_mpi
+def test_a_process_that_is_stopped_before_all_have_begun_ends_all(tmp_path: Path) -> None:
+    write_experiment(tmp_path, **EXPERIMENT)
+    process = start(tmp_path, 2, f"processes.timeout={LIMIT}")
+    while not (found := process_of_rank("1", tmp_path)):
+        time.sleep(0.01)
+    os.kill(found, signal.SIGSTOP)
+    begun = time.monotonic()
+    _, said = process.communicate(timeout=60)
+    assert time.monotonic() - begun < LIMIT + 5
+    assert process.returncode == 74
+    assert said.count("minidl:") == 1
+    assert f"process 0 has waited {LIMIT} s for all to begin: process 1 is stopped" in said
+    assert not (tmp_path / "runs").exists()
+
+
 def process_of_rank(rank: str, folder: Path) -> int:
-    found = subprocess.run(["pgrep", "-f", "minidl.run tiny.yaml"], capture_output=True, text=True, check=True)
+    found = subprocess.run(["pgrep", "-f", "minidl.run tiny.yaml"], capture_output=True, text=True, check=False)
     mine = [int(pid) for pid in found.stdout.split() if Path(f"/proc/{pid}/cwd").resolve() == folder]
-    return next(pid for pid in mine if rank_of(pid) == rank)
+    return next((pid for pid in mine if rank_of(pid) == rank), 0)
 
 
 @with_mpi

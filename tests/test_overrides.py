@@ -327,8 +327,8 @@ def tower(bottom: str, floor: str, height: int) -> str:
     ("text", "message"),
     [
         ("\n".join(reversed(tower("1", "BELOW", 2000).splitlines())), "references more than 60 times"),
-        (tower("[1, 1, 1]", str(["BELOW"] * 9), 9), "more than 40,000 values"),
-        (tower("0123456789", "BELOW" * 9, 20), "more than 40,000 values"),
+        (tower("[1, 1, 1]", str(["BELOW"] * 9), 9), "more than 50,000 values"),
+        (tower("0123456789", "BELOW" * 9, 20), "more than 50,000 values"),
         (tower("[]", "[[['BELOW']]]", 20), "more than 50 levels"),
     ],
 )

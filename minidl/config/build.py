@@ -75,10 +75,11 @@ def _named_class(cls: type[Any], config: Any, path: Path, mistakes: list[Finding
         name = f"{str(path[-1])!r} " if path and isinstance(path[-1], str) else "this "
         mistakes.append(Finding(path, f"{name}should be {described(cls)}, got {shown(config)}"))
         return None
-    known = cls.types()
     name = config.get("type", None if cls.abstract else cls.type_name())
-    if isinstance(name, str) and name in known:
-        return known[name]
+    found = cls.registry.get(name) if isinstance(name, str) else None
+    if found is not None and issubclass(found, cls):
+        return found
+    known = cls.types()
     fields = {field for each in known.values() for field in _names(each)}
     misspelt = next((key for key in config if key not in fields and suggest(str(key), ["type"])), None)
     if name is None and misspelt is not None:

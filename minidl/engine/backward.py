@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minidl.engine.binding import asked_for, bind
+from minidl.engine.binding import bind, workspaces
 from minidl.engine.buffers import Arena, DryRunAllocator, Request
 from minidl.engine.dispatch import Call
 from minidl.engine.forward import ForwardProgram
 from minidl.graph.arrays import Param, Shape, State, Tied, Workspace
 from minidl.graph.graph import Graph
+from minidl.system.collector import at_rest
 from minidl.system.errors import DataError
 
 Array = NDArray[Any]
@@ -27,6 +28,7 @@ Array = NDArray[Any]
 class BackwardProgram:
     """The backward calls from gradients of some results (`seeds`) to all parameters, and to inputs where asked for."""
 
+    @at_rest()
     def __init__(self, forward: ForwardProgram, seeds: Iterable[str], arena: Arena | DryRunAllocator) -> None:
         self.forward, self.context = forward, forward.context
         graph = self.context.graph
@@ -89,10 +91,9 @@ class BackwardProgram:
                 if source in self.wanted:
                     shape = self._shape(self._value(name, spec))
                     requests[name, spec] = Request(shape, dtype, i, at.get(source, end))
-            asked = asked_for(graph.nodes[name], "backward", dtype, self._states_read(name))
-            for array, item in self.forward.declared[name].items():
-                if isinstance(item, Workspace) and array in asked:
-                    requests[name, array] = Request(item.shape, dtype, i, i)
+            declared = self.forward.declared[name]
+            for array in workspaces(graph.nodes[name], declared, "backward", dtype, self._states_read(name)):
+                requests[name, array] = Request(declared[array].shape, dtype, i, i)
         for users in self.users.values():
             for name, array in users if self._is_shared(users) else ():
                 shape = self.forward.arrays[name][array].shape

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from minidl.engine.dispatch import Call, arguments, implementation
 from minidl.engine.parameters import Parameters
-from minidl.graph.arrays import Param, Workspace
+from minidl.graph.arrays import Declaration, Param, Workspace
 from minidl.graph.graph import Graph
 from minidl.graph.layer import Node, offered_arrays
 from minidl.system.blame import remark
@@ -37,13 +37,19 @@ class Context:
         return self.weights.dtype
 
 
-def asked_for(node: Node, function: str, dtype: DTypeLike, also: Collection[str] = ()) -> Collection[str]:
-    """The arrays that a layer's function, or its compiled twin, asks for one by one.
+def workspaces(
+    node: Node, declared: Mapping[str, Declaration], function: str, dtype: DTypeLike, also: Collection[str] = ()
+) -> list[str]:
+    """The workspaces among declarations that a layer's function, or its compiled twin, asks for.
 
     also: gradients of states that the function is given, and its twin may not know.
     """
+    rooms = [name for name, item in declared.items() if isinstance(item, Workspace)]
+    if not rooms:  # as for most layers: whether there is a twin takes a while to find out
+        return []
     twin = _twin(node, function, dtype, also)
-    return node.layer.arguments(function) if twin is None else arguments(twin)
+    asked = node.layer.arguments(function) if twin is None else arguments(twin)
+    return [name for name in rooms if name in asked]
 
 
 def bind(node: Node, function: str, arrays: Mapping[str, Any], dtype: DTypeLike, also: Collection[str] = ()) -> Call:

@@ -14,6 +14,7 @@ from minidl.engine.memory_limit import Sized, fitting
 from minidl.graph.arrays import Shape
 
 Array = NDArray[Any]
+NOTHING = bytes(64)  # as much as the longest number
 ALIGNMENT = 64  # bytes: a cache line, and the width of the widest vector registers
 
 LARGE = 1 << 28  # bytes that are not written before somebody asked whether they are there
@@ -105,7 +106,12 @@ class DryRunAllocator:
         """An array without memory for each request."""
         self.total += plan(requests)[1]
         self.arrays += sizes(requests)
-        return {key: np.broadcast_to(np.empty((), wanted.dtype), wanted.shape) for key, wanted in requests.items()}
+        return {key: _without_memory(wanted) for key, wanted in requests.items()}
+
+
+def _without_memory(wanted: Request) -> Array:
+    """An array all of whose elements are the same bytes, which cannot be written; soon made, for there are many."""
+    return np.ndarray(wanted.shape, wanted.dtype, NOTHING, strides=(0,) * len(wanted.shape))
 
 
 class Arena:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from minidl.engine.binding import Context, asked_for, bind
+from minidl.engine.binding import Context, bind, workspaces
 from minidl.engine.buffers import Arena, DryRunAllocator, Request
 from minidl.engine.dispatch import Call
-from minidl.graph.arrays import Cache, Declaration, Out, Param, Shape, State, Tied, Workspace
+from minidl.graph.arrays import Cache, Declaration, Out, Param, Shape, State, Tied
 from minidl.graph.graph import Graph
 from minidl.graph.operations import OneHotRows
+from minidl.system.collector import at_rest
 
 Array = NDArray[Any]
 
@@ -22,6 +23,7 @@ Array = NDArray[Any]
 class ForwardProgram:
     """The forward calls for inputs of these shapes; nodes whose inputs are not all given are left out."""
 
+    @at_rest()
     def __init__(self, context: Context, shapes: Mapping[str, Shape], arena: Arena | DryRunAllocator) -> None:
         self.context, self.shapes = context, dict(shapes)
         self.declared = specialise(context.graph, shapes)
@@ -48,9 +50,9 @@ class ForwardProgram:
             (name, "y"): Request(shape, self._input_dtype(name), 0, end) for name, shape in self.shapes.items()
         }
         for i, (name, declared) in enumerate(self.declared.items()):
-            wanted = asked_for(self.context.graph.nodes[name], "forward", self.context.dtype)
+            rooms = workspaces(self.context.graph.nodes[name], declared, "forward", self.context.dtype)
             for array, item in declared.items():
-                if isinstance(item, Workspace) and array in wanted:
+                if array in rooms:
                     requests[name, array] = Request(item.shape, self.context.dtype, i, i)
                 elif isinstance(item, State) or self._is_written(name, item):
                     requests[name, array] = Request(item.shape, self.context.dtype, 0, end)

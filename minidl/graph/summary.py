@@ -45,7 +45,8 @@ def model_line(graph: Graph) -> str:
 def model_table(graph: Graph) -> str:
     """The table of a graph as text."""
     rows = _rows(graph)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
+    *widths, _ = (max(len(row[i]) for row in rows) for i in range(len(HEAD)))
+    widths.append(0)  # nothing stands behind the inputs, of which one node may have thousands
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     rule = "─" * max(len(line) for line in lines)
     total = sum(parameter_count(graph, name) for name in graph.nodes)

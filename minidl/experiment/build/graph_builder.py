@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ class Plan:
     """A node that a file describes, at a path of the file: its layer, its name, and what feeds it.
 
     A layer of None has mistakes; a name of None is not known because of them. ports: which inputs of the layer the
-    sources feed, where the file names them.
+    sources feed, where the file names them. item: what the file says.
     """
 
     layer: Layer | None
@@ -32,15 +32,24 @@ class Plan:
     sources: tuple[str, ...] | None
     path: Path
     ports: tuple[str, ...] | None = None
+    item: Any = None
 
 
-def plan_layers(layers: Any, path: Path, mistakes: list[Finding]) -> list[Plan]:
-    """The nodes of a list, with all mistakes in their settings."""
+def plan_layers(layers: Any, path: Path, mistakes: list[Finding], before: Sequence[Plan] = ()) -> list[Plan]:
+    """The nodes of a list, with all mistakes in their settings.
+
+    before: those of the list with other facts of the data, which stay what they are where no fact is referred to.
+    """
     if not isinstance(layers, list) or not layers:
         example = "[{type: LSTM, units: 128}, ...]"
         mistakes.append(Finding(path, f"layers should be a list of layers, such as {example}, got {shown(layers)}"))
         return []
-    return [plan_node(item, (*path, i), mistakes) for i, item in enumerate(layers)]
+    sound = {plan.path: plan for plan in before if plan.layer is not None}
+    plans = []
+    for i, item in enumerate(layers):
+        known = sound.get((*path, i))
+        plans.append(known if known and known.item == item else plan_node(item, (*path, i), mistakes))
+    return plans
 
 
 def plan_node(item: Any, path: Path, mistakes: list[Finding]) -> Plan:
@@ -62,7 +71,7 @@ def plan_node(item: Any, path: Path, mistakes: list[Finding]) -> Plan:
         layer, sources = None, None
     made = layer.default_name() if layer is not None else None
     name = name if isinstance(name, str) else made
-    return Plan(layer, name, None if sources is None else tuple(sources), path, ports)
+    return Plan(layer, name, None if sources is None else tuple(sources), path, ports, item)
 
 
 def split_node(item: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
@@ -120,7 +129,7 @@ class Chain:
 
     def _connect(self, plan: Plan, name: str, fed: list[Any]) -> Node | None:
         assert plan.layer is not None
-        layer = dataclasses.replace(plan.layer, name=name)
+        layer = plan.layer if plan.layer.name == name else dataclasses.replace(plan.layer, name=name)
         try:
             node = layer(*fed) if plan.ports is None else layer(**dict(zip(plan.ports, fed, strict=True)))
             if any(isinstance(declared, Tied) for declared in node.declarations.values()):

@@ -17,6 +17,7 @@ from minidl.experiment.build.spec import DEFAULTS, Parts, homes
 from minidl.experiment.yaml import overrides, references
 from minidl.experiment.yaml.document import Document, Mistake, load, report
 from minidl.model import Model
+from minidl.system.collector import at_rest
 from minidl.system.errors import DataError, ExperimentError, MinidlError, UsageError
 
 EXAMPLE = 64  # stands for every fact of the data until the data is read
@@ -27,11 +28,15 @@ def read_experiment(path: str | Path, changes: list[str] | None = None) -> Exper
 
     changes: overrides such as "optimizer.lr=1e-3", checked like the file.
     """
-    document = load(path)
-    if document.tree.get("optimizer") is None:
-        document.tree["optimizer"] = dict(DEFAULTS["optimizer"])  # so that a change can reach into it
-    overrides.apply(document, changes or [])
-    return _Loader(document, Path(path)).load()
+    with at_rest():
+        document = load(path)
+        if document.tree.get("optimizer") is None:
+            document.tree["optimizer"] = dict(DEFAULTS["optimizer"])  # so that a change can reach into it
+        overrides.apply(document, changes or [])
+        loader = _Loader(document, Path(path))
+    dataset = loader.dataset()
+    with at_rest():
+        return loader.experiment(dataset)
 
 
 class _Loader:
@@ -43,9 +48,8 @@ class _Loader:
         self.mistakes: list[Finding] = []
         self.parts = self._read_parts(example_facts(document.tree), None)
 
-    def load(self) -> Experiment:
-        """The experiment, or ExperimentError."""
-        dataset = self._dataset()
+    def experiment(self, dataset: Dataset) -> Experiment:
+        """The experiment on its data, or ExperimentError."""
         self.parts = self._read_parts(dataset.facts, self.parts)  # once more, now that the facts are known
         network = assemble(self.parts, dataset, self.mistakes)
         if network is None or self._mistaken:
@@ -81,8 +85,7 @@ class _Loader:
         except ExperimentError as error:
             self.wrong_references = str(error)
             tree = self.document.tree
-        builder = before.builder if before else None
-        return Parts(tree, self.path.resolve().parent, self.path.stem, self.mistakes, builder)
+        return Parts(tree, self.path.resolve().parent, self.path.stem, self.mistakes, before)
 
     def _data_folder(self) -> Path:
         """Where paths of the data start: at the file that names them, or, on the command line, where they exist."""
@@ -93,7 +96,7 @@ class _Loader:
         exists_here = isinstance(given, str) and Path(given).exists()
         return Path.cwd() if exists_here else self.path.resolve().parent
 
-    def _dataset(self) -> Dataset:
+    def dataset(self) -> Dataset:
         """The data, also of a file that has mistakes elsewhere, so that layers can be judged too."""
         data = self.parts.data
         if data is None or (self._mistaken and _is_download(data)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Parts:
 
     tree: the file as plain data, without references. folder: where model files are looked for. stem: the name of the
     file, by which the experiment is called if it says nothing else. mistakes: where all that is wrong is added.
-    builder: of the model file, if it has been loaded before.
+    before: the same with other facts of the data, if they were read before.
     """
 
     def __init__(
@@ -59,15 +59,15 @@ class Parts:
         folder: Path,
         stem: str,
         mistakes: list[Finding],
-        builder: Builder | None = None,
+        before: Parts | None = None,
     ) -> None:
         self.tree, self._folder, self._mistakes = tree, folder, mistakes
         self._check_names()
         self.header: Header | None = self._header(stem)
         self.sections = {name: self._section(name) for name in SECTIONS}
         self.layers: list[Plan] = []
-        self.builder = builder
-        self._model()
+        self.builder: Builder | None = before.builder if before else None
+        self._model(before.layers if before else ())
         self.class_weights: Any = None
         self.loss = self._loss()
 
@@ -98,7 +98,7 @@ class Parts:
             section = DEFAULTS.get(name)
         return None if section is None else revive(SECTIONS[name], section, (name,), self._mistakes)
 
-    def _model(self) -> None:
+    def _model(self, before: Sequence[Plan]) -> None:
         model = self.tree.get("model")
         if model is None:
             return
@@ -106,7 +106,7 @@ class Parts:
             self._mistakes.append(_no_model(model))
         elif "layers" in model:
             self._mistakes += [unknown_name(("model", name), ["layers"]) for name in model if name != "layers"]
-            self.layers = plan_layers(model["layers"], ("model", "layers"), self._mistakes)
+            self.layers = plan_layers(model["layers"], ("model", "layers"), self._mistakes, before)
         elif self.builder is None:
             self.builder = self._load_builder(model["type"])
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from minidl.experiment.yaml.composer import DEPTH, TOO_DEEP
 from minidl.experiment.yaml.extends import is_interval
-from minidl.experiment.yaml.loader import DEPTH, TOO_DEEP, Reading, read
+from minidl.experiment.yaml.loader import Reading, read
 from minidl.experiment.yaml.source_positions import Document, Mark, Mistake, TreePath, dotted, refuse
 
 SOURCE = "command line"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
-from minidl.experiment.yaml.loader import DEPTH, NODES, TOO_DEEP, TOO_MANY, weight
+from minidl.experiment.yaml.composer import DEPTH, NODES, TOO_DEEP, TOO_MANY, weight
 from minidl.experiment.yaml.source_positions import Document, Mistake, TreePath, dotted, refuse
 from minidl.system.errors import suggest
 
@@ -78,6 +78,8 @@ class _Resolver:
 
     def value(self, raw: Any, path: TreePath) -> Any:
         """The value at a path of the file, given as the file has it."""
+        if not isinstance(raw, (dict, list)) and not (isinstance(raw, str) and "${" in raw):
+            return raw
         if path not in self.resolved:
             self.under_way.append(path)
             self.resolved[path] = self._resolve(raw, path)

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from minidl.system.errors import ExperimentError
 
@@ -18,8 +18,7 @@ WIDTH = 100  # characters of an offending line that are shown
 LONGEST_MESSAGE = 600  # characters; a name in it may be as long as the file
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """A place in a file: line and column count from 1, text is the whole line.
 
     >>> print(Mark("run.yaml", 3, 5, "    unit: 128"))
