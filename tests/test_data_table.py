@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from minidl.data import ArraySpec, Classification, Data, Dataset, Forecasting, Table, Tagging, Task
 from minidl.data.independent import Independent
 from minidl.data.padded import PaddedBatches
+from minidl.data.sources.columns import TextColumn
 from minidl.data.sources.csv_file import read_rows
 from minidl.data.sources.examples import lorenz, python_tokens, tag_lines, unicode_names
-from minidl.data.sources.rows import TextColumn
 from minidl.data.tasks.windows import Windows
 from minidl.system.errors import ConfigError, DataError, UsageError
 
@@ -515,12 +515,14 @@ def test_examples_load_by_name(source: str, task: Task) -> None:
 @given(cells=st.lists(st.text(st.characters(), max_size=6), max_size=40), large=st.integers(1, 200))
 def test_cells_in_one_buffer_are_what_they_were(cells: list[str], large: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("minidl.data.sources.rows.PIECE", 7)
-        patch.setattr("minidl.data.sources.rows.LARGE", large)
+        patch.setattr("minidl.data.sources.columns.PIECE", 7)
+        patch.setattr("minidl.data.sources.columns.LARGE", large)
         column = TextColumn(cells[:5])
         column.extend(cells[5:])
         assert list(column) == [column[i] for i in range(len(column))] == cells
         assert column[-3:] == cells[-3:]
+        third = len(cells) // 3
+        assert list(column.between(third, 2 * third)) == cells[third : 2 * third]
 
 
 @pytest.mark.parametrize("tokens", ["char", "word"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -19,7 +20,7 @@ from minidl.data.number_streams import NumberStreams
 from minidl.data.seasons import rows_back, season_of
 from minidl.data.sources.csv_file import DELIMITER_NAMES
 from minidl.data.sources.rows import Rows
-from minidl.data.sources.table_file import Dialect, read_table
+from minidl.data.sources.table_file import Dialect, read_table, read_table_in_pieces
 from minidl.data.sources.wav import CHANNEL
 from minidl.data.tasks.gaps import read_numbers
 from minidl.data.tasks.scaling import Scaling
@@ -112,10 +113,13 @@ class Series(Data):
         """The rows of a source, read as this series is."""
         return self.table(source, folder)[0]
 
+    def pieces(self, source: str, folder: Path, size: int) -> Iterator[Rows]:
+        """As `rows` of one file, so many at a time."""
+        return read_table_in_pieces(source, folder, self._dialect(), size, wanted=self._wanted())
+
     def table(self, source: Any, folder: Path) -> tuple[Rows, int]:
         """The rows of one or two files side by side, and how many columns are of the first; 0 where there is one."""
-        dialect = Dialect(DELIMITER_NAMES.get(str(self.delimiter), self.delimiter), self.decimal, self.encoding)
-        wanted = [*(self.columns or ()), *(self.predict or ())]
+        dialect, wanted = self._dialect(), self._wanted()
         if not isinstance(source, (tuple, list)):
             return read_table(source, folder, dialect, wanted=wanted), 0
         first, second = (read_table(each, folder, dialect, wanted=wanted) for each in source)
@@ -127,6 +131,12 @@ class Series(Data):
         digest = hashlib.sha256(f"{first.digest} {second.digest}".encode()).hexdigest()
         both = dataclasses.replace(first, columns={**first.columns, **named}, digest=digest)
         return both, len(first.columns)
+
+    def _dialect(self) -> Dialect:
+        return Dialect(DELIMITER_NAMES.get(str(self.delimiter), self.delimiter), self.decimal, self.encoding)
+
+    def _wanted(self) -> list[str]:
+        return [*(self.columns or ()), *(self.predict or ())]
 
     def _asked(self, rows: Rows, firsts: int) -> tuple[Columns, Columns]:
         """What is read and what is predicted; DataError where it is not clear."""

@@ -78,7 +78,7 @@ class Table(Data):
         )
 
     def pieces(self, source: str, folder: Path, size: int) -> Iterator[Rows]:
-        """As `rows`, so many at a time."""
+        """As `rows`, with all columns, so many at a time."""
         lines = self.task.reads_lines
         return read_table_in_pieces(source, folder, self._dialect(), size, wanted=self._wanted(), lines=lines)
 

@@ -27,6 +27,14 @@ class Answers:
     ahead: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of a file, in its order, and what the model says of them."""
+
+    rows: Rows
+    answers: Answers
+
+
 def answers(model: Model, reader: Reader, rows: Rows, *, each_class: bool = False) -> Answers:
     """An answer for each row that says enough for one; each_class: with the probability of each class.
 
@@ -41,16 +49,11 @@ def answers(model: Model, reader: Reader, rows: Rows, *, each_class: bool = Fals
                 column = columns.setdefault(name, [None] * len(rows))
                 for place, value in zip(places, values, strict=True):
                     column[place] = value
-    if (group := group_of(reader)) is not None:
-        for members in groups(rows, group):
+    read = getattr(reader, "input", None)
+    if isinstance(read, NumberInput):
+        for members in groups(rows, read.group):
             for column in columns.values():
                 said = next((column[i] for i in members.tolist() if column[i] is not None), None)
                 for i in members.tolist():
                     column[i] = said
     return Answers(columns)
-
-
-def group_of(reader: Reader) -> str | None:
-    """The column that says which rows are one example; None where each row is one."""
-    read = getattr(reader, "input", None)
-    return read.group if isinstance(read, NumberInput) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,32 +15,48 @@ from minidl.data.tasks.forecast_reader import ForecastReader
 from minidl.data.tasks.time_order import series
 from minidl.generate.apply import apply
 from minidl.model import Model
-from minidl.predictor.answer_columns import PREDICTION, Answers
+from minidl.predictor.answer_columns import PREDICTION, Answers, Piece
+from minidl.predictor.parts import Part
 from minidl.predictor.times import times_after
 from minidl.system.errors import DataError, UsageError
 
 Array = NDArray[Any]
+logger = logging.getLogger("minidl")
 
 
-def forecasts(model: Model, reader: ForecastReader, rows: Rows, ahead: int = 0) -> Answers:
+def forecasts(model: Model, reader: ForecastReader, parts: Iterable[Part], ahead: int = 0) -> Iterator[Piece]:
     """A prediction for each row that a window goes before, the nearest where several do, and for rows after the last.
 
     model: a replica. ahead: rows beyond the end of each series.
     """
-    ordered = series(rows, reader.group, reader.time)
-    predicted = _predicted(model, reader, rows, ordered)
-    headings = headings_of(reader)
-    table = np.full((len(rows), len(headings)), np.nan)
-    beyond = []
-    for order, found in zip(ordered, predicted, strict=True):
-        table[order] = found[: len(order)]
-        if ahead:
-            beyond += _beyond(model, reader, rows.take(order), found[len(order) :], ahead)
-    if not np.isfinite(table).any() and not beyond:
-        least = reader.window + reader.steps[0] - 1
-        raise DataError(f"{rows.name}: {len(rows)} rows are too few: a row is predicted from {least} before it")
-    columns = {name: [None if np.isnan(x) else x for x in table[:, k].tolist()] for k, name in enumerate(headings)}
-    return Answers(columns, beyond)
+    headings, any_yet, short = headings_of(reader), False, 0
+    for part in parts:
+        rows = part.rows
+        ordered = series(rows, reader.group, reader.time)
+        predicted = _predicted(model, reader, rows, ordered)
+        table = np.full((len(rows), len(headings)), np.nan)
+        beyond = []
+        for order, found in zip(ordered, predicted, strict=True):
+            table[order] = found[: len(order)]
+            if ahead and (part.last or order[-1] < len(rows) - 1):
+                more = _beyond(model, reader, rows.take(order), found[len(order) :], ahead)
+                beyond += more
+                short += not more
+        any_yet = any_yet or bool(np.isfinite(table).any() or beyond)
+        if part.last and not any_yet:
+            raise DataError(f"{rows.name}: {len(rows)} rows are too few: {_least(reader)}")
+        if part.last and short:
+            logger.warning(
+                "%s: %d series have too few rows to go on beyond their end: %s", rows.name, short, _least(reader)
+            )
+        cells = table[part.before :].T.tolist()
+        columns = {name: [None if np.isnan(x) else x for x in cells[k]] for k, name in enumerate(headings)}
+        yield Piece(part.fresh, Answers(columns, beyond))
+
+
+def _least(reader: ForecastReader) -> str:
+    gap = " without a gap" if reader.missing == "drop" else ""
+    return f"a row is predicted from {reader.window + reader.steps[0] - 1} before it{gap}"
 
 
 def headings_of(reader: ForecastReader) -> list[str]:
@@ -75,7 +93,7 @@ def _predicted(model: Model, reader: ForecastReader, rows: Rows, ordered: list[O
 
 
 def _beyond(model: Model, reader: ForecastReader, known: Rows, direct: Array, ahead: int) -> list[dict[str, Any]]:
-    """Rows beyond the end of one series. direct: those that its windows reach."""
+    """Rows beyond the end of one series; none where it is too short. direct: those that its windows reach."""
     direct = direct[np.isfinite(direct).all(axis=1)]
     found = direct
     while len(found) < ahead:
@@ -86,8 +104,7 @@ def _beyond(model: Model, reader: ForecastReader, known: Rows, direct: Array, ah
                 "empty, which are predicted without --ahead"
             )
         if not len(found):
-            least = reader.window + reader.steps[0] - 1
-            raise DataError(f"{known.name}: {len(known)} rows are too few: a row is predicted from {least} before it")
+            return []
         longer = _longer(reader, known, found)
         (table,) = _predicted(model, reader, longer, [np.arange(len(longer))])
         more = table[len(longer) :]

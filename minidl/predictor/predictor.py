@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.data import Data, Reader, Series, Table
+from minidl.data.sources.columns import PIECE
 from minidl.data.sources.given import as_rows
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.forecast_reader import ForecastReader
@@ -22,8 +22,9 @@ from minidl.data.tasks.translation import TranslationReader
 from minidl.experiment.run.load_model import load_trained
 from minidl.generate.apply import apply
 from minidl.model import Model
-from minidl.predictor.answer_columns import OF_CLASS, PREDICTION, Answers, answers, group_of
+from minidl.predictor.answer_columns import OF_CLASS, PREDICTION, Answers, Piece, answers
 from minidl.predictor.forecast import forecasts
+from minidl.predictor.parts import Part, parts
 from minidl.predictor.stream import stream_answers
 from minidl.predictor.translations import Searching, translations
 from minidl.storage.run_folder import model_file
@@ -32,14 +33,6 @@ from minidl.system.errors import CheckpointError, DataError, UsageError
 Array = NDArray[Any]
 CELLS, COLUMNS = 400_000, 20  # of a piece: what is held at a time, and how many columns a row may well have
 NAMED = 8  # unseen symbols that a note names
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Some rows of a file, in its order, and what the model says of them."""
-
-    rows: Rows
-    answers: Answers
 
 
 class Predictor:
@@ -120,20 +113,10 @@ class Predictor:
         """
         if each_class and not self.classes:
             raise UsageError("this model predicts numbers: only classes have probabilities")
-        for rows in self._pieces(source, len(self.classes) if each_class else 0):
-            if searching is None:
-                yield Piece(rows, self._answers(rows, each_class=each_class, ahead=ahead))
-            else:
-                yield Piece(rows, translations(self._replica, self.reader, rows, searching))
-
-    def _pieces(self, source: str, classes: int) -> Iterator[Rows]:
-        """The rows of a file, all at once where they belong together."""
+        size = max(1, CELLS // ((len(self.classes) if each_class else 0) + COLUMNS))
         table = self._table()
-        together = isinstance(self.reader, (ForecastReader, SeriesReader)) or group_of(self.reader) is not None
-        if together or isinstance(table, Series):
-            yield table.rows(source, Path())
-        else:
-            yield from table.pieces(source, Path(), max(1, CELLS // (classes + COLUMNS)))
+        found = parts(self.reader, lambda: table.pieces(source, Path(), min(size, PIECE)), size)
+        return self._answered(found, each_class=each_class, ahead=ahead, searching=searching)
 
     def unseen(self) -> str:
         """The symbols of all rows so far that training has not seen, and what became of them; nothing if none."""
@@ -161,15 +144,22 @@ class Predictor:
         return dict(zip(names, table.T.tolist(), strict=True))
 
     def _answers(self, rows: Rows, *, each_class: bool = False, ahead: int = 0) -> Answers:
-        if isinstance(self.reader, ForecastReader):
-            return forecasts(self._replica, self.reader, rows, ahead)
-        if isinstance(self.reader, SeriesReader):
-            if ahead > self.reader.horizon:
-                raise UsageError(f"this model looks {self.reader.horizon} rows ahead, and no further")
-            return stream_answers(self._replica, self.reader, rows, ahead)
+        (piece,) = self._answered([Part(rows)], each_class=each_class, ahead=ahead)
+        return piece.answers
+
+    def _answered(
+        self, found: Iterable[Part], *, each_class: bool = False, ahead: int = 0, searching: Searching | None = None
+    ) -> Iterator[Piece]:
+        model, reader = self._replica, self.reader
+        if searching is not None:
+            return (Piece(part.rows, translations(model, reader, part.rows, searching)) for part in found)
+        if isinstance(reader, ForecastReader):
+            return forecasts(model, reader, found, ahead)
+        if isinstance(reader, SeriesReader):
+            return stream_answers(model, reader, found, ahead)
         if ahead:
             raise UsageError("only forecasts reach beyond the end of a table")
-        return answers(self._replica, self.reader, rows, each_class=each_class)
+        return (Piece(part.rows, answers(model, reader, part.rows, each_class=each_class)) for part in found)
 
     def _of_symbols(self, rows: Rows) -> list[Array]:
         """The probability of each tag for each symbol of each row (T, C)."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from minidl.system.errors import DataError
 
 if TYPE_CHECKING:
-    from minidl.predictor.predictor import Piece
+    from minidl.predictor.answer_columns import Piece
 
 DIGITS = ".9g"  # what a float32 in the units of its column is good for
 
@@ -19,19 +19,32 @@ DIGITS = ".9g"  # what a float32 in the units of its column is good for
 def write(pieces: Iterable[Piece], out: TextIO, *, as_json: bool) -> int:
     """Write all rows, in their order, then those beyond the end; how many."""
     writer: Any = csv.writer(out, lineterminator="\n")
-    count, headings = 0, list[str]()
-    for piece in pieces:
-        headings = headings if count else _headings(piece)
-        if not count and not as_json:
-            writer.writerow(headings)
-        for row in _rows(piece, headings):
-            if as_json:
-                out.write(json.dumps(dict(zip(headings, map(_plain, row), strict=True))) + "\n")
-            else:
-                writer.writerow([_cell(value) for value in row])
-            count += 1
+    rows = _rows(pieces)
+    headings, count = next(rows), 0
+    if not as_json:
+        writer.writerow(headings)
+    for row in rows:
+        count += 1
+        if as_json:
+            out.write(json.dumps(dict(zip(headings, map(_plain, row), strict=True))) + "\n")
+        else:
+            writer.writerow([_cell(value) for value in row])
     out.flush()
     return count
+
+
+def _rows(pieces: Iterable[Piece]) -> Iterator[Sequence[Any]]:
+    """The headings, then the rows."""
+    headings: list[str] = []
+    ahead: list[dict[str, Any]] = []
+    for piece in pieces:
+        if not headings:
+            yield (headings := _headings(piece))
+        columns, nothing = {**piece.rows.columns, **piece.answers.columns}, [None] * len(piece.rows)
+        yield from zip(*(columns.get(name, nothing) for name in headings), strict=True)
+        ahead += piece.answers.ahead
+    for row in ahead:
+        yield [row.get(name, "") for name in headings]
 
 
 def _headings(piece: Piece) -> list[str]:
@@ -40,13 +53,6 @@ def _headings(piece: Piece) -> list[str]:
     if twice is not None:
         raise DataError(f"{piece.rows.name}:1: a column is named {twice!r} already, as the answers are: rename it")
     return given + found
-
-
-def _rows(piece: Piece, headings: Sequence[str]) -> Iterator[Sequence[Any]]:
-    columns, nothing = {**piece.rows.columns, **piece.answers.columns}, [None] * len(piece.rows)
-    yield from zip(*(columns.get(name, nothing) for name in headings), strict=True)
-    for row in piece.answers.ahead:
-        yield [row.get(name, "") for name in headings]
 
 
 def _plain(value: Any) -> Any:

@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+import itertools
+from array import array
+from collections.abc import Iterable, Iterator
 
-from minidl.data.sources.rows import Rows, TextColumn
+from minidl.data.sources.columns import PIECE, TextColumn
+from minidl.data.sources.rows import Rows
 from minidl.system.errors import DataError
 
 FORM, UPOS, UNIVERSAL_COLUMNS = 1, 3, 10  # of Universal Dependencies
+Sentence = tuple[int, list[list[str]]]  # the line where it begins, and the cells of its lines
 
 
-def read_conll(text: str, name: str) -> Rows:
-    r"""`text` and `tags`: the first and the last column of each sentence, joined by spaces.
+def read_conll(text: Iterable[str], name: str, size: int = PIECE) -> Iterator[Rows]:
+    r"""`text` and `tags`: the first and the last column of each sentence, joined by spaces; so many at a time.
 
-    >>> read_conll("Bonn B-LOC\nis O\n\nYes O\n", "x.conll").columns
+    >>> text = ["Bonn B-LOC\n", "is O\n", "\n", "Yes O\n"]
+    >>> Rows.joined(read_conll(text, "x.conll")).columns
     {'text': ['Bonn is', 'Yes'], 'tags': ['B-LOC O', 'O']}
     """
-    return _rows(text, name, 0, -1, 2)
+    return _pieces(_sentences(text, name, 2), name, size, 0, -1)
 
 
-def read_conllu(text: str, name: str) -> Rows:
+def read_conllu(text: Iterable[str], name: str, size: int = PIECE) -> Iterator[Rows]:
     """`text` and `tags`: the forms and universal parts of speech of CoNLL-U."""
-    return _rows(text, name, FORM, UPOS, UNIVERSAL_COLUMNS)
+    return _pieces(_sentences(text, name, UNIVERSAL_COLUMNS), name, size, FORM, UPOS)
 
 
-def _rows(text: str, name: str, token: int, tag: int, least: int) -> Rows:
-    texts, tags, lines = TextColumn(), TextColumn(), []
-    for begin, sentence in _sentences(text, name, least):
-        lines.append(begin)
-        texts.extend([" ".join(parts[token] for parts in sentence)])
-        tags.extend([" ".join(parts[tag] for parts in sentence)])
-    if not lines:
+def _pieces(sentences: Iterator[Sentence], name: str, size: int, token: int, tag: int) -> Iterator[Rows]:
+    begin = 0
+    while piece := list(itertools.islice(sentences, size)):
+        begin = piece[-1][0]
+        texts, tags = (TextColumn(" ".join(line[k] for line in lines) for _, lines in piece) for k in (token, tag))
+        yield Rows(name, {"text": texts, "tags": tags}, array("I", (line for line, _ in piece)), "")
+    if not begin:
         raise DataError(f"{name} has no sentences")
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return Rows(name, {"text": texts, "tags": tags}, lines, digest)
 
 
-def _sentences(text: str, name: str, least: int) -> Iterator[tuple[int, list[list[str]]]]:
+def _sentences(text: Iterable[str], name: str, least: int) -> Iterator[Sentence]:
     begin = 1
     sentence: list[list[str]] = []
-    for number, line in enumerate([*text.split("\n"), ""], 1):
+    for number, line in enumerate(itertools.chain(text, [""]), 1):
+        line = line.rstrip("\r\n")
         parts = _parts(line)
         if not parts:
             if sentence:

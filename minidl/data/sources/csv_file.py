@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
-from minidl.data.sources.rows import PIECE, Cells, Rows, TextColumn
+from minidl.data.sources.columns import PIECE, Cells, TextColumn
+from minidl.data.sources.rows import Rows
 from minidl.system.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")

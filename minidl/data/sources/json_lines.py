@@ -8,7 +8,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
-from minidl.data.sources.rows import PIECE, Rows, TextColumn
+from minidl.data.sources.columns import PIECE, TextColumn
+from minidl.data.sources.rows import Rows
 from minidl.system.errors import DataError
 
 

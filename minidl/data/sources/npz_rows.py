@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 
+from minidl.data.sources.columns import Cells, NumberColumn
 from minidl.data.sources.npz import read_npz
-from minidl.data.sources.rows import Cells, NumberColumn, Rows
+from minidl.data.sources.rows import Rows
 from minidl.system.errors import DataError
 
 

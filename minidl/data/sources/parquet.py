@@ -7,7 +7,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from minidl.data.sources.rows import Cells, NumberColumn, Rows, TextColumn
+from minidl.data.sources.columns import Cells, NumberColumn, TextColumn
+from minidl.data.sources.rows import Rows
 from minidl.system.errors import DataError, UsageError
 
 BUFFER = 1 << 20  # bytes of a column that are unpacked at a time
@@ -19,7 +20,11 @@ def read_parquet(file: BinaryIO, name: str, size: int) -> Iterator[Rows]:
     _pyarrow(name)
     from pyarrow import parquet
 
-    return _pieces(name, lambda: parquet.ParquetFile(file, buffer_size=BUFFER).iter_batches(size))
+    def batches() -> Iterator[Any]:
+        found = parquet.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False)  # a buffer would hold a group of rows
+        yield from found.iter_batches(size, use_threads=False)
+
+    return _pieces(name, batches)
 
 
 def read_arrow(file: BinaryIO, name: str, size: int) -> Iterator[Rows]:
@@ -51,6 +56,7 @@ def _pieces(name: str, batches: Callable[[], Iterator[Any]]) -> Iterator[Rows]:
             columns = {key: _column(batch.column(key), key, name) for key in batch.schema.names}
             yield Rows(name, columns, range(count + 1, count + 1 + batch.num_rows), "")
             count += batch.num_rows
+            pa.default_memory_pool().release_unused()  # it keeps more with every batch otherwise
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{name} is not a sound file of its kind: {str(error).splitlines()[0]}") from None
     if not count:

@@ -3,118 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, islice, pairwise
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minidl.data.sources.columns import Cells, NumberColumn, TextColumn
 from minidl.data.sources.numbers import GAPS, parse_numbers, what_is_wrong
 from minidl.system.errors import DataError, suggest
-
-PIECE = 1024  # cells that are handled at a time
-LARGE = 1 << 32  # bytes of a column for which 32 bits a place are too few
-
-
-class TextColumn(Sequence[str]):
-    """Cells in one buffer of UTF-8, which takes a fifth of the memory of as many Python strings."""
-
-    def __init__(self, cells: Iterable[str] = ()) -> None:
-        self._bytes, self._ends = bytearray(), array("I", [0])
-        self.extend(cells)
-
-    def extend(self, cells: Iterable[str]) -> None:
-        """Add cells."""
-        rest = iter(cells)
-        while piece := list(islice(rest, PIECE)):
-            text = "".join(piece)
-            coded = [text.encode()] if text.isascii() else [_encoded(cell) for cell in piece]
-            lengths = map(len, piece if text.isascii() else coded)
-            self._bytes += b"".join(coded)
-            if len(self._bytes) >= LARGE and self._ends.typecode == "I":
-                self._ends = array("Q", self._ends)
-            self._ends.extend(islice(accumulate(lengths, initial=self._ends[-1]), 1, None))
-
-    def pieces(self) -> Iterator[list[str]]:
-        """The cells in their order, many at a time."""
-        for start in range(0, len(self), PIECE):
-            ends = self._ends[start : start + PIECE + 1]
-            raw, first = self._bytes[ends[0] : ends[-1]], ends[0]
-            if raw.isascii():
-                text = raw.decode()
-                yield [text[a - first : b - first] for a, b in pairwise(ends)]
-            else:
-                yield [_decoded(raw[a - first : b - first]) for a, b in pairwise(ends)]
-
-    def size(self) -> int:
-        """Bytes of all cells together."""
-        return len(self._bytes)
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    @overload
-    def __getitem__(self, i: int) -> str: ...
-
-    @overload
-    def __getitem__(self, i: slice) -> list[str]: ...
-
-    def __getitem__(self, i: Any) -> Any:
-        if isinstance(i, slice):
-            return [self[k] for k in range(*i.indices(len(self)))]
-        k = range(len(self))[i]
-        return _decoded(self._bytes[self._ends[k] : self._ends[k + 1]])
-
-    def __iter__(self) -> Iterator[str]:
-        return (cell for piece in self.pieces() for cell in piece)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    def __repr__(self) -> str:
-        return repr(list(self))
-
-
-def _encoded(cell: str) -> bytes:
-    return cell.encode("utf-8", "surrogatepass")
-
-
-def _decoded(raw: bytearray) -> str:
-    return raw.decode("utf-8", "surrogatepass")
-
-
-class NumberColumn(Sequence[str]):
-    """Numbers of a file that holds numbers, NaN where there is none; as cells they read as Python writes them."""
-
-    def __init__(self, numbers: Any = ()) -> None:
-        self.numbers: NDArray[np.float64] = np.asarray(numbers, np.float64)
-
-    def extend(self, cells: NumberColumn) -> None:
-        """Add numbers."""
-        self.numbers = np.concatenate([self.numbers, cells.numbers])
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    @overload
-    def __getitem__(self, i: int) -> str: ...
-
-    @overload
-    def __getitem__(self, i: slice) -> list[str]: ...
-
-    def __getitem__(self, i: Any) -> Any:
-        return [_cell(x) for x in self.numbers[i]] if isinstance(i, slice) else _cell(self.numbers[i])
-
-
-def _cell(number: float) -> str:
-    if np.isnan(number):
-        return ""
-    return str(int(number)) if float(number).is_integer() and abs(number) < 1e15 else repr(float(number))
-
-
-Cells = TextColumn | NumberColumn
 
 
 @dataclass(frozen=True)
@@ -166,6 +64,10 @@ class Rows:
             lines.extend(piece.lines)
         return replace(piece, columns=columns, lines=lines, digest=digest)
 
+    def size(self) -> int:
+        """Bytes of all cells together."""
+        return sum(cells.size() for cells in self.columns.values())
+
     def column(self, name: str) -> Cells:
         """The cells of a column; DataError names the columns that there are."""
         if name not in self.columns:
@@ -215,6 +117,17 @@ class Rows:
     def forget(self, name: str) -> None:
         """Let go of a column that was read and is asked for no more, which may be most of what is in memory."""
         self.columns.pop(name, None)
+
+    def between(self, start: int, stop: int) -> Rows:
+        """Rows that follow one another.
+
+        >>> Rows.of({"text": ["one", "two", "three"]}).between(1, 3).columns
+        {'text': ['two', 'three']}
+        """
+        if (start, stop) == (0, len(self)):
+            return self
+        columns = {name: cells.between(start, stop) for name, cells in self.columns.items()}
+        return replace(self, columns=columns, lines=self.lines[start:stop])
 
     def take(self, chosen: Sequence[int] | NDArray[Any]) -> Rows:
         """Some of the rows, in this order."""

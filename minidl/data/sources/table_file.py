@@ -6,21 +6,22 @@ import contextlib
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from minidl.data.sources import conll, json_lines, npz_rows, parquet, ucr, wav
+from minidl.data.sources.columns import PIECE
 from minidl.data.sources.csv_file import read_pieces
 from minidl.data.sources.encoding import LOOKED_AT, find_encoding, not_decoded
 from minidl.data.sources.lines import read_lines
-from minidl.data.sources.rows import PIECE, Rows
-from minidl.data.sources.source import Source, decode_text, open_source, read_bytes, unreadable
+from minidl.data.sources.rows import Rows
+from minidl.data.sources.source import Source, open_source, read_bytes, unreadable
 from minidl.system.errors import DataError
 from minidl.system.reading import Told
 
-FORMATS: dict[str, Callable[[str, str], Rows]] = {
+FORMATS: dict[str, Callable[[Iterable[str], str, int], Iterator[Rows]]] = {
     ".ts": ucr.read_ts,
     ".arff": ucr.read_arff,
     ".conll": conll.read_conll,
@@ -51,6 +52,18 @@ class Dialect:
     encoding: str | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for of a file: so many rows at a time, and as `read_table` says. keys: columns, where known."""
+
+    dialect: Dialect
+    size: int
+    wanted: Sequence[str] = ()
+    only: bool = False
+    lines: bool = False
+    keys: Sequence[str] = ()
+
+
 def read_table(
     source: Source,
     folder: Path,
@@ -65,33 +78,34 @@ def read_table(
     wanted: columns that will be asked for, by which the delimiter is found. only: whether to keep these alone. lines:
     whether the source is plain text, and each line a row.
     """
-    dialect = dialect or Dialect()
-    with _opened(source, folder, dialect) as (name, file):
-        if lines or _ending(name) in (*FORMATS, *BINARY):
-            return _whole(file.read(), name, dialect, lines=lines)
+    asked = Asked(dialect or Dialect(), PIECE, wanted, only, lines)
+    with _opened(source, folder, asked.dialect) as (name, file):
         if _ending(name) in ARROW:  # read in no order: its hash is taken before
             while file.read1(1 << 20):
                 pass
             file.seek(0)
-        rows = Rows.joined(_pieces(file, name, dialect, PIECE, wanted=wanted, only=only))
+        rows = Rows.joined(_pieces(file, name, asked))
         return replace(rows, digest=file.hash.hexdigest())
 
 
 def read_table_in_pieces(
-    source: Source, folder: Path, dialect: Dialect, size: int, *, wanted: Sequence[str] = (), lines: bool = False
+    source: Source,
+    folder: Path,
+    dialect: Dialect,
+    size: int,
+    *,
+    wanted: Sequence[str] = (),
+    only: bool = False,
+    lines: bool = False,
 ) -> Iterator[Rows]:
-    """As `read_table`, so many rows at a time: CSV, JSON lines, Parquet and Arrow are never in memory as a whole."""
-    keys: list[str] = []
+    """As `read_table`, so many rows at a time: no file but .npz and .wav is ever in memory as a whole."""
+    asked = Asked(dialect, size, wanted, only, lines)
     with _opened(source, folder, dialect) as (name, file):
-        if lines or _ending(name) in (*FORMATS, *BINARY):
-            rows = _whole(file.read(), name, dialect, lines=lines)
-            yield from (rows.take(range(at, min(at + size, len(rows)))) for at in range(0, len(rows), size))
-            return
-        if _ending(name) in JSON:
+        if _ending(name) in JSON and not lines:
             with _text(file, dialect) as text:
-                keys = json_lines.all_columns(text, name)
+                asked = replace(asked, keys=json_lines.all_columns(text, name))
     with _opened(source, folder, dialect) as (name, file):
-        yield from _pieces(file, name, dialect, size, wanted=wanted, keys=keys)
+        yield from _pieces(file, name, asked)
 
 
 @contextlib.contextmanager
@@ -109,31 +123,40 @@ def _opened(source: Source, folder: Path, dialect: Dialect) -> Iterator[tuple[st
         raise unreadable(Path(name), error) from None
 
 
-def _pieces(
-    file: Told,
-    name: str,
-    dialect: Dialect,
-    size: int,
-    *,
-    wanted: Sequence[str],
-    only: bool = False,
-    keys: Sequence[str] = (),
-) -> Iterator[Rows]:
-    """keys: the columns of JSON lines, where they are known."""
+def _pieces(file: Told, name: str, asked: Asked) -> Iterator[Rows]:
     ending = _ending(name)
-    if ending in ARROW:
-        yield from ARROW[ending](file, name, size)
-        return
-    delimiter = "\t" if ending in TABS and dialect.delimiter is None else dialect.delimiter
-    with _text(file, dialect) as text:
-        if ending in JSON:
-            yield from json_lines.read_pieces(text, name, size, columns=keys)
-        else:
-            yield from read_pieces(text, name, delimiter, size, wanted=wanted, only=only, decimal=dialect.decimal)
+    if asked.lines and ending in NO_TEXT:
+        raise DataError(
+            f"{name} is a table: name the column of the texts with text, as in {{type: documents, text: name}}"
+        )
+    if ending in BINARY:
+        rows = BINARY[ending](file.read(), name)
+        yield from (rows.between(at, min(at + asked.size, len(rows))) for at in range(0, len(rows), asked.size))
+    elif ending in ARROW:
+        yield from ARROW[ending](file, name, asked.size)
+    else:
+        by_line = asked.lines or ending in FORMATS
+        with _text(file, asked.dialect, newline="\n" if by_line else "") as text:
+            yield from _of_text(text, name, ending, asked)
 
 
-def _text(file: Told, dialect: Dialect) -> io.TextIOWrapper:
-    return io.TextIOWrapper(file, find_encoding(file.peek(LOOKED_AT)[:LOOKED_AT], dialect.encoding), newline="")
+def _of_text(text: TextIO, name: str, ending: str, asked: Asked) -> Iterator[Rows]:
+    if asked.lines:
+        yield from read_lines(text, name, asked.size)
+    elif ending in FORMATS:
+        yield from FORMATS[ending](text, name, asked.size)
+    elif ending in JSON:
+        yield from json_lines.read_pieces(text, name, asked.size, columns=asked.keys)
+    else:
+        dialect = asked.dialect
+        delimiter = "\t" if ending in TABS and dialect.delimiter is None else dialect.delimiter
+        yield from read_pieces(
+            text, name, delimiter, asked.size, wanted=asked.wanted, only=asked.only, decimal=dialect.decimal
+        )
+
+
+def _text(file: Told, dialect: Dialect, newline: str = "") -> io.TextIOWrapper:
+    return io.TextIOWrapper(file, find_encoding(file.peek(LOOKED_AT)[:LOOKED_AT], dialect.encoding), newline=newline)
 
 
 def _ending(name: str) -> str:
@@ -147,15 +170,3 @@ def _undecoded(raw: bytes, name: str, encoding: str | None) -> DataError:
     except UnicodeDecodeError as error:
         return DataError(not_decoded(raw, name, error))
     return DataError(f"{name} is cut off in the middle of a character")
-
-
-def _whole(raw: bytes, name: str, dialect: Dialect, *, lines: bool) -> Rows:
-    ending = _ending(name)
-    if lines and ending in NO_TEXT:
-        raise DataError(
-            f"{name} is a table: name the column of the texts with text, as in {{type: documents, text: name}}"
-        )
-    if ending in BINARY:
-        return BINARY[ending](raw, name)
-    text = decode_text(raw, name, dialect.encoding)
-    return read_lines(text, name) if lines else FORMATS[ending](text, name)

@@ -6,30 +6,31 @@ Each becomes rows of a table, one a step: `series` (its number), `step`, `x1`, `
 from __future__ import annotations
 
 import csv
-import hashlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from minidl.data.sources.rows import Cells, NumberColumn, Rows, TextColumn
+from minidl.data.sources.columns import PIECE, Cells, NumberColumn, TextColumn
+from minidl.data.sources.rows import Rows
 from minidl.system.errors import DataError
 
 Series = tuple[int, list[list[float]], str]  # line, dimensions, label
 
 
-def read_ts(text: str, name: str) -> Rows:
-    r"""Dimensions between colons, then the class.
+def read_ts(text: Iterable[str], name: str, size: int = PIECE) -> Iterator[Rows]:
+    r"""Dimensions between colons, then the class; so many rows at a time, but always whole series.
 
-    >>> read_ts("@classLabel true a b\n@data\n1,2:3,4:a\n", "x.ts").columns["x2"].numbers.tolist()
+    >>> (rows,) = read_ts(["@classLabel true a b\n", "@data\n", "1,2:3,4:a\n"], "x.ts")
+    >>> rows.columns["x2"].numbers.tolist()
     [3.0, 4.0]
     """
-    return _rows(_ts_series(text, name), text, name)
+    return _pieces(_ts_series(text, name), name, size)
 
 
-def _ts_series(text: str, name: str) -> Iterator[Series]:
+def _ts_series(text: Iterable[str], name: str) -> Iterator[Series]:
     has_label, in_data = True, False
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(text, 1):
         line = line.strip()
         if not line or line.startswith(("#", "%")):
             continue
@@ -46,19 +47,22 @@ def _ts_series(text: str, name: str) -> Iterator[Series]:
         yield number, [_numbers(part.split(","), name, number) for part in parts], label
 
 
-def read_arff(text: str, name: str) -> Rows:
+def read_arff(text: Iterable[str], name: str, size: int = PIECE) -> Iterator[Rows]:
     r"""Numbers between commas, then the class; several dimensions stand in quotes, a line break between them.
 
-    >>> read_arff("@attribute a numeric\n@data\n1,2,b\n'3,4',c\n", "x.arff").columns["label"]
+    >>> (rows,) = read_arff(["@attribute a numeric\n", "@data\n", "1,2,b\n", "'3,4',c\n"], "x.arff")
+    >>> rows.columns["label"]
     ['b', 'b', 'c', 'c']
     """
-    return _rows(_arff_series(text, name), text, name)
+    return _pieces(_arff_series(text, name), name, size)
 
 
-def _arff_series(text: str, name: str) -> Iterator[Series]:
-    lines = text.split("\n")
-    start = next((i for i, line in enumerate(lines) if line.strip().lower().startswith("@data")), len(lines))
-    for number, line in enumerate(lines[start + 1 :], start + 2):
+def _arff_series(text: Iterable[str], name: str) -> Iterator[Series]:
+    lines = enumerate(text, 1)
+    for _, line in lines:
+        if line.strip().lower().startswith("@data"):
+            break
+    for number, line in lines:
         if not line.strip() or line.lstrip().startswith("%"):
             continue
         quote = "'" if "'" in line else '"'
@@ -85,29 +89,35 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _rows(found: Iterator[Series], text: str, name: str) -> Rows:
-    series, steps, lines, labels = array("q"), array("q"), array("q"), TextColumn()
-    dimensions: list[list[float]] = []
-    for number, (line, each, label) in enumerate(found):
-        length = len(each[0])
-        if dimensions and len(each) != len(dimensions):
-            raise DataError(f"{name}:{line}: dimensions of this series: {len(each)}, of the first: {len(dimensions)}")
-        if any(len(dimension) != length for dimension in each):
+def _pieces(found: Iterator[Series], name: str, size: int) -> Iterator[Rows]:
+    held: list[Series] = []
+    count, steps, dimensions = 0, 0, 0
+    for line, each, label in found:
+        dimensions = dimensions or len(each)
+        if len(each) != dimensions:
+            raise DataError(f"{name}:{line}: dimensions of this series: {len(each)}, of the first: {dimensions}")
+        if any(len(dimension) != len(each[0]) for dimension in each):
             raise DataError(f"{name}:{line}: the dimensions of this series are of different lengths")
-        dimensions = dimensions or [[] for _ in each]
-        for values, dimension in zip(dimensions, each, strict=True):
-            values += dimension
-        series.extend([number] * length)
-        steps.extend(range(length))
-        lines.extend([line] * length)
-        labels.extend([label] * length)
-    if not lines:
+        held.append((line, each, label))
+        steps += len(each[0])
+        if steps >= size:
+            yield _rows(held, count, name)
+            count, held, steps = count + len(held), [], 0
+    if held:
+        yield _rows(held, count, name)
+    elif not count:
         raise DataError(f"{name} has no series below @data")
-    numbers = {f"x{k}": NumberColumn(values) for k, values in enumerate(dimensions, 1)}
+
+
+def _rows(found: list[Series], before: int, name: str) -> Rows:
+    """Series as rows. before: how many there were before the first of these."""
+    lengths = [len(each[0]) for _, each, _ in found]
     columns: dict[str, Cells] = {
-        "series": NumberColumn(series),
-        "step": NumberColumn(steps),
-        **numbers,
-        "label": labels,
+        "series": NumberColumn(np.repeat(np.arange(before, before + len(found)), lengths)),
+        "step": NumberColumn(np.concatenate([np.arange(length) for length in lengths])),
     }
-    return Rows(name, columns, lines, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
+    for k in range(len(found[0][1])):
+        columns[f"x{k + 1}"] = NumberColumn(np.concatenate([each[k] for _, each, _ in found]))
+    columns["label"] = TextColumn(label for (*_, label), n in zip(found, lengths, strict=True) for _ in range(n))
+    lines = array("I", (line for (line, *_), n in zip(found, lengths, strict=True) for _ in range(n)))
+    return Rows(name, columns, lines, "")

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.data.sources.rows import Cells, NumberColumn, Rows
+from minidl.data.sources.columns import Cells, NumberColumn
+from minidl.data.sources.rows import Rows
 from minidl.system.errors import DataError
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE

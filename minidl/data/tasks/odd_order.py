@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.data.sources.rows import NumberColumn, Rows
+from minidl.data.sources.columns import NumberColumn
+from minidl.data.sources.rows import Rows
 from minidl.data.tasks.time_order import groups, parse_times
 from minidl.system.errors import DataError
 

@@ -6,7 +6,8 @@ import dataclasses
 import unicodedata
 from collections import Counter
 
-from minidl.data.sources.rows import Rows, TextColumn
+from minidl.data.sources.columns import TextColumn
+from minidl.data.sources.rows import Rows
 from minidl.data.tasks.text_input import TextInput
 from minidl.data.vocabulary import Vocabulary
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from minidl.data.batches import ArraySpec
 from minidl.data.independent import Order
 from minidl.data.ragged import Ragged, RaggedBuilder, smallest
-from minidl.data.sources.rows import Rows, TextColumn
+from minidl.data.sources.columns import TextColumn
+from minidl.data.sources.rows import Rows
 from minidl.data.tasks.sequence_input import Each, SequenceInput, Sequences
 from minidl.data.vocabulary import Vocabulary
 from minidl.data.words import split_words

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.data.independent import Order
-from minidl.data.sources.rows import NumberColumn, Rows
+from minidl.data.sources.columns import NumberColumn
+from minidl.data.sources.rows import Rows
 from minidl.system.errors import DataError
 
 logger = logging.getLogger("minidl")
