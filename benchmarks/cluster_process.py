@@ -46,8 +46,7 @@ class Work:
         given: Any = (trained, data, optimizer)
         self._many = ParallelTrainer(self.together, *given, steps=10**9) if self.together.size > 1 else None
         self._trainer = self._many or Trainer(*given, steps=10**9)
-        whole = data.train.batch(0)
-        self._own = self._many.own(whole) if self._many else whole
+        self._batch = data.train.batch(0)
         self._steps = itertools.count()
 
     @property
@@ -57,7 +56,10 @@ class Work:
 
     def compute(self) -> None:
         """The gradient of the own sequences, and a step of the optimizer."""
-        fill_gradient(self._trainer.model, [self._own], carry=True)
+        if self._many is not None:
+            self._many.shares.fill_gradient([self._batch], carry=True)
+        else:
+            fill_gradient(self._trainer.model, [self._batch], carry=True)
         self._trainer.optimizer.step(self._trainer.model, self._trainer.clock)
 
     def send(self) -> None:

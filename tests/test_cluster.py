@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runs import write_experiment
+from runs import TEXT, write_experiment
 from test_faults_disk import disk, fill
 from test_faults_users import MODEL
 
@@ -29,7 +29,7 @@ with_mpi = pytest.mark.skipif(MPIEXEC is None, reason="several processes are the
 LIMIT = 2  # seconds for which a process may show no sign of life
 FAULTY = "\nimport os" + MODEL.replace("== 10", '== 6 and os.environ.get("PMI_RANK") == "1"')
 EXPERIMENT: dict[str, Any] = {
-    "data": {"type": "text", "source": "pydoc_topics", "batch_size": 32, "seq_len": 8},
+    "data": {"type": "text", "source": "text.txt", "batch_size": 32, "seq_len": 8},
     "train": {"steps": 12, "evaluate_every": {"steps": 40}, "checkpoint_every": {"steps": 4}, "sample_every": None},
     "log": {"every": {"steps": 4}, "tensorboard": False},
     "threads": 1,
@@ -43,9 +43,20 @@ EXPERIMENT: dict[str, Any] = {
 }
 
 
-def start(folder: Path, count: int, *words: str, kernels: str = "") -> subprocess.Popen[str]:
+def write(folder: Path, **changes: Any) -> None:
+    """An experiment, and a text that is long enough for its batches, and short enough to be counted at once."""
+    write_experiment(folder, **changes)
+    (folder / "text.txt").write_text(TEXT * 20)
+
+
+def start(
+    folder: Path, count: int, *words: str, kernels: str = "", last: tuple[str, ...] = ()
+) -> subprocess.Popen[str]:
+    """last: words before the command of the last process."""
     command = [sys.executable, "-m", "minidl.run", "tiny.yaml", *words]
-    if count:
+    if last:
+        command = [str(MPIEXEC), "-n", str(count - 1), *command, ":", "-n", "1", *last, *command]
+    elif count:
         command = [str(MPIEXEC), "-n", str(count), *command]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "MINIDL_KERNELS": kernels}
     return subprocess.Popen(
@@ -81,7 +92,7 @@ def test_the_same_bits_for_any_number_of_processes_and_resumed_by_another(
     tmp_path: Path, kernels: str, counts: tuple[int, ...], at_once: int
 ) -> None:
     """One after the other, against a run of so many, 0 is without mpiexec; long_cluster.py tries each experiment."""
-    write_experiment(tmp_path, **EXPERIMENT)
+    write(tmp_path, **EXPERIMENT)
     for place, count in enumerate(counts, start=1):
         words = [f"train.steps={3 * place}", "optimizer.lr=1e-3", *(["--resume"] if place > 1 else [])]
         code, said = run(tmp_path, count, "--runs", "mixed", *words, kernels=kernels)
@@ -93,7 +104,7 @@ def test_the_same_bits_for_any_number_of_processes_and_resumed_by_another(
 
 @with_mpi
 def test_what_is_wrong_is_told_once(tmp_path: Path) -> None:
-    write_experiment(tmp_path, **EXPERIMENT)
+    write(tmp_path, **EXPERIMENT)
     code, said = run(tmp_path, 2, "data.batch_size=8")
     assert code == 2
     assert said.count("a batch of 8 sequences is cut into 1 shares") == 1, said
@@ -115,7 +126,7 @@ def test_what_is_wrong_is_told_once(tmp_path: Path) -> None:
 )
 def test_a_signal_ends_all(tmp_path: Path, victim: str, number: signal.Signals, code: int, state: str) -> None:
     """What the launcher is told saves the run; who is killed or stopped takes the others with it; no file is lost."""
-    write_experiment(tmp_path, **{**EXPERIMENT, "train": {**EXPERIMENT["train"], "steps": 100_000}})
+    write(tmp_path, **{**EXPERIMENT, "train": {**EXPERIMENT["train"], "steps": 100_000}})
     process = start(tmp_path, 2, f"processes.timeout={LIMIT}")
     log = tmp_path / "runs/tiny/001/metrics.jsonl"
     while not (log.exists() and len(log.read_text().splitlines()) > 2):
@@ -133,10 +144,23 @@ def test_a_signal_ends_all(tmp_path: Path, victim: str, number: signal.Signals, 
         assert said.count("minidl:") == 1
 
 
+@with_mpi
+def test_a_process_that_is_stopped_before_all_have_begun_ends_all(tmp_path: Path) -> None:
+    write(tmp_path, **EXPERIMENT)
+    begun = time.monotonic()
+    process = start(tmp_path, 2, f"processes.timeout={LIMIT}", last=("sh", "-c", 'kill -STOP $$; exec "$@"', "sh"))
+    _, said = process.communicate(timeout=60)
+    assert time.monotonic() - begun < LIMIT + 5
+    assert process.returncode == 74
+    assert said.count("minidl:") == 1
+    assert f"process 0 has waited {LIMIT} s for all to begin: process 1 is stopped" in said
+    assert not (tmp_path / "runs").exists()
+
+
 def process_of_rank(rank: str, folder: Path) -> int:
-    found = subprocess.run(["pgrep", "-f", "minidl.run tiny.yaml"], capture_output=True, text=True, check=True)
+    found = subprocess.run(["pgrep", "-f", "minidl.run tiny.yaml"], capture_output=True, text=True, check=False)
     mine = [int(pid) for pid in found.stdout.split() if Path(f"/proc/{pid}/cwd").resolve() == folder]
-    return next(pid for pid in mine if rank_of(pid) == rank)
+    return next((pid for pid in mine if rank_of(pid) == rank), 0)
 
 
 @with_mpi
@@ -144,7 +168,7 @@ def test_an_error_of_one_process_ends_all(tmp_path: Path) -> None:
     """Raised in one that keeps nothing: it is named once, and the checkpoint is sound."""
     (tmp_path / "models").mkdir()
     (tmp_path / "models/faulty.py").write_text(FAULTY)
-    write_experiment(tmp_path, **{**EXPERIMENT, "model": {"type": "faulty"}})
+    write(tmp_path, **{**EXPERIMENT, "model": {"type": "faulty"}})
     code, said = run(tmp_path, 2)
     assert code == 1
     assert said.count("KeyError: 'a mistake of the user'") == 1, said
@@ -155,7 +179,7 @@ def test_an_error_of_one_process_ends_all(tmp_path: Path) -> None:
 
 @with_mpi
 def test_a_full_disk_ends_all(tmp_path: Path) -> None:
-    write_experiment(tmp_path, **EXPERIMENT)
+    write(tmp_path, **EXPERIMENT)
     with disk(tmp_path / "disk"):
         fill(tmp_path / "disk", leave=4 * 4096)
         code, said = run(tmp_path, 2, "--runs", "disk/runs")
@@ -194,7 +218,7 @@ def test_weights_may_be_averaged_instead_of_gradients(tmp_path: Path) -> None:
     """After each step it comes to the same, for plain gradient descent; a checkpoint holds the average."""
     model = {"layers": [{"type": "Embedding", "units": 6}, {"type": "GRU", "units": 8}]}
     model["layers"].append({"type": "Dense", "units": "${data.vocab_size}"})
-    write_experiment(tmp_path, **{**EXPERIMENT, "model": model, "optimizer": {"type": "SGD", "lr": 0.5}})
+    write(tmp_path, **{**EXPERIMENT, "model": model, "optimizer": {"type": "SGD", "lr": 0.5}})
     for runs, words in {"sum": (), "each": ("processes.average_every={steps: 1}",)}.items():
         code, said = run(tmp_path, 2, "--runs", runs, *words)
         assert code == 0, said

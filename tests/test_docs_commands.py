@@ -29,7 +29,7 @@ SHORT = [
 ]
 SHORT_OF = {  # of experiments on other data than a text
     "experiments/classify_messages.yaml": ["train.epochs=1", "data.source=messages.csv", "model.units=4"],
-    "experiments/names_documents.yaml": ["train.steps=2", "data.batch_size=4", "model.units=4"],
+    "experiments/names_documents.yaml": ["train.steps=2", "data.batch_size=4", "model.units=4", "sample.length=5"],
     "experiments/series_lorenz.yaml": ["train.steps=2", "data.seq_len=8", "model.layers.0.units=4"],
 }
 NEEDS = {"export": ("onnx", "safetensors"), "sweep": ("optuna",)}  # by verb, what is not installed with minidl

@@ -16,7 +16,7 @@ from minidl.graph.layer import Node
 from minidl.layers import CRF, LSTM, Attention, Bidirectional, Conv1D, Dense, Dropout, Embedding, MinGRU, SoftmaxCE
 from minidl.system.errors import UsageError
 from minidl.training.gradient import fill_gradient
-from minidl.training.shares import Shares, add_in_pairs, branches, weight_of_targets
+from minidl.training.shares import Shares, add_in_pairs, weights_of_sequences
 
 STEPS, SEQUENCES, SYMBOLS = 5, 33, 7  # shares of 8, 8, 8 and 9 sequences
 Build = Callable[[Any], Node]
@@ -54,16 +54,14 @@ def model_of(build: Build) -> Model:
     return Model(build(Input("ids", depth=SYMBOLS, dtype="int")), seed=3)
 
 
-def trained(
-    build: Build, processes: int, given: Batch, count: int
-) -> tuple[float, NDArray[Any], dict[str, NDArray[Any]]]:
-    """The second step of so many processes: its loss, its gradient, and what is carried."""
+def trained(build: Build, processes: int, *given: Batch) -> tuple[float, NDArray[Any], dict[str, NDArray[Any]]]:
+    """So many processes take a step for each batch: the last loss and gradient, and what is carried."""
     losses, gradients, carried = [], [], []
-    for first, end in branches(processes, count):
+    for rank in range(processes):
         model = model_of(build)
-        shares = Shares(model, given.inputs["ids"].shape[1], count, first, end)
-        for _ in range(2):
-            loss, _ = shares.fill_gradient([given], carry=True)
+        shares = Shares(model, processes, rank)
+        for batch in given:
+            loss = shares.fill_gradient([batch], carry=True)
         losses.append(np.array(loss))
         gradients.append(model.executor.gradient)
         carried.append(model.executor.state)
@@ -72,16 +70,16 @@ def trained(
 
 
 @pytest.mark.parametrize("kernels", dispatch.usable())
-@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize(("padded", "last"), [(False, SEQUENCES), (True, SEQUENCES), (False, 17), (True, 3)])
 @pytest.mark.parametrize("build", [plain, tied, windows, tagger])
 def test_who_computes_which_share_decides_no_bit(
-    build: Build, padded: bool, kernels: str, monkeypatch: pytest.MonkeyPatch
+    build: Build, padded: bool, last: int, kernels: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(dispatch.VARIABLE, kernels)
-    given = batch(padded=padded)
-    loss, gradient, carried = trained(build, 1, given, 4)
+    given = [batch(padded=padded, sequences=sequences) for sequences in (SEQUENCES, last, last)]
+    loss, gradient, carried = trained(build, 1, *given)
     for processes in (2, 3, 4):
-        other, of_processes, of_states = trained(build, processes, given, 4)
+        other, of_processes, of_states = trained(build, processes, *given)
         assert other == loss
         assert of_processes.tobytes() == gradient.tobytes()
         assert {name: state.tobytes() for name, state in of_states.items()} == {
@@ -94,7 +92,7 @@ def test_shares_add_up_to_the_gradient_of_the_batch(build: Build) -> None:
     given, model = batch(padded=True), model_of(build)
     for _ in range(2):
         loss = fill_gradient(model, [given], carry=True)
-    found, gradient, _ = trained(build, 1, given, 4)
+    found, gradient, _ = trained(build, 1, given, given)
     assert found == pytest.approx(loss, rel=1e-5)
     np.testing.assert_allclose(gradient, model.executor.gradient, rtol=1e-3, atol=1e-6)
 
@@ -109,20 +107,18 @@ def test_what_kernels_add_in_shares_has_the_bits_of_a_run_without_shares(monkeyp
     for _ in range(2):
         fill_gradient(model, [given], carry=True)
     for processes in (1, 3):
-        assert trained(build, processes, given, 4)[1].tobytes() == model.executor.gradient.tobytes()
+        assert trained(build, processes, given, given)[1].tobytes() == model.executor.gradient.tobytes()
 
 
 def test_a_number_that_is_not_finite_is_found_where_it_was() -> None:
     """The model keeps the share that it came from, and the loss of all is not finite."""
     model, given = model_of(plain), batch(padded=False)
-    shares = Shares(model, SEQUENCES, 4, 0, 4)
+    shares = Shares(model)
     shares.fill_gradient([given], carry=True)
     model.executor.state["lstm/h"][20] = np.nan
-    loss, last = shares.fill_gradient([given], carry=True)
-    assert np.isnan(loss)
-    np.testing.assert_array_equal(last.inputs["ids"], given.inputs["ids"][:, 16:24])
+    assert np.isnan(shares.fill_gradient([given], carry=True))
+    np.testing.assert_array_equal(shares.last.inputs["ids"], given.inputs["ids"][:, 16:24])
     assert np.isnan(model.arrays["lstm/y"][:, 4]).any()
-    assert model.executor.state["lstm/h"].shape == (SEQUENCES, 6)
 
 
 def test_what_targets_weigh() -> None:
@@ -130,6 +126,6 @@ def test_what_targets_weigh() -> None:
     logits, weights = Dense(SYMBOLS)(Embedding(4)(ids)), Input("weights", shape=("B",))
     model = Model(SoftmaxCE()(logits, targets, weights=weights))
     inputs = {"targets": np.array([[1, 2], [1, -1]]), "weights": np.array([0.5, 3.0])}
-    assert weight_of_targets(model, inputs) == 0.5 + 0.5 + 3.0
+    assert weights_of_sequences(model, inputs).tolist() == [0.5 + 0.5, 3.0]
     with pytest.raises(UsageError, match="softmax_ce: its weights are no input"):
-        weight_of_targets(model, {"targets": inputs["targets"]})
+        weights_of_sequences(model, {"targets": inputs["targets"]})

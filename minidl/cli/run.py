@@ -16,7 +16,7 @@ from minidl.cli.standard_streams import lasting
 from minidl.system.errors import UsageError
 
 if TYPE_CHECKING:
-    from minidl.experiment import Outcome
+    from minidl.experiment import Experiment, Outcome
 
 EXAMPLES = """examples:
   minidl run experiments/char_lstm.yaml
@@ -47,23 +47,32 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; the exit code."""
-    from minidl.experiment import read_experiment, resume, train
-    from minidl.experiment.run.callbacks_of_run import showing
+    from minidl.experiment import read_experiment
     from minidl.experiment.run.environment import essence
     from minidl.system.processes import processes
+    from minidl.system.signs_of_life import SignsOfLife
 
     if arguments.accept_changes and arguments.resume is None:
         raise UsageError("--accept-changes goes with --resume")
     with reading_bar():
         experiment = read_experiment(arguments.experiment, arguments.changes)
-    together = processes()
-    together.agree(essence(experiment))
-    if arguments.dry_run:
+    together = processes(experiment.processes.timeout)
+    with SignsOfLife(together, experiment.processes.timeout):
+        together.agree(essence(experiment))
+        if not arguments.dry_run:
+            return _train(experiment, arguments)
         from minidl.experiment.run.preview import preview
 
         if together.is_first:
             print(preview(experiment, as_json=arguments.json))
         return 0
+
+
+def _train(experiment: Experiment, arguments: argparse.Namespace) -> int:
+    from minidl.experiment import resume, train
+    from minidl.experiment.run.callbacks_of_run import showing
+    from minidl.system.processes import processes
+
     watchers = showing(as_json=arguments.json)
     with lasting() as stdout:
         if arguments.resume is None:
@@ -78,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
                 watchers=watchers,
                 accept_changes=arguments.accept_changes,
             )
-        if together.is_first:
+        if processes().is_first:
             _show(outcome, arguments)
     if stdout.error is not None and not isinstance(stdout.error, BrokenPipeError):
         raise stdout.error

@@ -10,7 +10,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
 from minidl.system.errors import UsageError
@@ -18,6 +17,8 @@ from minidl.system.errors import UsageError
 SILENCE = 1.0  # seconds in which process 0 alone may speak, and in which all come to the same end if they do
 PASSED_ON = 0.2  # seconds in which the launcher passes on what was said, before it hears that all is to end
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")  # how launchers say how many there are
+
+_together: Processes | None = None
 
 
 class Processes:
@@ -42,7 +43,7 @@ class Processes:
         """What process 0 says, heard by all."""
         return message if self.size == 1 else self._communicator.bcast(message, root=0)
 
-    def collect(self, message: Any) -> list[Any]:
+    def collect(self, message: Any = None) -> list[Any]:
         """What each process says, heard by all, in their order."""
         return [message] if self.size == 1 else list(self._communicator.allgather(message))
 
@@ -110,16 +111,26 @@ def end_together(code: int, show: Callable[[str], None]) -> None:
     return None
 
 
-@cache
-def processes() -> Processes:
-    """The processes of this run; UsageError where several were started and the extra is missing."""
+def processes(limit: float = 60.0) -> Processes:
+    """The processes of this run; UsageError where several were started and the extra is missing.
+
+    limit: seconds for which the others are waited for, when this is called for the first time.
+    """
+    global _together
+    if _together is None:
+        _together = _started(limit)
+    return _together
+
+
+def _started(limit: float) -> Processes:
     if not any(os.environ.get(name, "1") not in ("", "1") for name in SIZES):
         return Processes()
     try:
-        from mpi4py import MPI
-    except (ImportError, RuntimeError):
+        from minidl.system.meeting import meet  # a run of one process does without
+
+        return Processes(meet(limit))
+    except (ImportError, RuntimeError, OSError):
         raise UsageError(
             "mpiexec has started several processes, and mpi4py with an MPI library is missing: "
             "pip install 'minidl[cluster]' in the environment of each"
         ) from None
-    return Processes(MPI.COMM_WORLD)

@@ -25,17 +25,24 @@ class SignsOfLife:
 
     def __init__(self, processes: Processes, timeout: float) -> None:
         self._processes, self._timeout = processes, timeout
+        self._ended = threading.Event()
+        if processes.size == 1:
+            return
         self._communicator = processes.second_communicator()
         self._beat = min(BEAT, timeout / 4)
         self._peers = range(1, processes.size) if processes.is_first else (0,)
-        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="minidl-signs-of-life", daemon=True)
 
     def __enter__(self) -> SignsOfLife:
-        self._thread.start()
+        if self._processes.size > 1:
+            self._thread.start()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, *exception: object) -> None:
+        if self._processes.size == 1:
+            return
+        if exception[0] is None:
+            self._processes.collect()  # nobody is silent before all have come to their end
         self._ended.set()
         self._thread.join()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,16 +13,20 @@ from minidl.system.errors import NumericsError
 from minidl.training.metrics import MetricAccumulator, is_mean
 
 
-def fill_gradient(model: Model, batches: Sequence[Batch], *, carry: bool) -> float:
+def fill_gradient(
+    model: Model, batches: Sequence[Batch], *, carry: bool, cut: Callable[[Batch], Batch] | None = None
+) -> float:
     """Forward and backward on each batch; the gradient of their loss is left in the model, and the loss returned.
 
     A loss that is a mean over targets is the mean over those of all batches: batches that are padded otherwise weigh
-    otherwise. carry: whether recurrent layers go on from the batch before.
+    otherwise. carry: whether recurrent layers go on from the batch before. cut: takes the part of each batch that is to
+    be run, right before that.
     """
     if len(batches) == 1:
-        return _pass(model, batches[0], carry)
+        return _pass(model, cut(batches[0]) if cut else batches[0], carry)
     total, loss, count = np.zeros_like(model.executor.gradient), 0.0, 0.0
-    for batch in batches:
+    for whole in batches:
+        batch = cut(whole) if cut else whole
         own = _pass(model, batch, carry)
         tally = MetricAccumulator()
         tally.add(model, own, batch.inputs, measures=False)

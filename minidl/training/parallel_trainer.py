@@ -24,11 +24,8 @@ from minidl.model import Model
 from minidl.optim import Optimizer
 from minidl.system.errors import NumericsError, UsageError
 from minidl.system.processes import Processes
-from minidl.system.signs_of_life import SignsOfLife
 from minidl.training.callback import Callback, Every
-from minidl.training.gradient import fill_gradient
-from minidl.training.progress import Progress
-from minidl.training.shares import Shares, add_in_pairs, branches, cut, sequences_of
+from minidl.training.shares import Shares, add_in_pairs, sequences_of, weights_of_sequences
 from minidl.training.trainer import Trainer
 
 Array = NDArray[Any]
@@ -37,8 +34,7 @@ Array = NDArray[Any]
 class ParallelTrainer(Trainer):
     """A Trainer that is one of several processes. All are made alike, but only process 0 is given callbacks.
 
-    average_every: how often weights are averaged, instead of gradients in every step. timeout: seconds for which a
-    process may show no sign of life.
+    average_every: how often weights are averaged, instead of gradients in every step.
 
     Raises UsageError where a batch has too few sequences for so many processes.
     """
@@ -51,12 +47,11 @@ class ParallelTrainer(Trainer):
         optimizer: Optimizer,
         *,
         average_every: Every | None = None,
-        timeout: float = 60.0,
         callbacks: Iterable[Callback] = (),
         **settings: Any,
     ) -> None:
         super().__init__(model, data, optimizer, callbacks=callbacks if processes.is_first else (), **settings)
-        self.processes, self.average_every, self.timeout = processes, average_every, timeout
+        self.processes, self.average_every = processes, average_every
         self._told: dict[str, Any] = {}
         inputs = data.train.batch(0).inputs
         self._batch = sequences_of(model, inputs)
@@ -70,18 +65,10 @@ class ParallelTrainer(Trainer):
                 f"a batch of {self._batch} sequences is cut into {count} shares, too few for {processes.size} "
                 f"processes: start {count} or fewer, or raise batch_size"
             )
-        self._shares = Shares(model, self._batch or 1, count, *branches(processes.size, count)[processes.rank])
-        self._columns = self._shares.columns
+        self.shares = Shares(model, processes.size, processes.rank)
         if average_every is None:
-            self._shares.check(inputs)
+            weights_of_sequences(model, inputs)  # raises where it is not known before a step
         self._rooms = np.empty((processes.size, model.weights.flat.size), model.weights.flat.dtype)
-
-    def run(self) -> Progress:
-        """Train until the end, or until one of the processes shows no sign of life."""
-        if self.processes.size == 1:
-            return super().run()
-        with SignsOfLife(self.processes, self.timeout):
-            return super().run()
 
     def update(self, *batches: Batch) -> None:
         """One step of all processes, or of each, after which their weights may be averaged."""
@@ -91,22 +78,23 @@ class ParallelTrainer(Trainer):
 
     def _average_weights(self) -> None:
         """The mean over the processes, each counted by its sequences; of what the optimizers keep as well."""
-        share = (self._columns.stop - self._columns.start) / self._batch
+        own = self.shares.own(self._batch)
+        share = (own.stop - own.start) / self._batch
         for array in (self.model.weights.flat, *self.optimizer.history.slots.values()):
             array *= array.dtype.type(share)
             self.add_up(array)
 
     def fill_gradient(self, batches: Sequence[Batch]) -> float:
         """The gradient of the whole batch: of the own sequences, added to those of all other processes."""
-        carry = self.state == "carry"
+        run = self.shares.run if self.average_every is not None else self.shares.fill_gradient
+        loss = run(batches, carry=self.state == "carry")
+        self.batch = self.shares.last
         if self.average_every is not None:
-            own = [cut(self.model, batch, self._columns) for batch in batches]
-            self.batch = own[-1]
-            return fill_gradient(self.model, own, carry=carry)
-        loss, self.batch = self._shares.fill_gradient(batches, carry=carry)
+            return loss
         self.add_up(self.model.executor.gradient)
         loss = float(add_in_pairs(self.processes.collect(np.array(loss))))
         if not math.isfinite(loss):
+            self.model.executor.state = {}
             raise NumericsError(f"the loss is {loss}")
         return loss
 
@@ -166,9 +154,7 @@ class ParallelTrainer(Trainer):
         return self._told["total_steps"] if "total_steps" in self._told else super().total_steps
 
     def _start(self) -> None:
-        for name, state in self.model.executor.state.items():
-            if len(state) == self._batch:  # of a checkpoint, which holds all sequences
-                self.model.executor.state[name] = state[self._columns].copy()
+        self.shares.take_state()
         super()._start()
         self._follow()
 

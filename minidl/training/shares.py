@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from minidl.data.batches import Batch
 from minidl.engine.binding import is_compiled
+from minidl.engine.threads import shares
 from minidl.graph.arrays import Param, Tied
 from minidl.graph.layer import Node
 from minidl.graph.symbol import Axis
@@ -32,11 +34,13 @@ Array = NDArray[Any]
 def branches(processes: int, count: int) -> list[tuple[int, int]]:
     """Which shares each process computes: (first, end) of a branch of the tree in which shares are added in pairs.
 
-    >>> branches(1, 4), branches(3, 4)
-    ([(0, 4)], [(0, 1), (1, 2), (2, 4)])
+    Where there are fewer shares than processes, some have none.
+
+    >>> branches(1, 4), branches(3, 4), branches(3, 1)
+    ([(0, 4)], [(0, 1), (1, 2), (2, 4)], [(0, 1), (1, 1), (1, 1)])
     """
-    if processes == 1:
-        return [(0, count)]
+    if processes == 1 or count == 1:
+        return [(0, count)] + [(count, count)] * (processes - 1)
     left, half = (processes + 1) // 2, count // 2
     return branches(left, half) + [(half + a, half + b) for a, b in branches(processes - left, half)]
 
@@ -55,91 +59,128 @@ def add_in_pairs(parts: Sequence[Array]) -> Array:
 
 
 class Shares:
-    """Shares `first` to `end` of the `count` of a batch of so many sequences.
+    """The shares that one of so many processes computes, of every batch."""
 
-    columns: the sequences in all of them.
-    """
-
-    def __init__(self, model: Model, batch: int, count: int, first: int, end: int) -> None:
-        self._model, self._first, self._end = model, first, end
-        self._each = [slice(batch * s // count, batch * (s + 1) // count) for s in range(count)]
-        self.columns = slice(self._each[first].start, self._each[end - 1].stop)
+    def __init__(self, model: Model, processes: int = 1, rank: int = 0) -> None:
+        self._model, self._processes, self._rank = model, processes, rank
+        self._rngs = {name: WholeBatch(model.executor.rngs[name], node) for name, node in model.graph.nodes.items()}
         rngs: dict[str, Any] = model.executor.rngs
-        rngs |= {name: WholeBatch(rngs[name], node, self.columns, batch) for name, node in model.graph.nodes.items()}
-        self._rngs = rngs
-        self._at_once = batch % count == 0 and _adds_in_shares(model)
+        rngs.update(self._rngs)
+        self._kernels_add = _kernels_add_in_shares(model)
+        self._carried_by = 0  # sequences of the batch before
+        self.last = Batch({}, reset_state=True)  # what the model has run on
 
-    def fill_gradient(self, batches: Sequence[Batch], *, carry: bool) -> tuple[float, Batch]:
-        """The part of these shares in the gradient of whole batches is left in the model.
+    def own(self, sequences: int) -> slice:
+        """The sequences of a batch of so many that this process computes."""
+        count = shares(sequences)
+        first, end = self._branch(count)
+        return slice(sequences * first // count, sequences * end // count)
 
-        Returns their part in the loss, and the sequences that the model has run on last.
+    def _branch(self, count: int) -> tuple[int, int]:
+        """The first of the own shares, out of so many, and the end of them."""
+        return branches(self._processes, count)[self._rank]
+
+    def take_state(self) -> None:
+        """Keep the own sequences of a state of all, as a checkpoint has it."""
+        state = self._model.executor.state
+        self._carried_by = len(next(iter(state.values()), ()))
+        for name, array in state.items():
+            state[name] = array[self.own(self._carried_by)].copy()
+
+    def fill_gradient(self, batches: Sequence[Batch], *, carry: bool) -> float:
+        """Leave the part of the own shares in the gradient of whole batches in the model; returns that in the loss.
+
+        The state of a batch of another size is not carried on, as in every run.
         """
-        weights = np.array([[self._weight(cut(self._model, batch, s)) for s in self._each] for batch in batches])
-        parts = weights.sum(axis=0) / (math.fsum(weights.flat) or 1.0)
+        sizes = [sequences_of(self._model, batch.inputs) or 1 for batch in batches]
+        if {self._carried_by} != set(sizes):
+            self._model.executor.state = {}
+        self._carried_by = sizes[-1]
+        count = min(map(shares, sizes))
+        weights = np.array([self._weights(batch, size, count) for batch, size in zip(batches, sizes, strict=True)])
+        parts = weights.sum(axis=0) / (math.fsum(weights.flat) or 1.0) if is_mean(self._model) else np.ones(count)
+        first, end = self._branch(count)
+        alike = all(shares(size) == count and size % count == 0 for size in sizes) and (weights == weights[:, :1]).all()
+        if self._kernels_add and alike and first < end:
+            loss = self._run(batches, first, end, count, carry)
+            part = parts[first:end].sum() if is_mean(self._model) else 1.0
+            self._model.executor.gradient *= self._model.weights.flat.dtype.type(part)
+            return float(part * loss)
+        return self._one_by_one(batches, parts, carry)
+
+    def run(self, batches: Sequence[Batch], *, carry: bool) -> float:
+        """As `fill_gradient`, but as if the own shares were the whole batches."""
+        count = min(shares(sequences_of(self._model, batch.inputs) or 1) for batch in batches)
+        first, end = self._branch(count)
+        first, end = (first, end) if first < end else (0, 1)
+        return fill_gradient(self._model, batches, carry=carry, cut=partial(self._cut, first, end, count))
+
+    def _weights(self, batch: Batch, size: int, count: int) -> list[float]:
+        """Σ w of each share."""
         if not is_mean(self._model):
-            parts[...] = 1.0
-        if not self._at_once or (weights != weights[:, :1]).any():
-            return self._one_by_one(batches, parts, carry)
-        loss, last = self._run(batches, self.columns, carry)
-        part = parts[self._first : self._end].sum() if is_mean(self._model) else 1.0
-        self._model.executor.gradient *= self._model.weights.flat.dtype.type(part)
-        return float(part * loss), last
+            return [1.0] * count
+        each = weights_of_sequences(self._model, batch.inputs)
+        return [float(each[size * s // count : size * (s + 1) // count].sum()) for s in range(count)]
 
-    def check(self, inputs: Mapping[str, Array]) -> None:
-        """UsageError where it cannot be known before a step what targets weigh."""
-        self._weight(Batch(dict(inputs), reset_state=True))
+    def _one_by_one(self, batches: Sequence[Batch], parts: Array, carry: bool) -> float:
+        """The first share comes last: what the model then holds of it does not depend on who computes the others.
 
-    def _weight(self, batch: Batch) -> float:
-        return weight_of_targets(self._model, batch.inputs) if is_mean(self._model) else 1.0
-
-    def _one_by_one(self, batches: Sequence[Batch], parts: Array, carry: bool) -> tuple[float, Batch]:
-        """The first share comes last: what the model then holds of it does not depend on who computes the others."""
-        executor, gradient = self._model.executor, self._model.executor.gradient
+        A process without a share runs on the first, which then counts nothing, for it draws what all others draw.
+        """
+        executor, gradient, count = self._model.executor, self._model.executor.gradient, len(parts)
+        first, end = self._branch(count)
         carried, drawn = executor.state, {name: rng.bit_generator.state for name, rng in self._rngs.items()}
+        start = self._carried_by * first // count
         losses: list[Array] = []
         gradients: list[Array] = []
         states: list[dict[str, Array]] = []
-        for s in reversed(range(self._first, self._end)):
-            own = slice(self._each[s].start - self.columns.start, self._each[s].stop - self.columns.start)
-            executor.state = {name: state[own].copy() for name, state in carried.items()}
+        for s in reversed(range(first, end)) if first < end else (0,):
             for name, rng in self._rngs.items():
                 rng.bit_generator.state = drawn[name]
-            loss, last = self._run(batches, self._each[s], carry)
+            own = slice(self._carried_by * s // count - start, self._carried_by * (s + 1) // count - start)
+            executor.state = {name: state[own].copy() for name, state in carried.items() if first < end}
+            loss = self._run(batches, s, s + 1, count, carry)
             losses.insert(0, np.array(parts[s] * loss))
             gradients.insert(0, gradient * gradient.dtype.type(parts[s]))
             states.insert(0, executor.state)
             if not math.isfinite(loss):  # the model keeps what shows where that came from
                 break
-        executor.state = {
-            name: np.zeros((self.columns.stop - self.columns.start, *state.shape[1:]), state.dtype)
-            if len(states) < self._end - self._first
-            else np.concatenate([state_of_share[name] for state_of_share in states])
-            for name, state in states[0].items()
-        }
+        executor.state = {name: np.concatenate([state[name] for state in states]) for name in states[0]}
         gradient[...] = add_in_pairs(gradients)
-        return float(add_in_pairs(losses)), last
+        if first < end:
+            return float(add_in_pairs(losses))
+        executor.state = {name: state[:0] for name, state in executor.state.items()}
+        gradient[...] = -0.0  # added to a zero, it leaves its sign
+        return 0.0
 
-    def _run(self, batches: Sequence[Batch], columns: slice, carry: bool) -> tuple[float, Batch]:
-        """Forward and backward on these sequences; the loss is NaN, and so is the gradient, where it is not finite."""
-        for rng in self._rngs.values():
-            rng.columns = columns
-        own = [cut(self._model, batch, columns) for batch in batches]
+    def _run(self, batches: Sequence[Batch], first: int, end: int, count: int, carry: bool) -> float:
+        """Forward and backward on these shares; the loss is NaN, and so is the gradient, where it is not finite."""
         try:
-            return fill_gradient(self._model, own, carry=carry), own[-1]
+            return fill_gradient(self._model, batches, carry=carry, cut=partial(self._cut, first, end, count))
         except NumericsError:
             self._model.executor.gradient[...] = math.nan
-            return math.nan, own[-1]
+            return math.nan
+
+    def _cut(self, first: int, end: int, count: int, batch: Batch) -> Batch:
+        """These shares of a batch, and of what is drawn for it."""
+        size = sequences_of(self._model, batch.inputs) or 1
+        columns = slice(size * first // count, size * end // count)
+        for rng in self._rngs.values():
+            rng.columns, rng.batch = columns, size
+        self.last = cut(self._model, batch, columns)
+        return self.last
 
 
-def weight_of_targets(model: Model, inputs: Mapping[str, Array]) -> float:
-    """Σ w, over which a mean is taken: of targets that count, or of sequences where the loss is given no targets.
+def weights_of_sequences(model: Model, inputs: Mapping[str, Array]) -> Array:
+    """Σ w of the targets of each sequence, of which a mean is taken; 1 each where the loss is given no targets.
 
     UsageError where the model computes the weights itself.
     """
     name = loss_node(model)
     node, sources, targets = model.graph.nodes[name], model.graph.sources(name), targets_of(model, inputs)
     if targets is None:
-        return float(sequences_of(model, inputs) or 1)
+        return np.ones(sequences_of(model, inputs) or 1)
+    axes = model.graph.inputs[sources[1]].shape
     counts: Array = targets >= 0 if targets.dtype.kind in "iu" else np.ones(targets.shape)
     of_class = getattr(node.layer, "class_weights", None)
     if of_class is not None and targets.dtype.kind in "iu":
@@ -148,10 +189,14 @@ def weight_of_targets(model: Model, inputs: Mapping[str, Array]) -> float:
     if weights is not None:
         if weights not in inputs:
             raise UsageError(f"{name}: its weights are no input, and their sum is not known before they are computed")
-        own, axes = model.graph.inputs[weights].shape, model.graph.inputs[sources[1]].shape
-        sizes = [size if axis in own else 1 for axis, size in zip(axes, targets.shape, strict=True)]
+        given = model.graph.inputs[weights].shape
+        sizes = [size if axis in given else 1 for axis, size in zip(axes, targets.shape, strict=True)]
         counts = counts * inputs[weights].reshape(sizes)
-    return float(counts[inside_of(model, inputs, len(targets))].sum())
+    inside = inside_of(model, inputs, len(targets))
+    if inside is not ...:
+        counts = counts * inside.reshape(inside.shape + (1,) * (counts.ndim - 2))
+    others = tuple(i for i, axis in enumerate(axes) if not _is_batch(axis))
+    return np.atleast_1d(counts.sum(axis=others, dtype=np.float64))
 
 
 def sequences_of(model: Model, inputs: Mapping[str, Array]) -> int:
@@ -175,7 +220,7 @@ def _is_batch(axis: int) -> bool:
     return isinstance(axis, Axis) and axis.symbol == "B"
 
 
-def _adds_in_shares(model: Model) -> bool:
+def _kernels_add_in_shares(model: Model) -> bool:
     """Whether kernels add up every gradient over shares; what several nodes use is added up node by node as well."""
     nodes, owners = model.graph.nodes, model.graph.owners
     return len(set(owners.values())) == len(nodes) and all(_is_added_in_shares(model, node) for node in nodes.values())

@@ -15,12 +15,12 @@ from minidl.graph.symbol import Axis
 class WholeBatch:
     """A generator of one node: what is drawn by sequence is drawn for all of them, and cut to those of this process.
 
-    columns: the own sequences. batch: how many there are in all. What has no axis of sequences, such as a mask of
-    weights, is the same for every process.
+    columns: the own sequences of the batch that is run. batch: how many it has in all. What has no axis of sequences,
+    such as a mask of weights, is the same for every process.
     """
 
-    def __init__(self, rng: np.random.Generator, node: Node, columns: slice, batch: int) -> None:
-        self._rng, self.columns, self._batch = rng, columns, batch
+    def __init__(self, rng: np.random.Generator, node: Node) -> None:
+        self._rng, self.columns, self.batch = rng, slice(0), 0
         self._shapes = [item.shape for item in node.declarations.values() if isinstance(item, Cache)]
 
     @property
@@ -34,7 +34,7 @@ class WholeBatch:
         """As `random` of the generator."""
         shape: tuple[int, ...] = out.shape if size is None and out is not None else size or ()
         axis = next((axis for declared in self._shapes if (axis := self._axis(declared, shape)) is not None), None)
-        whole = shape if axis is None else (*shape[:axis], self._batch, *shape[axis + 1 :])
+        whole = shape if axis is None else (*shape[:axis], self.batch, *shape[axis + 1 :])
         drawn: NDArray[Any] = self._rng.random(whole, dtype)  # type: ignore[arg-type]
         own = drawn if axis is None else drawn[(slice(None),) * axis + (self.columns,)]
         if out is None:

@@ -36,8 +36,7 @@ Watchers = Callable[[RunFolder], Iterable[Callback]]  # of the run in a folder: 
 def make_trainer(experiment: Experiment, callbacks: Iterable[Callback]) -> Trainer:
     """What trains the model of an experiment."""
     train = experiment.train
-    together = experiment.processes
-    several = partial(ParallelTrainer, processes(), average_every=together.average_every, timeout=together.timeout)
+    several = partial(ParallelTrainer, processes(), average_every=experiment.processes.average_every)
     kind = several if in_use().in_shares else Trainer
     return kind(
         experiment.model,
