@@ -50,7 +50,7 @@ name: table
 seed: 0
 data:
   type: table
-  source: messages                     # text,kind: CSV, TSV, JSON lines, Parquet; encoding: latin-1 where it is no UTF-8
+  source: messages       # text,kind; or CSV, TSV, JSON lines, Parquet, with encoding: latin-1 where it is no UTF-8
   task: {type: classification, text: text, label: kind, tokens: word, max_vocab: 5000}
 model:
   layers:
