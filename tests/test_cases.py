@@ -224,6 +224,19 @@ def test_a_decimal_comma_is_found(tmp_path: Path) -> None:
     scale = load(tmp_path, content, TEMPERATURE).reader.inputs
     assert 19 < scale.mean[0] < 21
     assert load(tmp_path, content, TEMPERATURE, decimal=",", delimiter=";").reader.inputs == scale
+    with pytest.raises(DataError, match=r"data\.csv:82: column 'temp' has '', .* say with missing"):
+        load(tmp_path, content + "2019-06-30;\n", TEMPERATURE)
+
+
+@pytest.mark.parametrize("other", ["-0,250", "12,5", ",75"])
+def test_a_column_that_may_be_of_thousands_is_read_as_the_others_are(tmp_path: Path, other: str) -> None:
+    """20,125 is a fraction where another column has fractions with a comma; alone both ways are told."""
+    content = "t;temp\n" + "".join(f"{other};20,{i:03d}\n" for i in range(100, 180))
+    assert load(tmp_path, content, TEMPERATURE).reader.inputs.mean[0] < 21
+    with pytest.raises(DataError, match=r"'20,100', which may be a fraction, as decimal: ',' would say, or thousands"):
+        load(tmp_path, content.replace(other, "7"), TEMPERATURE)
+    with pytest.raises(DataError, match="which is no finite number"):
+        load(tmp_path, content.replace("20,150", "20.5"), TEMPERATURE)
 
 
 def test_signs_between_thousands_are_told(tmp_path: Path) -> None:
