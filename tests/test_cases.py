@@ -274,6 +274,12 @@ def test_encodings_that_are_noticed(tmp_path: Path, encoding: str) -> None:
     assert load(tmp_path, texts().encode(encoding), WORDS).facts["classes"] == 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_mark_outranks_the_encoding_that_is_named(tmp_path: Path, encoding: str) -> None:
+    """A model that was trained on a table in latin-1 is asked about one that says that it is in UTF-16."""
+    assert load(tmp_path, texts().encode(encoding), WORDS, encoding="latin-1").facts["classes"] == 2
+
+
 def test_an_encoding_that_is_named(tmp_path: Path) -> None:
     content = texts().replace("fine", "f\u00efne").encode("latin-1")
     vocabulary = load(tmp_path, content, WORDS, encoding="latin-1").vocabulary
