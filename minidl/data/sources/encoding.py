@@ -19,8 +19,9 @@ LOOKED_AT = 4096  # bytes by which UTF-16 without a mark is known
 def find_encoding(first: bytes, given: str | None = None) -> str:
     r"""The encoding of a text that begins with these bytes.
 
-    given: the one that was named, which holds unless the text says itself what it is, by its mark. UTF-16 without a mark is known by its zeros: every other byte of a text in any
-    alphabet of less than 256 letters in use, such as that of line ends and spaces.
+    given: the one that was named, which holds unless the text says itself what it is, by its mark. UTF-16 without a
+    mark is known by its zeros: every other byte of a text in any alphabet of less than 256 letters in use, such as that
+    of line ends and spaces.
 
     >>> find_encoding("a text\n".encode("utf-16-le")), find_encoding(b"ab")
     ('utf-16-le', 'utf-8-sig')
