@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,21 @@ def test_headers_that_nobody_asks_for_do_not_matter(tmp_path: Path, head: str) -
     assert load(tmp_path, "\n".join([head.format(","), *rows]), WORDS).facts["classes"] == 2
     with pytest.raises(DataError, match=r"two columns are named 'a'"):
         read_rows("a,a\n1,2\n", "x.csv", wanted=["a"])
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+def test_lists_in_columns_that_nobody_asks_for_do_not_matter(tmp_path: Path, ending: str) -> None:
+    rows = [{"text": text, "label": label, "more": [{"é": 1}]} for text, label in TEXTS * 20]
+    if ending == ".parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(pyarrow.Table.from_pylist(rows), tmp_path / "data.parquet")
+    else:
+        (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    table = Table(f"data{ending}", WORDS)
+    assert table.load(tmp_path).facts["classes"] == 2
+    assert json.loads(table.rows(table.source, tmp_path).column("more")[3]) == [{"é": 1}]
+    with pytest.raises(DataError, match=r"'more' holds .*: a cell is a text"):
+        Table(f"data{ending}", Classification("more", label="label")).load(tmp_path)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
