@@ -36,7 +36,7 @@ JOBS = {
     "2 processes": (2, 1),
     "4 processes": (4, 1),
     "1 process, 2 threads": (1, 2),
-}  # and their threads
+}
 NODES = (1, 2, 4, 8, 16, 32, 100, 1000)
 SLICE = 0.3  # seconds
 Part = dict[str, float]
@@ -91,10 +91,12 @@ def measured_table(found: dict[str, list[Part]]) -> str:
     for name, slices in found.items():
         compute, send, train = (median(part[what] for part in slices) for what in ("compute", "send", "train"))
         apart = median((part["compute"] + part["send"]) / part["train"] for part in slices)
+        busy, alone = (median(part["busy"] for part in these) for these in (slices, found[ALONE]))
         faster = median(one["train"] / part["train"] for one, part in zip(found[ALONE], slices, strict=True))
         rows.append([name, *(f"{1e3 * t:.2f}" for t in (compute, send, compute + send, train))])
-        rows[-1] += [f"{apart - 1:+.0%}", f"{faster:.2f}"]
-    return table(["", "computing", "messages", "sum", "step", "sum against step", "times as fast"], rows)
+        rows[-1] += [f"{apart - 1:+.0%}", f"{faster:.2f}", f"{1e3 * busy:.2f}", f"{alone / busy:.2f}"]
+    columns = ["computing", "messages", "sum", "step", "sum against step", "times as fast"]
+    return table(["", *columns, "a processor's time for computing", "times less"], rows)
 
 
 def step_seconds(nodes: int, compute: float, size: float, latency: float, bandwidth: float) -> float:

@@ -1,7 +1,8 @@
 """One of the processes of `python -m benchmarks.cluster`: slices of steps, each split into computing and messages.
 
 Process 0 reads how many steps on stdin and answers a JSON line: seconds a step of computing alone, of sending
-gradients alone, and of training by all processes; in each the slowest process counts.
+gradients alone, and of training by all processes; in each the slowest process counts. Busy is what computing takes of a
+processor in the first thread of each, which is the same however many others use the machine.
 """
 
 from __future__ import annotations
@@ -71,14 +72,14 @@ class Work:
         """A step of all processes."""
         self._trainer.update(self._trainer.data.train.batch(next(self._steps)))
 
-    def seconds(self, part: Callable[[], None], steps: int) -> float:
-        """By the clock, a step; in each step the slowest process counts, for the others will wait for it."""
+    def seconds(self, part: Callable[[], None], steps: int, clock: Callable[[], float] = time.perf_counter) -> float:
+        """By a clock, a step; in each step the slowest process counts, for the others will wait for it."""
         self.together.collect(None)  # all begin at once
         taken = []
         for _ in range(steps):
-            begun = time.perf_counter()
+            begun = clock()
             part()
-            taken.append(time.perf_counter() - begun)
+            taken.append(clock() - begun)
         return sum(map(max, zip(*self.together.collect(taken), strict=True))) / steps
 
 
@@ -90,6 +91,7 @@ def main(name: str, count: str) -> None:
         work.train()
     while (steps := work.together.tell(next(sys.stdin, "") if work.together.is_first else None)).strip():
         parts = {part.__name__: work.seconds(part, int(steps)) for part in (work.compute, work.send, work.train)}
+        parts["busy"] = work.seconds(work.compute, int(steps), time.thread_time)
         if work.together.is_first:
             print(json.dumps({**parts, "bytes": work.bytes}), flush=True)
 

@@ -30,15 +30,28 @@ class Rate(NamedTuple):
     processor: float
 
 
-def work(url: str, kind: Any, trials: int, ready: Any, seconds: Any) -> None:
+def work(url: str, kind: Any, alone: bool, trials: int, ready: Any, seconds: Any) -> None:
     """One worker: trials are asked for and told until there are so many."""
     with Database(url, "benchmark", Search(SPACE, kind=kind, prunes="none")) as study:
         ready.wait()
         begun = time.process_time()
-        while (trial := study.ask(trials, draw)) is not None:
-            if not study.reuse(trial):
-                study.tell(trial, TrialState.COMPLETE, trial.params["lr"])
+        (optuna_alone if alone else minidl_and_optuna)(study, trials)
         seconds.put(time.process_time() - begun)
+
+
+def minidl_and_optuna(study: Database, trials: int) -> None:
+    """As `minidl sweep` does it."""
+    while (trial := study.ask(trials, draw)) is not None:
+        if not study.reuse(trial):
+            study.tell(trial, TrialState.COMPLETE, trial.params["lr"])
+
+
+def optuna_alone(study: Database, trials: int) -> None:
+    """What Optuna takes by itself: no look at other trials, no sign of life."""
+    bare = study._study
+    while (trial := bare.ask()).number < trials:
+        draw(trial)
+        bare.tell(trial, trial.params["lr"])
 
 
 def draw(trial: Trial) -> None:
@@ -47,11 +60,11 @@ def draw(trial: Trial) -> None:
         drawn.draw(trial, key)
 
 
-def measure(url: str, kind: str, workers: int, trials: int) -> Rate:
+def measure(url: str, kind: str, workers: int, trials: int, *, alone: bool = False) -> Rate:
     """So many workers on a storage."""
     context = multiprocessing.get_context("fork")
     ready, seconds = context.Barrier(workers + 1), context.Queue()
-    everybody = [context.Process(target=work, args=(url, kind, trials, ready, seconds)) for _ in range(workers)]
+    everybody = [context.Process(target=work, args=(url, kind, alone, trials, ready, seconds)) for _ in range(workers)]
     for worker in everybody:
         worker.start()
     ready.wait()
@@ -74,11 +87,15 @@ def main() -> None:
     rows = []
     for name in arguments.storages.split(","):
         for kind in arguments.samplers.split(","):
-            with ExitStack() as stack:
-                url = stack.enter_context(STORAGES[name]())
-                rate = measure(url, kind, arguments.workers, arguments.trials)
-            rows.append([name, kind, f"{rate.trials:.0f}", f"{rate.processor:.1f}"])
-    print(table(["storage", "sampler", "trials a second", "processor's ms a trial"], rows))
+            row = [name, kind]
+            for alone in (False, True):
+                with ExitStack() as stack:
+                    url = stack.enter_context(STORAGES[name]())
+                    rate = measure(url, kind, arguments.workers, arguments.trials, alone=alone)
+                row += [f"{rate.trials:.0f}", f"{rate.processor:.1f}"]
+            rows.append(row)
+    columns = ["trials a second", "processor's ms a trial", "Optuna alone: trials a second", "processor's ms a trial"]
+    print(table(["storage", "sampler", *columns], rows))
 
 
 if __name__ == "__main__":

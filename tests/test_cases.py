@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,19 @@ def test_a_decimal_comma_is_found(tmp_path: Path) -> None:
     scale = load(tmp_path, content, TEMPERATURE).reader.inputs
     assert 19 < scale.mean[0] < 21
     assert load(tmp_path, content, TEMPERATURE, decimal=",", delimiter=";").reader.inputs == scale
+    with pytest.raises(DataError, match=r"data\.csv:82: column 'temp' has '', .* say with missing"):
+        load(tmp_path, content + "2019-06-30;\n", TEMPERATURE)
+
+
+@pytest.mark.parametrize("other", ["-0,250", "12,5", ",75"])
+def test_a_column_that_may_be_of_thousands_is_read_as_the_others_are(tmp_path: Path, other: str) -> None:
+    """20,125 is a fraction where another column has fractions with a comma; alone both ways are told."""
+    content = "t;temp\n" + "".join(f"{other};20,{i:03d}\n" for i in range(100, 180))
+    assert load(tmp_path, content, TEMPERATURE).reader.inputs.mean[0] < 21
+    with pytest.raises(DataError, match=r"'20,100', which may be a fraction, as decimal: ',' would say, or thousands"):
+        load(tmp_path, content.replace(other, "7"), TEMPERATURE)
+    with pytest.raises(DataError, match="which is no finite number"):
+        load(tmp_path, content.replace("20,150", "20.5"), TEMPERATURE)
 
 
 def test_signs_between_thousands_are_told(tmp_path: Path) -> None:
@@ -240,6 +254,21 @@ def test_headers_that_nobody_asks_for_do_not_matter(tmp_path: Path, head: str) -
     assert load(tmp_path, "\n".join([head.format(","), *rows]), WORDS).facts["classes"] == 2
     with pytest.raises(DataError, match=r"two columns are named 'a'"):
         read_rows("a,a\n1,2\n", "x.csv", wanted=["a"])
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+def test_lists_in_columns_that_nobody_asks_for_do_not_matter(tmp_path: Path, ending: str) -> None:
+    rows = [{"text": text, "label": label, "more": [{"é": 1}]} for text, label in TEXTS * 20]
+    if ending == ".parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(pyarrow.Table.from_pylist(rows), tmp_path / "data.parquet")
+    else:
+        (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    table = Table(f"data{ending}", WORDS)
+    assert table.load(tmp_path).facts["classes"] == 2
+    assert json.loads(table.rows(table.source, tmp_path).column("more")[3]) == [{"é": 1}]
+    with pytest.raises(DataError, match=r"'more' holds .*: a cell is a text"):
+        Table(f"data{ending}", Classification("more", label="label")).load(tmp_path)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -259,6 +288,12 @@ def test_a_tab_may_be_written_in_several_ways(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_encodings_that_are_noticed(tmp_path: Path, encoding: str) -> None:
     assert load(tmp_path, texts().encode(encoding), WORDS).facts["classes"] == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_mark_outranks_the_encoding_that_is_named(tmp_path: Path, encoding: str) -> None:
+    """A model that was trained on a table in latin-1 is asked about one that says that it is in UTF-16."""
+    assert load(tmp_path, texts().encode(encoding), WORDS, encoding="latin-1").facts["classes"] == 2
 
 
 def test_an_encoding_that_is_named(tmp_path: Path) -> None:

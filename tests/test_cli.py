@@ -470,10 +470,10 @@ def test_new_makes_a_project_that_runs_at_once_from_any_folder(
     monkeypatch.chdir("/")
     home = tmp_path / "my projects/one"
     assert (home / "README.md").read_text().startswith("# one\n")
-    for name in ("first", "second"):
+    for name in ("first", "second", "table"):
         path = home / f"experiments/{name}.yaml"
         assert path.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
-        briefly = ["train={steps: 2, evaluate_every: null}", "log.tensorboard=false", "sample.length=10"]
+        briefly = ["train={steps: 2, evaluate_every: null}", "log.tensorboard=false"]
         said = minidl("run", path, *briefly, "--runs", tmp_path / "runs")
         assert said.code == 0, said.err
         assert f"the run lies in {tmp_path}/runs/{name}/001" in said.out

@@ -20,7 +20,9 @@ from runs import TEXT, write_experiment
 from test_faults_disk import disk, fill
 from test_faults_users import MODEL
 
+from minidl.experiment import read_experiment
 from minidl.storage.archive import read_archive
+from minidl.system.errors import MinidlError
 from minidl.training.shares import branches
 
 ROOT = Path(__file__).parent.parent
@@ -230,6 +232,5 @@ def test_weights_may_be_averaged_instead_of_gradients(tmp_path: Path) -> None:
     assert run(tmp_path, 2, "--runs", "cut", few, "train.steps=8")[0] == 0
     assert run(tmp_path, 2, "--runs", "cut", few, "--resume")[0] == 0
     assert weights(tmp_path, "cut") == weights(tmp_path, "few") != weights(tmp_path, "each")
-    code, said = run(tmp_path, 0, "--runs", "one", "processes.average_every={epochs: 1}")
-    assert code == 2
-    assert "average_every is {steps: N}" in said
+    with pytest.raises(MinidlError, match="average_every is"):
+        read_experiment(tmp_path / "tiny.yaml", ["processes.average_every={epochs: 1}"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from minidl.data import read_text
 from minidl.data.sources import decode_text, find_file
+from minidl.data.sources.source import _built_in
 from minidl.system.errors import DataError
 
 
@@ -43,6 +44,7 @@ def test_the_built_in_text_is_pythons_own_and_always_the_same():
 
 def test_a_python_without_the_built_in_text(monkeypatch):
     monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
+    _built_in.cache_clear()
     with pytest.raises(DataError, match="name a text file instead"):
         read_text("pydoc_topics", Path())
 

@@ -284,7 +284,7 @@ def test_files_that_a_model_file_imports_belong_to_its_run_too(tmp_path: Path) -
 
 
 def test_a_change_of_a_file_outside_of_models_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is beside the experiment is known by its hash; what is installed by its version."""
+    """What is beside the experiment is kept, and a checkpoint is used with it; what is installed has its version."""
     (tmp_path / "models").mkdir()
     (tmp_path / "models/own.py").write_text(
         OWN.replace("models.scales", "user_scales").replace(".scales", "user_scales")
@@ -293,18 +293,33 @@ def test_a_change_of_a_file_outside_of_models_is_told(tmp_path: Path, monkeypatc
     monkeypatch.syspath_prepend(str(tmp_path))
     write_experiment(tmp_path, model={"type": "own"}, train__steps=40, train__early_stop=None)
     ended = interrupted_at(tmp_path, 13, signal.SIGINT, "tiny.yaml")
-    assert "user_scales.py is imported from outside of models/" in ended.err
+    assert ended.code == 130
+    assert "models/" not in ended.err
+    before = evaluated(tmp_path)
     assert launch(tmp_path, lambda: main(["verify", "tiny"])).wait().code == 0
     (tmp_path / "user_scales.py").write_text("SCALE = 5.0\n")
     ended = run(tmp_path, "tiny.yaml", "--resume")
     assert ended.code == 4
     assert "the code of the model has changed since this run was begun: user_scales" in ended.err
+    assert "-SCALE = 1.0" in ended.err
+    assert launch(tmp_path, lambda: main(["verify", "tiny"])).wait().code == 0
+    assert evaluated(tmp_path) == before
+    checkpoints = the_run(tmp_path).path / "checkpoints"
+    shutil.copy(checkpoints / "last", tmp_path / "old.npz")
+    ended = run(tmp_path, "tiny.yaml", "--resume", "--accept-changes", "train.steps=16")
+    assert ended.code == 0, ended.err
+    shutil.move(tmp_path / "old.npz", checkpoints / "step-00000009.npz")
+    assert evaluated(tmp_path, "runs/tiny/001/checkpoints/step-00000009.npz") == before
+    assert evaluated(tmp_path) != before
     verified = launch(tmp_path, lambda: main(["verify", "tiny"])).wait()
     assert verified.code == 5
     assert "user_scales: sha256" in verified.err
-    assert launch(tmp_path, lambda: main(["evaluate", "runs/tiny/001/checkpoints/last"])).wait().code == 0
-    ended = run(tmp_path, "tiny.yaml", "--resume", "--accept-changes", "train.steps=16")
+
+
+def evaluated(folder: Path, checkpoint: str = "runs/tiny/001/checkpoints/last") -> str:
+    ended = launch(folder, lambda: main(["evaluate", checkpoint, "--json"])).wait()
     assert ended.code == 0, ended.err
+    return str(ended.out)
 
 
 def test_the_code_of_a_model_belongs_to_its_run(tmp_path: Path) -> None:

@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minidl import Input, Layer, Model
+from minidl import Input, Layer, Model, Predictor
+from minidl.generate import sample_text
 from minidl.graph.arrays import Cache, Out
 from minidl.layers import LSTM, Dense, OneHot, SoftmaxCE
 from minidl.optim import Adam
 from minidl.system.errors import MinidlError
+from minidl.testing import check_layer
+from minidl.training import Trainer
 
 IDS = np.zeros((3, 2), int)
 Array = np.ndarray[Any, Any]
@@ -56,6 +59,20 @@ MISUSES: dict[str, tuple[Callable[[], object], str]] = {
     "a step of no model": (lambda: Adam().step(None), "an optimizer steps a Model, got NoneType"),  # type: ignore[arg-type]
     "a gradient of None": (lambda: passed(small()).backward(logits=None), "gradient of 'logits' should be numbers"),
     "masked ids": (lambda: small().forward(ids=np.ma.masked_equal(IDS, 0)), "input 'ids' is a masked array"),
+    "a parameter by number": (lambda: small().parameters[0], "there is no parameter 0"),  # type: ignore[index]
+    "a parameter by list": (lambda: small().parameters[[]], "there is no parameter []"),  # type: ignore[index]
+    "a gradient out of range": (lambda: passed(small()).backward(logits=10**400), "gradient of 'logits' should be"),
+    "an output without a name": (lambda: Model(outputs={None: Input("x", depth=2)}), "an output has a name"),  # type: ignore[dict-item]
+    "a shape that is a number": (lambda: Input("x", shape=3), "a shape is a list of sizes and letters, got 3"),  # type: ignore[arg-type]
+    "a model tried as a layer": (lambda: Model.of(small(), IDS), "such as Dense(3), got Model"),  # type: ignore[arg-type]
+    "nothing checked as a layer": (lambda: check_layer(None), "such as Dense(3), got NoneType"),  # type: ignore[arg-type]
+    "a name for a Predictor": (lambda: Predictor("run"), "Predictor.load of the name of a run, got str"),  # type: ignore[arg-type]
+    "text of no model": (lambda: next(sample_text(None)), "text is written by a Model"),  # type: ignore[arg-type]
+    "training on nothing": (lambda: Trainer(small(), None, Adam(), steps=1), "reads a Dataset"),  # type: ignore[arg-type]
+    "training of nothing": (lambda: Trainer(None, None, Adam(), steps=1), "trains a Model, got None"),  # type: ignore[arg-type]
+    "saved nowhere": (lambda: small().save(None), "a file is given by its path, got NoneType"),  # type: ignore[arg-type]
+    "loaded from nowhere": (lambda: Model.load(0), "a file is given by its path, got int"),  # type: ignore[arg-type]
+    "weights of a folder": (lambda: small().load_weights("."), "is a folder, and no file of weights"),
     "a pickled model": (lambda: pickle.dumps(small()), "use model.save(path)"),
     "a copied model": (lambda: copy.copy(small()), "use model.replica()"),
 }

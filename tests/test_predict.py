@@ -25,8 +25,8 @@ from minidl.system.errors import CheckpointError, DataError, UsageError
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 SMALL = {
-    "classify_names": ["model.units=6", "model.features=4", "data.batch_size=256"],
-    "tag_python": ["model.units=6", "model.features=4", "data.batch_size=128"],
+    "classify_names": ["model.units=6", "model.features=4", "data.batch_size=256", "data.split=[0.96, 0.02, 0.02]"],
+    "tag_python": ["model.units=6", "model.features=4", "data.batch_size=128", "data.split=[0.98, 0.01, 0.01]"],
     "forecast_lorenz": ["model.units=6", "data.task.window=4", "data.task.horizon=2", "data.batch_size=256"],
 }
 ALWAYS = ["train.steps=6", "log.tensorboard=false", "optimizer.lr=0.02"]

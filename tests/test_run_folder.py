@@ -171,7 +171,7 @@ def test_leftovers_of_killed_writers_are_swept(tmp_path: Path) -> None:
         assert ".minidl-mine.tmp" in names(place)
 
 
-def test_which_run_is_meant(tmp_path: Path) -> None:
+def test_which_run_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_experiment(tmp_path, **QUICK)
     for _ in range(2):
         assert run(tmp_path, "tiny.yaml").code == 0
@@ -181,6 +181,9 @@ def test_which_run_is_meant(tmp_path: Path) -> None:
         assert os.path.realpath(model_file(name, runs)) == os.path.realpath(best)
     with pytest.raises(CheckpointError, match="did you mean 'tiny'"):
         model_file("tinny", runs)
+    monkeypatch.chdir(tmp_path)
+    Path("tiny").mkdir()  # of data, and with the name of the run
+    assert os.path.realpath(model_file("tiny", runs)) == os.path.realpath(best)
     with RunFolder.create(runs, "tiny") as empty:  # ended before its first checkpoint
         assert empty.number == 3
     assert os.path.realpath(model_file("tiny", runs)) == os.path.realpath(best)

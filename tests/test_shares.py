@@ -27,6 +27,10 @@ def plain(ids: Any) -> Node:
     return SoftmaxCE()(Dense(SYMBOLS)(LSTM(6, dropout=0.2, recurrent_dropout=0.1)(Embedding(4)(ids))), targets)
 
 
+def unmasked(ids: Any) -> Node:
+    return SoftmaxCE()(Dense(SYMBOLS)(LSTM(6, dropout=0.2)(Embedding(4)(ids))), targets)
+
+
 def tied(ids: Any) -> Node:
     x = Embedding(4, name="table")(ids)
     return SoftmaxCE(reduction="sum")(Dense(SYMBOLS, tied_to="table")(MinGRU(4)(x)), targets)
@@ -54,14 +58,16 @@ def model_of(build: Build) -> Model:
     return Model(build(Input("ids", depth=SYMBOLS, dtype="int")), seed=3)
 
 
-def trained(build: Build, processes: int, *given: Batch) -> tuple[float, NDArray[Any], dict[str, NDArray[Any]]]:
+def trained(
+    build: Build, processes: int, *given: Batch, accumulate: int = 1
+) -> tuple[float, NDArray[Any], dict[str, NDArray[Any]]]:
     """So many processes take a step for each batch: the last loss and gradient, and what is carried."""
     losses, gradients, carried = [], [], []
     for rank in range(processes):
         model = model_of(build)
         shares = Shares(model, processes, rank)
         for batch in given:
-            loss = shares.fill_gradient([batch], carry=True)
+            loss = shares.fill_gradient([batch] * accumulate, carry=True)
         losses.append(np.array(loss))
         gradients.append(model.executor.gradient)
         carried.append(model.executor.state)
@@ -87,6 +93,14 @@ def test_who_computes_which_share_decides_no_bit(
         }
 
 
+@pytest.mark.parametrize("kernels", dispatch.usable())
+def test_batches_that_are_accumulated(kernels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(dispatch.VARIABLE, kernels)
+    given = batch(padded=False, sequences=32)
+    alone = trained(unmasked, 1, given, accumulate=3)[1]
+    assert trained(unmasked, 3, given, accumulate=3)[1].tobytes() == alone.tobytes()
+
+
 @pytest.mark.parametrize("build", [plain, tied, windows, tagger])
 def test_shares_add_up_to_the_gradient_of_the_batch(build: Build) -> None:
     given, model = batch(padded=True), model_of(build)
@@ -99,15 +113,12 @@ def test_shares_add_up_to_the_gradient_of_the_batch(build: Build) -> None:
 
 @pytest.mark.skipif("c" not in dispatch.usable(), reason="no compiler")
 def test_what_kernels_add_in_shares_has_the_bits_of_a_run_without_shares(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(ids: Any) -> Node:
-        return SoftmaxCE()(Dense(SYMBOLS)(LSTM(6, dropout=0.2)(Embedding(4)(ids))), targets)
-
     monkeypatch.setenv(dispatch.VARIABLE, "c")
-    given, model = batch(padded=False, sequences=32), model_of(build)
+    given, model = batch(padded=False, sequences=32), model_of(unmasked)
     for _ in range(2):
         fill_gradient(model, [given], carry=True)
     for processes in (1, 3):
-        assert trained(build, processes, given, given)[1].tobytes() == model.executor.gradient.tobytes()
+        assert trained(unmasked, processes, given, given)[1].tobytes() == model.executor.gradient.tobytes()
 
 
 def test_a_number_that_is_not_finite_is_found_where_it_was() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import logging
 import os
 import random
 import signal
@@ -383,12 +384,16 @@ def test_a_signal_ends_all_jobs_which_save_what_they_have(
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "grid", "random"])
-def test_what_was_tried_is_not_run_again(sampler: str, sweep: Callable[..., list[Row]]) -> None:
-    """The sweep ends when all has been tried; what comes to the same values takes their result."""
+def test_what_was_tried_is_not_run_again(
+    sampler: str, sweep: Callable[..., list[Row]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sweep ends when all has been tried, and says so; what comes to the same values takes their result."""
+    caplog.set_level(logging.INFO, "minidl")
     words = [UNITS, "train.steps=int(5, 6)", "--sampler", sampler, "--trials", "50"]
     rows = sweep(*words)
     values = {(row["model.layers.1.units"], row["train.steps"]): (row["run"], row["best_val_loss"]) for row in rows}
     assert set(values) == {(4, 5), (4, 6), (8, 5), (8, 6)}
+    assert "all 4 combinations of values have been tried" in caplog.text
     assert len(list_runs(Path("runs/tiny"))) == len(set(values.values())) == 4
     assert {(row["run"], row["best_val_loss"]) for row in rows} == set(values.values())
     if sampler == "grid":

@@ -44,6 +44,24 @@ extends: first.yaml
 name: second
 model: {type: network, units: 96}     # build() in models/network.py
 """
+TABLE = """# yaml-language-server: $schema=schema.json
+# Put a table of your own in the place of messages: a path from the folder of this file, and the names of its columns.
+name: table
+seed: 0
+data:
+  type: table
+  source: messages       # text,kind; or CSV, TSV, JSON lines, Parquet, with encoding: latin-1 where it is no UTF-8
+  task: {type: classification, text: text, label: kind, tokens: word, max_vocab: 5000}
+model:
+  layers:
+    - {type: Embedding, units: 16}
+    - {type: GRU, units: 16, inputs: [embedding, lengths]}
+    - {type: Last, inputs: [gru, lengths]}
+    - {type: Dense, units: "${data.classes}"}
+loss: {type: SoftmaxCE, class_weights: balanced}
+optimizer: {type: Adam, lr: 1e-2, clip_norm: 1.0}
+train: {epochs: 4}
+"""
 NETWORK = '''"""A network of this project: layers are called on what feeds them."""
 
 from minidl.layers import GRU, Add, Dense, Embedding
@@ -64,7 +82,14 @@ README = """# NAME
     minidl check experiments/second.yaml        # prove the gradients of the network
     minidl sample first --prime "The "          # let it write
 
-`experiments/first.yaml` says what to train on, with which network, and how; `second.yaml` only what differs.
+From a table to answers:
+
+    minidl run experiments/table.yaml
+    minidl evaluate table
+    minidl predict table --data new.csv --out answers.csv
+
+`experiments/first.yaml` says what to train on, with which network, and how; `second.yaml` only what differs;
+`table.yaml` learns the classes of texts in a table (numbers, tags, series: docs/tables.md).
 `models/network.py` is a network written in Python. Editors that know YAML complete and check experiments by
 `experiments/schema.json`.
 """
@@ -87,6 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
     for path, text in (
         ("experiments/first.yaml", FIRST),
         ("experiments/second.yaml", SECOND),
+        ("experiments/table.yaml", TABLE),
         ("experiments/schema.json", schema_text()),
         ("models/network.py", NETWORK),
         ("README.md", README.replace("NAME", folder.resolve().name)),

@@ -200,7 +200,7 @@ def as_gradient(name: str, value: ArrayLike, like: Array) -> Array:
         if value is None or np.ma.is_masked(value):  # which NumPy takes for NaN, and for what lies below the mask
             raise TypeError
         given = np.asarray(value, like.dtype)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DataError(f"the gradient of {name!r} should be numbers of its shape {like.shape}") from None
     if given.shape not in (like.shape, ()):
         raise DataError(f"the gradient of {name!r} should have its shape {like.shape}, got {given.shape}")

@@ -35,9 +35,11 @@ class NamedArrays(Mapping[str, Array]):
         self._arrays, self._kind = arrays, kind
 
     def __getitem__(self, name: str) -> Array:
-        if name not in self._arrays:
+        if not isinstance(name, str) or name not in self._arrays:
             known = ", ".join(self._arrays) or "none yet: call forward first"
-            raise UnknownName(f"there is no {self._kind} {name!r}{suggest(name, self._arrays)} (there are: {known})")
+            raise UnknownName(
+                f"there is no {self._kind} {name!r}{suggest(str(name), self._arrays)} (there are: {known})"
+            )
         return self._arrays[name].view()  # whose shape anybody may change, which is no other shape of the parameter
 
     def __contains__(self, name: object) -> bool:

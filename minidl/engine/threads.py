@@ -36,7 +36,10 @@ class Team:
         self._tasks: list[SimpleQueue[_Share[Any] | None]] = [SimpleQueue() for _ in range(size - 1)]
         weakref.finalize(self, _dismiss, self._tasks).atexit = False
         for number, tasks in enumerate(self._tasks, start=1):
-            threading.Thread(target=_work, args=(tasks,), name=f"minidl-{number}", daemon=True).start()
+            try:
+                threading.Thread(target=_work, args=(tasks,), name=f"minidl-{number}", daemon=True).start()
+            except RuntimeError:  # for want of memory, or of processes that a user may have
+                raise UsageError(f"the system starts no thread {number + 1} here: go on with threads: 1") from None
 
     def run(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         """The results of at most `size` calls, made at the same time; one after the other within one another."""

@@ -92,7 +92,7 @@ def layer_arrays(model: Model, layout: str) -> dict[str, Arrays]:
 
 def check_layout(layout: Any) -> None:
     """Refuse a layout that there is not."""
-    if layout not in NAMES:
+    if not isinstance(layout, str) or layout not in NAMES:
         near = suggest(str(layout), NAMES)
         raise UsageError(f"there is no layout {layout!r}{near} (known: {', '.join(NAMES)})")
 

@@ -17,7 +17,7 @@ from minidl.exchange.onnx_weights import read_onnx
 from minidl.exchange.units import Array, Arrays, Unit, assign
 from minidl.model import Model
 from minidl.storage.archive import read_archive
-from minidl.storage.atomic import refuse_special
+from minidl.storage.atomic import as_path, refuse_special
 from minidl.system.errors import CheckpointError, UsageError
 
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
@@ -47,7 +47,9 @@ def _read(source: str | PathLike[str] | Mapping[str, Any], layout: str) -> Array
     """What a source holds: arrays by name, or the units of an ONNX file, whose layout is its own."""
     if isinstance(source, Mapping):
         return {str(name): _array(value) for name, value in source.items()}
-    path = Path(source)
+    path = as_path(source)
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder, and no file of weights")
     refuse_special(path)
     if path.suffix in PICKLES or _is_pickle(path):
         raise UsageError(_refusal(path))

@@ -16,7 +16,7 @@ from minidl.data.vocabulary import Vocabulary
 from minidl.engine.dispatch import implementation
 from minidl.generate.sampler import Sampler
 from minidl.model import Model
-from minidl.system.errors import UsageError
+from minidl.system.errors import UsageError, expect
 
 
 def generate(
@@ -132,6 +132,7 @@ def sample_texts(
 
 def _start(model: Model, prime: str) -> tuple[Vocabulary, NDArray[Any], tuple[int, ...]]:
     """The vocabulary, the ids that a text goes on from, and those of start and end, if it is a document."""
+    expect(Model, model, "text is written by a Model")
     if model.vocabulary is None:
         raise UsageError("this model has no vocabulary, so that it cannot write text")
     ends = ends_of(model)

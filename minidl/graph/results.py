@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from minidl.graph.arrays import Array, InputSpec
 from minidl.graph.layer import Layer, Node
 from minidl.graph.symbol import Input, Symbol, show
-from minidl.system.errors import GraphError
+from minidl.system.errors import GraphError, expect
 
 
 def named_results(loss: Node | None, outputs: Mapping[str, Symbol] | None) -> dict[str, Symbol]:
@@ -29,6 +29,7 @@ def named_results(loss: Node | None, outputs: Mapping[str, Symbol] | None) -> di
     if loss is not None and "loss" in outputs:
         raise GraphError("the name 'loss' is that of the loss: give the output another one")
     for name, node in outputs.items():
+        expect(str, name, "an output has a name, by which model.forward returns it")
         if not isinstance(node, Symbol):
             given = type(node).__name__
             raise GraphError(f"output {name!r} should be what a layer gave when it was called, got {given}")
@@ -37,6 +38,7 @@ def named_results(loss: Node | None, outputs: Mapping[str, Symbol] | None) -> di
 
 def alone(layer: Layer, inputs: Sequence[ArrayLike], named: Mapping[str, ArrayLike]) -> tuple[Node, dict[str, Array]]:
     """A layer on inputs that are like these arrays, given by place and by name; and the arrays by the inputs' names."""
+    expect(Layer, layer, "what is tried on arrays is a layer, such as Dense(3)")
     specs = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
     given = [*zip(specs, inputs, strict=False), *named.items()]
     feeds = {name: np.asarray(array) for name, array in given}

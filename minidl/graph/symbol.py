@@ -101,6 +101,8 @@ class Input(Symbol):
         self.depth = None if depth is None else _size(name, "depth", depth)
         if shape is None:
             shape = ("T", "B") if self.dtype == "int" else ("T", "B", self._features(depth))
+        if isinstance(shape, str) or not isinstance(shape, Sequence):
+            raise GraphError(f"input {name!r}: a shape is a list of sizes and letters, got {shape!r:.60}")
         self.shape = self.sized([_axis(name, i, size) for i, size in enumerate(shape)])
 
     def sized(self, shape: Sequence[int]) -> Shape:

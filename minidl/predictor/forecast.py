@@ -38,7 +38,7 @@ def forecasts(model: Model, reader: ForecastReader, parts: Iterable[Part], ahead
         beyond = []
         for order, found in zip(ordered, predicted, strict=True):
             table[order] = found[: len(order)]
-            if ahead and (part.last or order[-1] < len(rows) - 1):
+            if ahead and part.ends(order):
                 more = _beyond(model, reader, rows.take(order), found[len(order) :], ahead)
                 beyond += more
                 short += not more

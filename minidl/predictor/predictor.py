@@ -28,7 +28,7 @@ from minidl.predictor.parts import Part, parts
 from minidl.predictor.stream import stream_answers
 from minidl.predictor.translations import Searching, translations
 from minidl.storage.run_folder import model_file
-from minidl.system.errors import CheckpointError, DataError, UsageError
+from minidl.system.errors import CheckpointError, DataError, UsageError, expect
 
 Array = NDArray[Any]
 CELLS, COLUMNS = 400_000, 20  # of a piece: what is held at a time, and how many columns a row may well have
@@ -43,6 +43,7 @@ class Predictor:
     """
 
     def __init__(self, model: Model) -> None:
+        expect(Model, model, "a Predictor is made of a Model, or by Predictor.load of the name of a run")
         self.model = model
         self.reader = Reader.load(model.metadata, model.vocabulary)
         self._replica = model.replica()

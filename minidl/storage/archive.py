@@ -16,7 +16,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import PureWindowsPath
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from minidl.engine.memory_limit import fitting
 from minidl.storage.archive_meta import FOREIGN, META, OLDER, format_meta, parse_meta
-from minidl.storage.atomic import FilePath, refuse_special, unreadable, write_whole
+from minidl.storage.atomic import FilePath, as_path, refuse_special, unreadable, write_whole
 from minidl.system.errors import CheckpointError, MinidlError, UsageError
 
 Array: TypeAlias = NDArray[Any]
@@ -95,7 +95,7 @@ def read_archive(path: FilePath, check: Check | None = None) -> Archive:
     ...     read_archive(f"{folder}/model.npz")
     Archive(arrays={'dense/b': array([0., 0.])}, meta={'step': 7}, version=1)
     """
-    path = Path(path)
+    path = as_path(path)
     try:
         path = path.absolute()
         refuse_special(path)

@@ -41,7 +41,7 @@ def write_whole(path: FilePath, data: bytes | memoryview, *, follow: bool = True
     ...     os.listdir(folder)
     ['run.json']
     """
-    target = Path(path)
+    target = as_path(path)
     with contextlib.suppress(OSError, ValueError):
         target = Path(os.path.realpath(target)) if follow else target
     with refusing(target):
@@ -95,7 +95,7 @@ def link_whole(path: FilePath, name: str) -> None:
 
     Where the file system has no links, as on some drives in the network, it is a copy.
     """
-    target = Path(path)
+    target = as_path(path)
     with refusing(target):
         with _temporary(target) as temporary:
             try:
@@ -192,6 +192,14 @@ def sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def as_path(given: FilePath) -> Path:
+    """The path that a caller gave; UsageError where it is none."""
+    try:
+        return Path(os.fsdecode(given))
+    except TypeError:
+        raise UsageError(f"a file is given by its path, got {type(given).__name__}") from None
 
 
 def refuse_special(path: Path) -> None:

@@ -80,6 +80,17 @@ class RunLost(StorageError):
     """The folder of a run is no longer the one that it made."""
 
 
+def expect(kind: type, given: object, wanted: str) -> None:
+    """UsageError where a caller gives something of another kind.
+
+    >>> expect(int, "3", "a count is a whole number")
+    Traceback (most recent call last):
+    minidl.system.errors.UsageError: a count is a whole number, got str
+    """
+    if not isinstance(given, kind):
+        raise UsageError(f"{wanted}, got {type(given).__name__}")
+
+
 SHORT = 3  # letters of a word in which one slip is a third or more
 
 

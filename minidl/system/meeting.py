@@ -6,6 +6,7 @@ other threads go on.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -31,7 +32,11 @@ def meet(limit: float) -> Any:
         timer = threading.Timer(limit, _give_up, (limit,))
         timer.daemon = True
         timer.start()
-        ctypes.CDLL(MPI.__file__).MPI_Init_thread(None, None, MULTIPLE, ctypes.byref(ctypes.c_int()))
+        begin = getattr(ctypes.CDLL(MPI.__file__), "MPI_Init_thread", None)
+        if begin is None:  # an MPI that hides it
+            MPI.Init_thread()
+        else:
+            begin(None, None, MULTIPLE, ctypes.byref(ctypes.c_int()))
         timer.cancel()
     return MPI.COMM_WORLD
 
@@ -47,6 +52,9 @@ def _give_up(limit: float) -> None:
     )
     sys.stderr.flush()
     time.sleep(APART / 5)  # in which the launcher passes that on
+    with contextlib.suppress(OSError, KeyError, ValueError):  # as MPI_Abort of MPICH, which has not begun
+        os.write(int(os.environ["PMI_FD"]), f"cmd=abort exitcode={EXIT_CODE}\n".encode())
+        time.sleep(APART)
     os._exit(EXIT_CODE)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minidl.graph.layer import Layer
-from minidl.system.errors import NumericsError
+from minidl.system.errors import NumericsError, expect
 from minidl.testing import contract
 from minidl.testing.trial import Trial, attempt, raised
 
@@ -50,6 +50,7 @@ def check_layer(layer: Layer, *inputs: ArrayLike, raises: bool = True, **named: 
     >>> all(point.passed for point in check_layer(LSTM(5), x))
     True
     """
+    expect(Layer, layer, "what is tried on arrays is a layer, such as Dense(3)")
     names = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
     feeds = {name: np.asarray(array) for name, array in [*zip(names, inputs, strict=False), *named.items()]}
     points = _points(layer, feeds)

@@ -28,7 +28,7 @@ from minidl.training.checkpoint import capture, restore
 from minidl.training.gradient import fill_gradient
 from minidl.training.nan_report import not_finite
 from minidl.training.progress import Progress
-from minidl.training.trainer_arguments import check_averaging, check_choice, check_limits, check_model
+from minidl.training.trainer_arguments import check_averaging, check_choice, check_limits, check_parts
 
 
 class Trainer:
@@ -69,7 +69,7 @@ class Trainer:
         non_finite: Literal["stop", "skip"] = "stop",
         callbacks: Iterable[Callback] = (),
     ) -> None:
-        check_model(model, data.vocabulary)
+        check_parts(model, data, optimizer)
         check_limits(epochs=epochs, steps=steps, minutes=minutes)
         check_choice("state", state, ("carry", "zero"))
         check_choice("non_finite", non_finite, ("stop", "skip"))

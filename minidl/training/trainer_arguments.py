@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 
+from minidl.data.batches import Dataset
 from minidl.data.vocabulary import Vocabulary
 from minidl.model import Model
 from minidl.optim import Optimizer
-from minidl.system.errors import UsageError
+from minidl.system.errors import UsageError, expect
 
 
-def check_model(model: Model, vocabulary: Vocabulary | None) -> None:
+def check_parts(model: Model, data: Dataset, optimizer: Optimizer) -> None:
     """A model is trained by its loss, on data of its own vocabulary."""
+    expect(Model, model, "a Trainer trains a Model")
+    expect(Dataset, data, "a Trainer reads a Dataset, as from_arrays or Data.load make it")
+    expect(Optimizer, optimizer, "a Trainer steps an optimizer, such as Adam()")
     if "loss" not in model.graph.results:
         raise UsageError("this model has no loss to train: make it as Model(loss)")
-    check_vocabulary(model.vocabulary, vocabulary)
+    check_vocabulary(model.vocabulary, data.vocabulary)
 
 
 def check_limits(**limits: float | None) -> None:

@@ -19,17 +19,19 @@ LOOKED_AT = 4096  # bytes by which UTF-16 without a mark is known
 def find_encoding(first: bytes, given: str | None = None) -> str:
     r"""The encoding of a text that begins with these bytes.
 
-    given: the one that was named. UTF-16 without a mark is known by its zeros: every other byte of a text in any
-    alphabet of less than 256 letters in use, such as that of line ends and spaces.
+    given: the one that was named, which holds unless the text says itself what it is, by its mark. UTF-16 without a
+    mark is known by its zeros: every other byte of a text in any alphabet of less than 256 letters in use, such as that
+    of line ends and spaces.
 
     >>> find_encoding("a text\n".encode("utf-16-le")), find_encoding(b"ab")
     ('utf-16-le', 'utf-8-sig')
     """
-    if given is not None:
-        return check_encoding(given)
-    for mark, name in MARKS.items():
+    said = None if given is None else check_encoding(given)
+    for mark, name in MARKS.items():  # which no text in another encoding begins with
         if first.startswith(mark):
             return name
+    if said is not None:
+        return said
     looked = first[:LOOKED_AT]
     zeros = [looked[k::2].count(0) for k in (0, 1)]
     share = max(zeros) / max(1, len(looked) // 2)

@@ -13,10 +13,13 @@ from minidl.data.sources.rows import Rows
 from minidl.system.errors import DataError
 
 
-def read_pieces(text: TextIO, name: str, size: int = PIECE, *, columns: Sequence[str] = ()) -> Iterator[Rows]:
+def read_pieces(
+    text: TextIO, name: str, size: int = PIECE, *, columns: Sequence[str] = (), wanted: Sequence[str] = ()
+) -> Iterator[Rows]:
     r"""The rows of JSON lines, so many at a time; a key that an object does not have is an empty cell, as null is.
 
-    columns: those that every piece has; further ones come with the piece that has them first.
+    columns: those that every piece has; further ones come with the piece that has them first. wanted: those that will
+    be asked for, and may hold no lists or objects, which stand as JSON in other cells.
 
     >>> from io import StringIO
     >>> text = '{"text": "a", "n": 1}\n\n{"text": "b"}\n'
@@ -26,7 +29,9 @@ def read_pieces(text: TextIO, name: str, size: int = PIECE, *, columns: Sequence
     objects, keys = _objects(text, name), dict.fromkeys(columns)
     while piece := list(itertools.islice(objects, size)):
         keys.update(dict.fromkeys(key for _, found in piece for key in found))
-        cells = {key: TextColumn(_cell(found.get(key), key, name, line) for line, found in piece) for key in keys}
+        cells = {
+            key: TextColumn(_cell(found.get(key), key, name, line, wanted) for line, found in piece) for key in keys
+        }
         yield Rows(name, dict(cells), array("I", (line for line, _ in piece)), "")
 
 
@@ -63,11 +68,13 @@ def _object(item: Any, name: str, line: int) -> dict[str, Any]:
     return item
 
 
-def _cell(value: Any, key: str, name: str, line: int) -> str:
+def _cell(value: Any, key: str, name: str, line: int, wanted: Sequence[str]) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (str, int, float)):
         return str(value)
+    if key not in wanted:
+        return json.dumps(value, ensure_ascii=False)
     raise DataError(f"{name}:{line}: {key!r} holds a {type(value).__name__}: a cell is a text, a number or null")

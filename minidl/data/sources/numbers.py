@@ -14,29 +14,52 @@ from numpy.typing import NDArray
 GAPS = frozenset(["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "null", "NULL", "None", "?", "-"])
 COMMA = re.compile(r"\s*[+-]?(\d+,\d*|\d*,\d+)([eE][+-]?\d+)?\s*")
 POINT = re.compile(r"\s*[+-]?(\d+\.\d*|\d*\.\d+)([eE][+-]?\d+)?\s*")
+WHOLE = re.compile(r"\s*[+-]?\d+\s*")
 THOUSANDS = re.compile(  # 1,234.5  1.234,5  1 234.5
-    r"\s*[+-]?(\d{1,3}(,\d{3})+(\.\d*)?|\d{1,3}(\.\d{3})+,\d*|\d{1,3}([ '\u00a0\u202f]\d{3})+([.,]\d*)?)\s*"
+    r"\s*[+-]?[1-9]\d{0,2}((,\d{3})+(\.\d*)?|(\.\d{3})+,\d*|([ '\u00a0\u202f]\d{3})+([.,]\d*)?)\s*"
 )
 
 
-def parse_numbers(cells: Sequence[str], decimal: str | None, out: NDArray[Any], *, gaps: bool) -> NDArray[Any]:
+def parse_numbers(
+    cells: Sequence[str], decimal: str | None, out: NDArray[Any], *, gaps: bool, others: Iterable[Iterable[str]] = ()
+) -> NDArray[Any]:
     """Fill `out` with the numbers of the cells, and return the places of those that are none.
 
-    decimal: "." or ","; where it is None a comma is one if all broken numbers are written with it.
+    decimal: "." or ","; where it is None a comma is one if all broken numbers are written with it. others: columns of
+    the same table, which tell where these cells may be thousands as well.
     """
     if decimal is None:
         bad = _parse(cells, out, gaps=gaps)
-        if not len(bad) or not _is_comma(cells, bad):
+        if not len(bad) or not _is_comma(cells, bad, others):
             return bad
     return _parse((cell.replace(",", ".") for cell in cells) if decimal != "." else cells, out, gaps=gaps)
 
 
-def _is_comma(cells: Sequence[str], bad: NDArray[Any]) -> bool:
-    """Whether all that is no number with a point is one with a comma, and some of it is no thousand."""
-    with_comma = [cells[int(i)] for i in bad]
-    if not all(COMMA.fullmatch(cell) for cell in with_comma) or all(THOUSANDS.fullmatch(cell) for cell in with_comma):
+def has_commas(cells: Iterable[str]) -> bool:
+    """Whether a column has numbers with a decimal comma beyond doubt.
+
+    >>> has_commas(["0,125", "12,250"]), has_commas(["1,125", "12,250"]), has_commas(["0,5", "word"])
+    (True, False, False)
+    """
+    found = False
+    for cell in cells:
+        if COMMA.fullmatch(cell):
+            found = found or not THOUSANDS.fullmatch(cell)
+        elif not WHOLE.fullmatch(cell) and cell.strip() not in GAPS:
+            return False
+    return found
+
+
+def _is_comma(cells: Sequence[str], bad: NDArray[Any], others: Iterable[Iterable[str]]) -> bool:
+    """Whether all that is no number with a point is one with a comma, and some of it, or of others, is no thousand."""
+    with_comma = [cell for cell in (cells[int(i)] for i in bad) if cell.strip() not in GAPS]
+    if (
+        not with_comma
+        or not all(COMMA.fullmatch(cell) for cell in with_comma)
+        or any(POINT.fullmatch(cell) for cell in cells)
+    ):
         return False
-    return not any(POINT.fullmatch(cell) for cell in cells)
+    return not all(map(THOUSANDS.fullmatch, with_comma)) or any(map(has_commas, others))
 
 
 def _parse(cells: Iterable[str], out: NDArray[Any], *, gaps: bool) -> NDArray[Any]:
@@ -60,6 +83,8 @@ def what_is_wrong(cell: str, cells: Sequence[str]) -> str:
     """
     if cell.strip() in GAPS:
         return "which is no finite number: say with missing (drop, fill or mask) what becomes of empty cells"
+    if THOUSANDS.fullmatch(cell) and COMMA.fullmatch(cell) and not any(POINT.fullmatch(other) for other in cells):
+        return "which may be a fraction, as decimal: ',' would say, or thousands, to be written without a comma"
     if THOUSANDS.fullmatch(cell) and not (COMMA.fullmatch(cell) and any(POINT.fullmatch(other) for other in cells)):
         return "which is no finite number: write it without signs between thousands"
     if COMMA.fullmatch(cell):

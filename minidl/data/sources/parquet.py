@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -15,8 +16,11 @@ BUFFER = 1 << 20  # bytes of a column that are unpacked at a time
 EXACT = 1 << 53  # the largest integer up to which a float64 holds all
 
 
-def read_parquet(file: BinaryIO, name: str, size: int) -> Iterator[Rows]:
-    """The rows of a Parquet file, so many at a time."""
+def read_parquet(file: BinaryIO, name: str, size: int, wanted: Sequence[str] = ()) -> Iterator[Rows]:
+    """The rows of a Parquet file, so many at a time.
+
+    wanted: columns that will be asked for, and may hold no lists or structures, which stand as JSON in other cells.
+    """
     _pyarrow(name)
     from pyarrow import parquet
 
@@ -24,10 +28,10 @@ def read_parquet(file: BinaryIO, name: str, size: int) -> Iterator[Rows]:
         found = parquet.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False)  # a buffer would hold a group of rows
         yield from found.iter_batches(size, use_threads=False)
 
-    return _pieces(name, batches)
+    return _pieces(name, batches, wanted)
 
 
-def read_arrow(file: BinaryIO, name: str, size: int) -> Iterator[Rows]:
+def read_arrow(file: BinaryIO, name: str, size: int, wanted: Sequence[str] = ()) -> Iterator[Rows]:
     """As `read_parquet`, of an Arrow file (also called Feather), whose pieces are as it was written."""
     _pyarrow(name)
     from pyarrow import ipc
@@ -37,7 +41,7 @@ def read_arrow(file: BinaryIO, name: str, size: int) -> Iterator[Rows]:
         whole = (found.get_batch(i) for i in range(found.num_record_batches))
         return (batch.slice(start, size) for batch in whole for start in range(0, batch.num_rows, size))
 
-    return _pieces(name, batches)
+    return _pieces(name, batches, wanted)
 
 
 def _pyarrow(name: str) -> None:
@@ -47,13 +51,13 @@ def _pyarrow(name: str) -> None:
         raise UsageError(f"{name}: Parquet and Arrow files are read by pyarrow: pip install 'minidl[data]'") from None
 
 
-def _pieces(name: str, batches: Callable[[], Iterator[Any]]) -> Iterator[Rows]:
+def _pieces(name: str, batches: Callable[[], Iterator[Any]], wanted: Sequence[str]) -> Iterator[Rows]:
     import pyarrow as pa
 
     count = 0
     try:
         for batch in batches():
-            columns = {key: _column(batch.column(key), key, name) for key in batch.schema.names}
+            columns = {key: _column(batch.column(key), key, name, wanted) for key in batch.schema.names}
             yield Rows(name, columns, range(count + 1, count + 1 + batch.num_rows), "")
             count += batch.num_rows
             pa.default_memory_pool().release_unused()  # it keeps more with every batch otherwise
@@ -63,11 +67,11 @@ def _pieces(name: str, batches: Callable[[], Iterator[Any]]) -> Iterator[Rows]:
         raise DataError(f"{name} has no rows")
 
 
-def _column(column: Any, key: str, name: str) -> Cells:
+def _column(column: Any, key: str, name: str, wanted: Sequence[str]) -> Cells:
     import pyarrow as pa
 
     kind, values = column.type, column.to_pylist()
-    if pa.types.is_nested(kind):
+    if pa.types.is_nested(kind) and key in wanted:
         raise DataError(f"{name}: column {key!r} holds {kind}: a cell is a text or a number")
     if pa.types.is_floating(kind) or (pa.types.is_integer(kind) and all(abs(x or 0) <= EXACT for x in values)):
         return NumberColumn([np.nan if value is None else value for value in values])
@@ -75,4 +79,6 @@ def _column(column: Any, key: str, name: str) -> Cells:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False, default=str)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -97,7 +97,7 @@ class Rows:
                 table[:, k] = cells.numbers
                 found = np.flatnonzero(~np.isfinite(table[:, k]) & ~(gaps & np.isnan(table[:, k])))
             else:
-                found = parse_numbers(cells, self.decimal, table[:, k], gaps=gaps)
+                found = parse_numbers(cells, self.decimal, table[:, k], gaps=gaps, others=self.columns.values())
             if len(found):
                 row = int(found[0])
                 raise self.error(row, f"column {name!r} has {cells[row]!r}, {what_is_wrong(cells[row], cells)}")

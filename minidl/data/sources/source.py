@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import os
@@ -38,7 +39,7 @@ def read_text(source: Source | Sequence[Source], folder: Path, encoding: str | N
 
 def _read_one(source: Source, folder: Path, encoding: str | None) -> str:
     if isinstance(source, str) and source in _BUILT_IN:
-        return _BUILT_IN[source]()
+        return _built_in(source)
     name, raw = read_bytes(source, folder)
     return decode_text(raw, name, encoding)
 
@@ -48,7 +49,7 @@ def read_bytes(source: Source, folder: Path) -> tuple[str, bytes]:
     if isinstance(source, Mapping):
         name, raw = source.get("url", ""), _download(source)
     elif source in _BUILT_IN:
-        return source, _BUILT_IN[source]().encode()
+        return source, _built_in(source).encode()
     else:
         path = find_file(source, folder)
         name, raw = str(path), read_file(path)
@@ -125,6 +126,12 @@ def _download(source: Mapping[str, str]) -> bytes:
     from minidl.data.sources.download import fetch  # brings in urllib and ssl, which most runs do without
 
     return fetch(source["url"], source["sha256"])
+
+
+@functools.cache
+def _built_in(name: str) -> str:
+    """A text that is built in; drawn or gathered once, which takes a second for some, and less than 2 MB."""
+    return _BUILT_IN[name]()
 
 
 def _pydoc_topics() -> str:

@@ -33,7 +33,7 @@ BINARY: dict[str, Callable[[bytes, str], Rows]] = {
     ".npz": npz_rows.read_npz_rows,
     ".wav": wav.read_wav,
 }
-ARROW: dict[str, Callable[[BinaryIO, str, int], Iterator[Rows]]] = {
+ARROW: dict[str, Callable[[BinaryIO, str, int, Sequence[str]], Iterator[Rows]]] = {
     ".parquet": parquet.read_parquet,
     ".arrow": parquet.read_arrow,
     ".feather": parquet.read_arrow,
@@ -133,7 +133,7 @@ def _pieces(file: Told, name: str, asked: Asked) -> Iterator[Rows]:
         rows = BINARY[ending](file.read(), name)
         yield from (rows.between(at, min(at + asked.size, len(rows))) for at in range(0, len(rows), asked.size))
     elif ending in ARROW:
-        yield from ARROW[ending](file, name, asked.size)
+        yield from ARROW[ending](file, name, asked.size, asked.wanted)
     else:
         by_line = asked.lines or ending in FORMATS
         with _text(file, asked.dialect, newline="\n" if by_line else "") as text:
@@ -146,7 +146,7 @@ def _of_text(text: TextIO, name: str, ending: str, asked: Asked) -> Iterator[Row
     elif ending in FORMATS:
         yield from FORMATS[ending](text, name, asked.size)
     elif ending in JSON:
-        yield from json_lines.read_pieces(text, name, asked.size, columns=asked.keys)
+        yield from json_lines.read_pieces(text, name, asked.size, columns=asked.keys, wanted=asked.wanted)
     else:
         dialect = asked.dialect
         delimiter = "\t" if ending in TABS and dialect.delimiter is None else dialect.delimiter

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 PACKAGE = "models"
+BESIDE = "beside"  # the folder, in a run's copy of models/, of what its files imported from outside of it
 PACKAGES = {"site-packages", "dist-packages"}  # folders of what is installed
 
 
@@ -26,7 +27,7 @@ class _Uncached(SourceFileLoader):
 
 
 class _ModelFiles(MetaPathFinder):
-    """Finds `models.NAME`, also where a function imports it later, in the folder that was begun last."""
+    """Finds `models.NAME`, and a NAME that a run keeps, in the folder that was begun last, now and later."""
 
     folder = Path()
 
@@ -35,8 +36,8 @@ class _ModelFiles(MetaPathFinder):
     ) -> ModuleSpec | None:
         """Where a file of the folder is loaded from."""
         package, _, name = fullname.partition(".")
-        file = self.folder / f"{name}.py"
-        if package != PACKAGE or not name or not file.is_file():
+        file = self.folder / (f"{name}.py" if package == PACKAGE else f"{BESIDE}/{fullname}.py")
+        if (package == PACKAGE) != bool(name) or not file.is_file():
             return None
         return importlib.util.spec_from_file_location(fullname, file, loader=_Uncached(fullname, str(file)))
 
@@ -46,7 +47,8 @@ _finder = _ModelFiles()
 
 def begin(folder: Path) -> None:
     """From now on `models` is this folder, of which nothing has been imported yet."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+    beside = {file.stem for place in (_finder.folder, folder) for file in place.glob(f"{BESIDE}/*.py")}
+    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE or name in beside]:
         del sys.modules[name]
     package = ModuleType(PACKAGE, "The files of a models/ folder.")
     package.__path__ = []  # nothing but the files of this folder

@@ -147,6 +147,7 @@ def computing_of(archive: Archive, folder: RunFolder) -> Computing | None:
 def _follow(experiment: Experiment) -> Outcome:
     """Take part in a run that process 0 keeps, from where it says."""
     processes().leave_signals_to_the_first()
+    logger.setLevel(logging.ERROR)  # what all are warned of is told by process 0
     told = processes().tell()
     if told == NOTHING_LEFT:
         return Outcome(Path(), "done", 0, None)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from minidl.experiment.build.experiment import Experiment
+from minidl.experiment.build.model_package import BESIDE
 from minidl.storage.archive import Archive
 from minidl.storage.run_folder import RunFolder
 from minidl.system.errors import CheckpointError
@@ -32,14 +33,15 @@ def hashes(experiment: Experiment) -> dict[str, str]:
 
 
 def keep(experiment: Experiment, folder: RunFolder) -> None:
-    """Copy the files of models/ into the run folder; others that they import are known by their hash alone."""
+    """Copy the files of models/ into the run folder, and what they import besides; packages are known by their hash."""
     for name, path in files(experiment).items():
-        if _is_kept(name):
-            folder.copy(path, FOLDER)
+        copy = _copy(Path(FOLDER), name)
+        if copy.name == path.name:
+            folder.copy(path, str(copy.parent))
         else:
             logger.warning(
-                "%s is imported from outside of models/: a change of it is told by --resume and verify, but the run "
-                "keeps no copy of it; in models/, imported as models.%s, it is kept too",
+                "%s is imported from a package outside of models/: a change of it is told by --resume and verify, but "
+                "the run keeps no copy of it; in models/, imported as models.%s, it is kept too",
                 path,
                 path.stem,
             )
@@ -49,7 +51,8 @@ def changes(experiment: Experiment, archive: Archive, folder: RunFolder) -> dict
     """What has changed since a checkpoint was written, by file, as a phrase."""
     now, before = hashes(experiment), _recorded(archive)
     if before is None:  # of an older minidl: what the run keeps
-        before = {name: _hash(folder.path / name) for name in now if (folder.path / name).is_file()}
+        copies = {name: _copy(folder.path / FOLDER, name) for name in now}
+        before = {name: _hash(copy) for name, copy in copies.items() if copy.is_file()}
     return {
         name: f"{_short(before.get(name))} before, now {_short(now.get(name))}"
         for name in sorted({*now, *before})
@@ -78,9 +81,9 @@ def check(experiment: Experiment, archive: Archive, folder: RunFolder, accepted:
 
 def replace(experiment: Experiment, folder: RunFolder, step: int) -> None:
     """The copies follow the code; those of before are kept for the checkpoints that were written with them."""
-    before = folder.path / f"{FOLDER}/until-{step:08d}"
-    for path in sorted((folder.path / FOLDER).glob("*.py")):
-        folder.copy(path, str(before.relative_to(folder.path)))
+    kept = folder.path / FOLDER
+    for path in sorted([*kept.glob("*.py"), *kept.glob(f"{BESIDE}/*.py")]):
+        folder.copy(path, f"{FOLDER}/until-{step:08d}/{path.parent.relative_to(kept)}")
     keep(experiment, folder)
 
 
@@ -90,15 +93,22 @@ def folder_of(path: Path, archive: Archive) -> Path:
     if recorded is None:
         return home
     for place in (home, *sorted(home.glob("until-*"))):
+        copies = {name: _copy(place, name) for name in recorded}
         with contextlib.suppress(OSError):
-            if all(_hash(place / Path(name).name) == digest for name, digest in recorded.items() if _is_kept(name)):
+            if all(_hash(copies[name]) == recorded[name] for name in recorded if _is_kept(name, home)):
                 return place
     named = ", ".join(f"{name} (sha256 {digest[:12]}...)" for name, digest in recorded.items())
     raise CheckpointError(f"{path}: was trained with code that is not in {home}: put {named} back")
 
 
-def _is_kept(name: str) -> bool:
-    return name.startswith(f"{FOLDER}/")
+def _copy(place: Path, name: str) -> Path:
+    """Where a file of the code lies in a run's models/: of models/ at its top, a module from elsewhere in beside/."""
+    return place / (Path(name).name if name.startswith(f"{FOLDER}/") else f"{BESIDE}/{name}.py")
+
+
+def _is_kept(name: str, place: Path) -> bool:
+    """Whether a run keeps copies of a file: of all but packages, and, in runs of an older minidl, modules."""
+    return name.startswith(f"{FOLDER}/") or _copy(place, name).is_file()
 
 
 def _recorded(archive: Archive) -> dict[str, str] | None:
@@ -108,11 +118,11 @@ def _recorded(archive: Archive) -> dict[str, str] | None:
 
 def _difference(name: str, experiment: Experiment, folder: RunFolder) -> list[str]:
     """The lines in which a file differs from the copy in the run folder."""
-    new = files(experiment).get(name)
-    if not _is_kept(name):
-        return [f"  {new or name} is another (of what lies outside of models/ there is no copy)"]
-    titles = f"{folder.path / name} (of the run)", f"{new} (now)"
-    lines = difflib.unified_diff(_lines(folder.path / name), _lines(new), *titles, n=1, lineterm="")
+    new, copy = files(experiment).get(name), _copy(folder.path / FOLDER, name)
+    if not _is_kept(name, folder.path / FOLDER):
+        return [f"  {new or name} is another (of packages outside of models/ there is no copy)"]
+    titles = f"{copy} (of the run)", f"{new} (now)"
+    lines = difflib.unified_diff(_lines(copy), _lines(new), *titles, n=1, lineterm="")
     return [f"  {line.rstrip()}" for line in lines]
 
 

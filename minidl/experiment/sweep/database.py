@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import threading
 import time
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from minidl.experiment.sweep.search import Search
 from minidl.experiment.sweep.study import Study
@@ -34,6 +35,7 @@ class Database(Study):
         self._mine: Trial | None = None
         self._left = threading.Event()
         self._looked = -GONE
+        self._shown = 0.0  # by the clock on the wall, by which others judge
 
     def __str__(self) -> str:
         return f"{self.name} in {shown(self._url)}"
@@ -61,15 +63,33 @@ class Database(Study):
         """As of any study; what is asked for at the same time and is too much is left for a larger sweep."""
         if time.monotonic() - self._looked > BEAT:
             self.put_back_orphans()
-        trial = super().ask(most, draw)
-        if trial is None:
+        found = self._look()
+        waiting = [trial for trial in found if trial.state == TrialState.WAITING]
+        place = next((trial._trial_id for trial in waiting if self._take(trial)), None)
+        if place is None and len(found) < most:
+            place = self._new()
+        if place is None:
             return None
+        trial = Trial(self._study, place)
         if trial.number >= most:
             self._set_waiting(trial.number)
             return None
-        self._show_life(trial)
+        draw(trial)
         self._mine = trial
         return trial
+
+    def _new(self) -> int:
+        """A trial of this process, made with its sign of life: one question to the storage."""
+        self._shown = time.time()
+        new = create_trial(state=TrialState.RUNNING, user_attrs={"alive": (self._me, self._shown)})
+        return self._storage.create_new_trial(self._study._study_id, new)
+
+    def _take(self, waiting: FrozenTrial) -> bool:
+        """Whether this process, and no other, has now a trial that was put back."""
+        if not self._storage.set_trial_state_values(waiting._trial_id, TrialState.RUNNING):
+            return False
+        self._show_life(waiting._trial_id)
+        return True
 
     def put_back(self, trial: Trial) -> None:
         """Leave a trial for whoever comes next, if it is still that of this process."""
@@ -78,9 +98,16 @@ class Database(Study):
             super().put_back(trial)
 
     def tell(self, trial: Trial, state: TrialState, loss: float | None = None, **facts: Any) -> None:
-        """The end of a trial, if it is still that of this process."""
+        """The end of a trial, if it is still that of this process; it is, where all have seen it alive of late."""
+        alive = trial is self._mine and time.time() - self._shown < GONE / 2
         self._mine = None
-        if self._is_mine(trial):
+        if not alive and not self._is_mine(trial):
+            return
+        if state == TrialState.COMPLETE and loss is not None and math.isfinite(loss):
+            for name, value in facts.items():
+                trial.set_user_attr(name, value)
+            self._storage.set_trial_state_values(trial._trial_id, state, [loss])  # all that samplers have to know
+        else:
             super().tell(trial, state, loss, **facts)
 
     def report(self, trial: Trial, losses: list[float]) -> bool:
@@ -106,17 +133,22 @@ class Database(Study):
     def _is_mine(self, trial: Trial) -> bool:
         found = self._now(trial)
         who, _ = found.user_attrs.get("alive", ("", 0))
-        return found.state == TrialState.RUNNING and who == self._me
+        if found.state == TrialState.RUNNING and who == self._me:
+            return True
+        if trial is self._mine:
+            self._mine = None
+        return False
 
-    def _show_life(self, trial: Trial) -> None:
-        trial.set_user_attr("alive", (self._me, time.time()))
+    def _show_life(self, place: int) -> None:
+        self._shown = time.time()
+        self._storage.set_trial_user_attr(place, "alive", (self._me, self._shown))
 
     def _beat(self) -> None:
         while not self._left.wait(BEAT):
             trial = self._mine
             with contextlib.suppress(Exception):  # it has ended just now, or the database is away for a moment
                 if trial is not None and self._is_mine(trial):
-                    self._show_life(trial)
+                    self._show_life(trial._trial_id)
 
 
 def _is_silent(trial: FrozenTrial) -> bool:

@@ -127,12 +127,12 @@ class Study(ABC):
     def _open(self, storage: BaseStorage) -> None:
         """The study in a storage, made there by the first who takes part."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._storage = storage
         how: Any = {"study_name": self.name, "sampler": self._sampler, "pruner": self._pruner, "storage": storage}
         if any(study.study_name == self.name for study in storage.get_all_studies()):
             self._study = optuna.load_study(**how)  # to make it again, if only in vain, is a line in the journal
         else:
             self._study = optuna.create_study(**how, load_if_exists=True)
+        self._storage = self._study._storage  # which keeps in mind what has ended, where Optuna puts that before it
 
     def _set_waiting(self, number: int) -> None:
         self._storage.set_trial_state_values(self._id(number), TrialState.WAITING)

@@ -98,7 +98,12 @@ def take_part(
     def draw(trial: Trial) -> None:
         texts.update({key: sweep.space.ranges[key].draw(trial, key) for key in sorted(sweep.space.ranges)})
 
-    while time.monotonic() < end and (sweep.space.size is None or study.tried() < sweep.space.size):
+    size = sweep.space.size
+    while time.monotonic() < end:
+        if size is not None and study.tried() >= size:
+            if size < trials:
+                logger.info("all %d combinations of values have been tried", size)
+            break
         trial = study.ask(trials, draw)
         if trial is None:
             return 0
