@@ -20,7 +20,9 @@ from runs import TEXT, launch, run, the_run, write_experiment
 from test_archive import TAMPERED
 
 from minidl.cli.main import main
+from minidl.engine import threads
 from minidl.storage.archive import read_archive, write_archive
+from minidl.system.errors import UsageError
 
 ARRAYS = {"type": "arrays", "source": "data.npz", "batch_size": 2}
 CLASSIFIER: dict[str, Any] = {
@@ -34,6 +36,28 @@ def command(folder: Path, *words: str) -> tuple[int, str]:
     ended = launch(folder, lambda: main(list(words))).wait()
     assert "Traceback" not in ended.err, ended.err
     return ended.code, ended.err
+
+
+@pytest.mark.parametrize("words", [["run", "tiny.yaml"], ["runs"], ["new", "x.yaml"]])
+def test_a_working_folder_that_is_gone(tmp_path: Path, words: list[str]) -> None:
+    def work() -> int:
+        (tmp_path / "gone").mkdir()
+        os.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+        return main(words)
+
+    ended = launch(tmp_path, work).wait()
+    assert ended.code == 74
+    assert "the working folder is gone (it was deleted or moved): change into one that exists" in ended.err
+
+
+def test_threads_that_the_system_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(UsageError, match="the system starts no thread 2 here: go on with threads: 1"):
+        threads.use(threads.in_use() + 1)
 
 
 # --- files of weights

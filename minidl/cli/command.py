@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -56,11 +57,11 @@ def ended(prog: str, work: Callable[[], int]) -> int:
         standard_streams.discard(sys.stdout)
         return 0
     except MemoryError as error:
-        message, code = f"out of memory: {error}; lower batch_size, seq_len or units", UsageError.exit_code
+        what = f"out of memory: {error}" if str(error) else "out of memory"
+        message, code = f"{what}; lower batch_size, seq_len or units", UsageError.exit_code
     except OSError as error:
         standard_streams.discard(sys.stdout)
-        place = f"{error.filename or 'stdout'}: " if error.strerror else ""
-        message, code = f"{place}{error.strerror or error}", StorageError.exit_code
+        message, code = _refused(error), StorageError.exit_code
     except Exception as error:
         if not users_frames(error):
             raise
@@ -69,6 +70,14 @@ def ended(prog: str, work: Callable[[], int]) -> int:
         return code
     end_together(code, lambda who: _show_error(message, prog, who))
     return code
+
+
+def _refused(error: OSError) -> str:
+    """What the system would not do; no name is that of stdout, or of a working folder that somebody has deleted."""
+    if error.filename is None and error.errno == errno.ENOENT:
+        return "the working folder is gone (it was deleted or moved): change into one that exists"
+    place = f"{error.filename or 'stdout'}: " if error.strerror else ""
+    return f"{place}{error.strerror or error}"
 
 
 def _show_error(message: str, prog: str, who: str) -> None:

@@ -6,6 +6,7 @@ other threads go on.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -51,6 +52,9 @@ def _give_up(limit: float) -> None:
     )
     sys.stderr.flush()
     time.sleep(APART / 5)  # in which the launcher passes that on
+    with contextlib.suppress(OSError, KeyError, ValueError):  # as MPI_Abort of MPICH, which has not begun
+        os.write(int(os.environ["PMI_FD"]), f"cmd=abort exitcode={EXIT_CODE}\n".encode())
+        time.sleep(APART)
     os._exit(EXIT_CODE)
 
 
