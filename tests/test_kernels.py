@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -99,6 +100,18 @@ def test_any_number_of_threads_gives_the_same_bits(layer: Layer, B: int, compile
         model.backward()
         found.append([results["loss"], results["logits"].tobytes(), model.executor.gradient.tobytes()])
     assert all(one == found[0] for one in found)
+
+
+def test_threads_end_that_are_no_longer_in_use() -> None:
+    before = set(threading.enumerate())
+    threads.use(5)
+    assert threads.in_shares(5, 1e9, lambda start, stop: stop - start) == [1] * 5
+    workers = set(threading.enumerate()) - before
+    assert len(workers) == 4
+    threads.use(1)
+    for worker in workers:
+        worker.join(timeout=10)
+    assert not workers & set(threading.enumerate())
 
 
 def test_the_work_is_shared(compiled: None, monkeypatch: pytest.MonkeyPatch) -> None:

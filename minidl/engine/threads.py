@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
@@ -26,13 +27,14 @@ class Team:
     """A number of threads: the one that calls, and workers that wait for their share.
 
     Nothing is left of a call that an interrupt breaks off, wherever it comes: shares belong to their call, and the next
-    call waits until workers have done those that nobody waits for any more.
+    call waits until workers have done those that nobody waits for any more. Workers end with their team.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._broken_off = False
-        self._tasks: list[SimpleQueue[_Share[Any]]] = [SimpleQueue() for _ in range(size - 1)]
+        self._tasks: list[SimpleQueue[_Share[Any] | None]] = [SimpleQueue() for _ in range(size - 1)]
+        weakref.finalize(self, _dismiss, self._tasks).atexit = False
         for number, tasks in enumerate(self._tasks, start=1):
             try:
                 threading.Thread(target=_work, args=(tasks,), name=f"minidl-{number}", daemon=True).start()
@@ -96,10 +98,21 @@ class _Share(Generic[T]):
 _of_thread = threading.local()
 
 
-def _work(tasks: SimpleQueue[_Share[Any]]) -> None:
+def _work(tasks: SimpleQueue[_Share[Any] | None]) -> None:
     _of_thread.is_worker = True
-    while True:
-        tasks.get().make()
+    while _make(tasks.get()):
+        pass  # nothing is held of a share that is done
+
+
+def _make(share: _Share[Any] | None) -> bool:
+    if share is not None:
+        share.make()
+    return share is not None
+
+
+def _dismiss(workers: Sequence[SimpleQueue[_Share[Any] | None]]) -> None:
+    for tasks in workers:
+        tasks.put(None)
 
 
 _team = Team(1)
