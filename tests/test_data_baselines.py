@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minidl.data import Text, baselines, from_arrays
-from minidl.data.ngrams import kneser_ney, witten_bell
+from minidl.data.ngrams import NGrams
 from minidl.system.errors import DataError
 
 
@@ -39,7 +39,7 @@ def test_ngrams_agree_with_counting_in_loops(seed, depth):
     train = [draw.randrange(depth) for _ in range(150)]
     validation = [draw.randrange(depth) for _ in range(40)]
     text = train + validation
-    fast = witten_bell(np.array(train, np.int32), np.array(validation, np.int32), depth, 5)
+    fast = NGrams(np.array(train, np.int32), np.array(validation, np.int32), depth, 5).witten_bell()
     for order, probabilities in enumerate(fast, start=1):
         slow = [
             by_witten_bell(train, text[i], tuple(text[i - order + 1 : i]), depth)
@@ -90,7 +90,7 @@ def test_kneser_ney_agrees_with_the_textbook(seed, depth, order):
     validation = [draw.randrange(depth) for _ in range(30)]
     text, slow = train + validation, KneserNey(train, depth, order)
     assert any(discounts != [0, 0.5, 1.0, 1.5] for discounts in slow.discounts) == (depth >= 5)
-    fast = kneser_ney(np.array(train, np.int32), np.array(validation, np.int32), depth, order)
+    fast = NGrams(np.array(train, np.int32), np.array(validation, np.int32), depth, order + 1).kneser_ney(order)
     expected = [
         slow.probability(text[i], tuple(text[i - order + 1 : i] if order > 1 else ()))
         for i in range(len(train) + 1, len(text))
@@ -100,16 +100,17 @@ def test_kneser_ney_agrees_with_the_textbook(seed, depth, order):
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=60), st.integers(0, 4), st.integers(1, 6))
 def test_the_probabilities_of_all_tokens_are_one_together(train, context, order):
-    after = [kneser_ney(np.array(train), np.array([context, token]), 5, order)[0] for token in range(5)]
+    after = [NGrams(np.array(train), np.array([context, token]), 5, order).kneser_ney(order)[0] for token in range(5)]
     assert min(after) > 0
     assert sum(after) == pytest.approx(1)
 
 
 def test_ngrams_of_the_shortest_text():
     train, validation = np.array([0, 1]), np.array([1, 0])
-    unigram, *others = witten_bell(train, validation, 2, 5)
+    grams = NGrams(train, validation, 2, 5)
+    unigram, *others = grams.witten_bell()
     assert len(others) == 4
-    assert unigram == kneser_ney(train, validation, 2, 1) == pytest.approx(0.5)
+    assert unigram == grams.kneser_ney(1) == pytest.approx(0.5)
 
 
 def test_a_text_that_repeats_itself_is_learnt(tmp_path):

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 from runs import Child, Cut, interrupted_at, launch, left, minidl_run, run, the_run, wait_for, write_experiment
 
-from minidl.callbacks import Baselines
+from minidl.callbacks import Baselines, EarlyStop
 from minidl.cli.main import main
 from minidl.data import Dataset, Text
 from minidl.data.batches import Batch
+from minidl.training.callback import Run
 from minidl.training.trainer import Trainer
 
 ROOT = Path(__file__).parent.parent
@@ -320,6 +321,30 @@ def test_a_shell_that_closes_streams(tmp_path: Path, closed: str) -> None:
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == 0
     assert (the_run(tmp_path).state, the_run(tmp_path).facts["step"]) == ("done", 6)
+
+
+def test_signals_while_a_run_stops_early(tmp_path: Path) -> None:
+    """Its end is broken off: it is not done, says which signal it was, and is resumed to its own end."""
+    write_experiment(tmp_path, optimizer={"type": "SGD", "lr": 1e-9}, train__early_stop={"patience": 1, "min_delta": 1})
+
+    def stopped_twice() -> int:
+        act = EarlyStop.act
+
+        def act_and_signal(self: EarlyStop, trainer: Run) -> None:
+            act(self, trainer)
+            if trainer.stop_reason == "early stop":
+                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        EarlyStop.act = act_and_signal  # type: ignore[method-assign]  # in the child only
+        return minidl_run("tiny.yaml")
+
+    ended = launch(tmp_path, stopped_twice).wait()
+    assert ended.code == 143, ended.err
+    assert the_run(tmp_path).state == "interrupted"
+    assert "minidl: terminated: finishing this step and saving" in ended.err
+    assert run(tmp_path, "tiny.yaml", "--resume").code == 0
+    assert (the_run(tmp_path).state, the_run(tmp_path).facts["step"]) == ("done", 8)
 
 
 # --- clocks

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from minidl.data.baselines import symbols_of
 from minidl.data.batches import Batches, Dataset
 from minidl.data.independent import Part
-from minidl.data.ngrams import kneser_ney
+from minidl.data.ngrams import NGrams
 from minidl.experiment import read_experiment
 
 Array = NDArray[Any]
@@ -39,8 +39,9 @@ def text(dataset: Dataset) -> Iterator[str]:
     for name, part in (("val", dataset.validation), ("test", dataset.test)):
         if (ids := symbols_of(part)) is None or train is None:
             continue
+        grams = NGrams(train, ids, len(dataset.vocabulary), 8)
         for order in (3, 4, 5, 6, 7, 8):
-            nats = -np.log(kneser_ney(train, ids, len(dataset.vocabulary), order)).mean()
+            nats = -np.log(grams.kneser_ney(order)).mean()
             yield f"{name}: Kneser-Ney {order}-gram: {nats:.4f} nats, perplexity {math.exp(nats):.2f}"
         if dataset.unit == "char":
             decode = dataset.vocabulary.decode

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from minidl.data.batches import Batches, Dataset
 from minidl.data.independent import Part
-from minidl.data.ngrams import kneser_ney, witten_bell
+from minidl.data.ngrams import NGrams
 from minidl.data.streams import Streams
 from minidl.data.tasks.documents import DocumentBatches
 from minidl.system.errors import DataError
@@ -47,10 +47,11 @@ def baselines(dataset: Dataset) -> dict[str, float]:
 
 def _counted(train: NDArray[Any], validation: NDArray[Any], depth: int, order: int) -> dict[str, float]:
     """What models of counts achieve; order: of the strongest."""
+    grams = NGrams(train, validation, depth, order)
     losses = {"uniform": math.log(depth)}
-    for name, probability in zip(_ORDERS, witten_bell(train, validation, depth, len(_ORDERS)), strict=True):
+    for name, probability in zip(_ORDERS, grams.witten_bell(), strict=False):
         losses[name] = _nats(probability)
-    return losses | {"kneser-ney": _nats(kneser_ney(train, validation, depth, order))}
+    return losses | {"kneser-ney": _nats(grams.kneser_ney(order))}
 
 
 def _nats(probability: NDArray[Any]) -> float:

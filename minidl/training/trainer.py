@@ -144,7 +144,7 @@ class Trainer:
     def stop(self, reason: str, *, completed: bool = False, hurried: bool = False) -> None:
         """End the run after the present step, not `completed` where it may be resumed; hurried: and what takes long."""
         self.hurried = self.hurried or hurried
-        self.stop_reason = self.stop_reason or reason
+        self.stop_reason = reason if hurried and self._ended else self.stop_reason or reason  # a signal breaks it off
         self._ended = self._ended or completed
 
     def state_dict(self) -> dict[str, Any]:
