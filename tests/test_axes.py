@@ -136,15 +136,15 @@ def large_experiment(folder: Path, count: int) -> Path:
 
 def test_a_file_of_thousands_of_nodes_is_read_shown_and_sampled_in_little_time(tmp_path: Path) -> None:
     """Linear in the nodes: four times as many take four times as long, and not sixteen times."""
-    seconds = {}
-    for count in (10, 500, 2000):  # the first one imports
+    seconds: dict[int, float] = {}
+    for count in (10, 1000, 250, 1000, 250):  # the first one imports; of two tries the quieter one counts
         path = large_experiment(tmp_path, count)
         start = time.process_time()
         experiment = read_experiment(path)
         assert f"dense_{count}" in preview(experiment)
         assert len("".join(sample_text(experiment.model, prime="l", length=2))) == 2
-        seconds[count] = time.process_time() - start
-    assert seconds[2000] < 7 * seconds[500], seconds
+        seconds[count] = min(seconds.get(count, 60.0), time.process_time() - start)
+    assert seconds[1000] < 8 * seconds[250], seconds
 
 
 def test_a_long_chain_is_copied() -> None:

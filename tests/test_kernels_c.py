@@ -212,6 +212,7 @@ def test_planted_bugs_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     subprocess.run([*command, "-o", "bug.so"], cwd=tmp_path / "src", check=True)
     monkeypatch.setattr(library, "library", lambda: ctypes.CDLL(str(tmp_path / "src/bug.so")))
     monkeypatch.setattr(library, "_best_level", lambda: "baseline")
+    monkeypatch.delenv(library.VARIABLE, raising=False)
     forget()
     try:
         with pytest.raises(AssertionError):

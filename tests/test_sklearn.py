@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
+from minidl.engine.dispatch import VARIABLE, kinds
 from minidl.sklearn import Forecaster, SequenceClassifier, SequenceRegressor, SequenceTagger
 from minidl.storage.archive import read_archive
 
@@ -40,8 +41,15 @@ OF_SERIES = dict.fromkeys(ORDERED, "rows depend on each other") | dict.fromkeys(
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_the_checks_of_scikit_learn(estimator: Any, expected: dict[str, str]) -> None:
-    """All of them, but for what a series is not."""
+def test_the_checks_of_scikit_learn(estimator: Any, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, but for what a series is not, with the kernels that a person has.
+
+    Where there is a compiler these are compiled, and a row has the same bits among any others. The products of NumPy
+    have not, on some processors: there the order of rows changes the seventh digit, where the checks look at nine.
+    """
+    monkeypatch.delenv(VARIABLE, raising=False)
+    if "c" not in kinds():
+        expected = expected | dict.fromkeys(ORDERED[1:], "products of NumPy depend on the rows beside")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SkipTestWarning)
         warnings.simplefilter("ignore")  # of checks that feed what is odd
@@ -121,7 +129,7 @@ def test_forecasts_of_a_series_and_beyond_its_end() -> None:
     assert model.score(series[150:], series[150:]) > 0.8
     assert model.predict(series).shape == series.shape
     ahead = model.forecast(7, series[:150])
-    np.testing.assert_array_equal(ahead, model.forecast(7))
+    np.testing.assert_allclose(ahead, model.forecast(7), rtol=1e-4, atol=1e-6)  # as the BLAS rounds
     assert np.abs(ahead - series[150:157]).max() < 0.4
     one = Forecaster(window=6, epochs=10, **SMALL).fit(series[:150], series[:150, 0])
     assert one.predict(series[150:]).shape == (50,)
