@@ -23,6 +23,7 @@ from contextlib import ExitStack
 from math import log2
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmarks.__main__ import names
 from benchmarks.report import table
@@ -50,8 +51,9 @@ class Job:
         command = [*launcher, sys.executable, "-m", "benchmarks.cluster_process", workload, str(threads)]
         pipe, environment = subprocess.PIPE, {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True, bufsize=1, start_new_session=True
+            command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True, bufsize=1
         )
+        self._members: list[int] = []  # MPICH starts each in a group of its own, and who waits in MPI takes a processor
         alone = self.measure(1)["train"]
         self._steps = max(1, round(SLICE / alone))
 
@@ -59,16 +61,21 @@ class Job:
         """Seconds a step of each part, in one slice."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        os.killpg(self._process.pid, signal.SIGCONT)
+        self._send(signal.SIGCONT)
         self._process.stdin.write(f"{steps or self._steps}\n")
-        answer: Part = json.loads(self._process.stdout.readline())
-        os.killpg(self._process.pid, signal.SIGSTOP)
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        self._members = answer.pop("members")
+        self._send(signal.SIGSTOP)
         return answer
 
     def end(self) -> None:
         """Kill them."""
-        os.killpg(self._process.pid, signal.SIGKILL)
+        self._send(signal.SIGKILL)
         self._process.communicate()
+
+    def _send(self, number: int) -> None:
+        for member in self._members:
+            os.kill(member, number)
 
 
 def measure(workload: str, rounds: int) -> dict[str, list[Part]]:

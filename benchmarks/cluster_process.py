@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -87,13 +88,14 @@ def main(name: str, count: str) -> None:
     """Answer until stdin ends."""
     threads.use(int(count))
     work = Work(WORKLOADS[name])
+    members = work.together.collect(os.getpid())
     for _ in range(3):
         work.train()
     while (steps := work.together.tell(next(sys.stdin, "") if work.together.is_first else None)).strip():
         parts = {part.__name__: work.seconds(part, int(steps)) for part in (work.compute, work.send, work.train)}
         parts["busy"] = work.seconds(work.compute, int(steps), time.thread_time)
         if work.together.is_first:
-            print(json.dumps({**parts, "bytes": work.bytes}), flush=True)
+            print(json.dumps({**parts, "bytes": work.bytes, "members": members}), flush=True)
 
 
 if __name__ == "__main__":
