@@ -109,8 +109,11 @@ def in_short(path: Path) -> tuple[str, ...]:
     """Arguments for six steps of a shipped experiment, most of which have more to evaluate than to train on."""
     text = path.read_text()
     few = () if "forecasting" in text else ("data.split=[0.98, 0.01, 0.01]",)
-    sampled = ("sample.length=20", "train.sample_every={steps: 5}") if "type: text" in text else ()
-    sampled = ("sample.length=5",) if "documents" in text else sampled
+    sampled: tuple[str, ...] = ()
+    if "type: text" in text:
+        sampled = ("sample.length=20", "train.sample_every={steps: 5}")
+    elif "documents" in text:
+        sampled = ("sample.length=5",)
     return (str(path), *SHORT, "threads=1", *few, *sampled)
 
 

@@ -33,6 +33,15 @@ class Axis(int):
         return self.symbol
 
 
+def is_batch(axis: int) -> bool:
+    """Whether an axis is that of sequences, B.
+
+    >>> is_batch(Axis(6101, "B")), is_batch(6101)
+    (True, False)
+    """
+    return isinstance(axis, Axis) and axis.symbol == "B"
+
+
 # A size for each capital letter, unlikely enough that an open axis never equals a given one by accident.
 _SIZES = (
     *(5003, 6101, 5009, 5011, 5021, 5023, 5039, 5051, 5059, 5077, 5081, 5087, 5099),  # A to M

@@ -215,9 +215,3 @@ def _loss_layer(model: Model) -> Layer:
 def is_mean(model: Model) -> bool:
     """Whether the loss is a mean over targets, and not their sum."""
     return getattr(_loss_layer(model), "reduction", "mean") == "mean"
-
-
-def is_weighted(model: Model) -> bool:
-    """Whether some targets count more than others: by their class, or by weights that the loss is given."""
-    node = model.graph.nodes[loss_node(model)]
-    return getattr(node.layer, "class_weights", None) is not None or "weights" in node.ports

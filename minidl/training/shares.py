@@ -21,7 +21,7 @@ from minidl.engine.binding import is_compiled
 from minidl.engine.threads import shares
 from minidl.graph.arrays import Param, Tied
 from minidl.graph.layer import Node
-from minidl.graph.symbol import Axis
+from minidl.graph.symbol import is_batch
 from minidl.model import Model
 from minidl.system.errors import NumericsError, UsageError
 from minidl.training.gradient import fill_gradient
@@ -195,7 +195,7 @@ def weights_of_sequences(model: Model, inputs: Mapping[str, Array]) -> Array:
     inside = inside_of(model, inputs, len(targets))
     if inside is not ...:
         counts = counts * inside.reshape(inside.shape + (1,) * (counts.ndim - 2))
-    others = tuple(i for i, axis in enumerate(axes) if not _is_batch(axis))
+    others = tuple(i for i, axis in enumerate(axes) if not is_batch(axis))
     return np.atleast_1d(counts.sum(axis=others, dtype=np.float64))
 
 
@@ -203,7 +203,7 @@ def sequences_of(model: Model, inputs: Mapping[str, Array]) -> int:
     """How many sequences (B) a batch has; 0 where no input has an axis of them."""
     for name, array in inputs.items():
         for axis, size in zip(model.graph.inputs[name].shape, array.shape, strict=True):
-            if _is_batch(axis):
+            if is_batch(axis):
                 return int(size)
     return 0
 
@@ -211,13 +211,8 @@ def sequences_of(model: Model, inputs: Mapping[str, Array]) -> int:
 def cut(model: Model, batch: Batch, columns: slice) -> Batch:
     """These sequences of a batch."""
     shapes = {name: model.graph.inputs[name].shape for name in batch.inputs}
-    places = {name: tuple(columns if _is_batch(axis) else slice(None) for axis in shapes[name]) for name in shapes}
+    places = {name: tuple(columns if is_batch(axis) else slice(None) for axis in shapes[name]) for name in shapes}
     return Batch({name: array[places[name]] for name, array in batch.inputs.items()}, batch.reset_state)
-
-
-def _is_batch(axis: int) -> bool:
-    """Whether an axis is that of sequences."""
-    return isinstance(axis, Axis) and axis.symbol == "B"
 
 
 def _kernels_add_in_shares(model: Model) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from minidl.graph.arrays import Cache
 from minidl.graph.layer import Node
-from minidl.graph.symbol import Axis
+from minidl.graph.symbol import Axis, is_batch
 
 
 class WholeBatch:
@@ -45,7 +45,7 @@ class WholeBatch:
     def _axis(self, shape: tuple[int, ...], size: tuple[int, ...]) -> int | None:
         """Where the sequences are in an array of this declared shape, if one of this size can be that array."""
         fits = len(shape) == len(size) and all(isinstance(a, Axis) or a == b for a, b in zip(shape, size, strict=True))
-        axes = [i for i, axis in enumerate(shape) if isinstance(axis, Axis) and axis.symbol == "B"]
+        axes = [i for i, axis in enumerate(shape) if is_batch(axis)]
         return axes[0] if fits and axes else None
 
     def __getattr__(self, name: str) -> Any:

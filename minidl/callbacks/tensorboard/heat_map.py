@@ -118,8 +118,7 @@ class _Page:
         height, width = self._shape
         canvas: Any = FigureCanvasAgg(Figure((width / DPI, height / DPI), dpi=DPI))
         for x, y, text, how in self._words():
-            word = text if len(text) <= LONGEST or text == self._below else text[: LONGEST - 1] + "…"
-            canvas.figure.text(x / width, 1 - y / height, word, parse_math=False, **how)
+            canvas.figure.text(x / width, 1 - y / height, text, parse_math=False, **how)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a font need not have every symbol of a vocabulary
             canvas.draw()
@@ -135,10 +134,10 @@ class _Page:
         for panel, place in zip(self._panels, self.places, strict=True):
             rows, columns = place
             step = (rows.stop - rows.start) / panel.rows
-            yield 4, (rows.start + rows.stop) / 2, panel.title, {"weight": "bold", "va": "center"}
+            yield 4, (rows.start + rows.stop) / 2, _short(panel.title), {"weight": "bold", "va": "center"}
             for row, label in enumerate(panel.labels):
                 at = rows.start + (row + 0.5) * step
-                yield columns.start - 4, at, label, {"size": 7, "ha": "right", "va": "center_baseline"}
+                yield columns.start - 4, at, _short(label), {"size": 7, "ha": "right", "va": "center_baseline"}
             after = self.scale(place)[1].stop + 4
             yield after, rows.start, f"{panel.high:g}", {"size": 9, "va": "top"}
             yield after, rows.stop, f"{panel.low:g}", {"size": 9, "va": "bottom"}
@@ -146,5 +145,9 @@ class _Page:
         how = {"rotation": 90, "va": "top"} if self._upright else {"va": "baseline"}
         for column, label in self._labels.items():
             under = rows.stop + (4 if self._upright else 13)
-            yield columns.start + (column + 0.5) * step, under, label, {"size": 9, "ha": "center", **how}
+            yield columns.start + (column + 0.5) * step, under, _short(label), {"size": 9, "ha": "center", **how}
         yield (columns.start + columns.stop) / 2, self._shape[0] - 4, self._below, {"ha": "center", "va": "bottom"}
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"
