@@ -6,23 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib import import_module
 from types import SimpleNamespace
-
-NAMES = {
-    "proto.api_pb2": "Status",
-    "proto.attr_value_pb2": "AttrValue",
-    "proto.event_pb2": "Event SessionLog",
-    "proto.graph_pb2": "GraphDef",
-    "proto.node_def_pb2": "NodeDef",
-    "proto.plugin_hparams_pb2": "HParamsPluginData SessionEndInfo",
-    "proto.summary_pb2": "HistogramProto Summary SummaryMetadata",
-    "proto.tensor_pb2": "TensorProto",
-    "proto.tensor_shape_pb2": "TensorShapeProto",
-    "proto.versions_pb2": "VersionDef",
-    "record_writer": "masked_crc32c",
-    "summary": "custom_scalars hparams",
-}
 
 
 @cache
@@ -33,13 +17,39 @@ def load_protos() -> SimpleNamespace:
     3
     """
     with _without_torch():
-        return SimpleNamespace(
-            **{
-                name: getattr(import_module(f"tensorboardX.{module}"), name)
-                for module, names in NAMES.items()
-                for name in names.split()
-            }
+        from tensorboardX.proto import (  # type: ignore[import-untyped]
+            api_pb2,
+            attr_value_pb2,
+            event_pb2,
+            graph_pb2,
+            node_def_pb2,
+            plugin_hparams_pb2,
+            summary_pb2,
+            tensor_pb2,
+            tensor_shape_pb2,
+            versions_pb2,
         )
+        from tensorboardX.record_writer import masked_crc32c  # type: ignore[import-untyped]
+        from tensorboardX.summary import custom_scalars, hparams  # type: ignore[import-untyped]
+    return SimpleNamespace(
+        AttrValue=attr_value_pb2.AttrValue,
+        Event=event_pb2.Event,
+        GraphDef=graph_pb2.GraphDef,
+        HistogramProto=summary_pb2.HistogramProto,
+        HParamsPluginData=plugin_hparams_pb2.HParamsPluginData,
+        NodeDef=node_def_pb2.NodeDef,
+        SessionEndInfo=plugin_hparams_pb2.SessionEndInfo,
+        SessionLog=event_pb2.SessionLog,
+        Status=api_pb2.Status,
+        Summary=summary_pb2.Summary,
+        SummaryMetadata=summary_pb2.SummaryMetadata,
+        TensorProto=tensor_pb2.TensorProto,
+        TensorShapeProto=tensor_shape_pb2.TensorShapeProto,
+        VersionDef=versions_pb2.VersionDef,
+        custom_scalars=custom_scalars,
+        hparams=hparams,
+        masked_crc32c=masked_crc32c,
+    )
 
 
 @contextmanager
