@@ -6,7 +6,6 @@ other threads go on.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import sys
@@ -14,6 +13,8 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+
+from minidl.system.processes import tell_launcher
 
 RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK")  # how launchers say who a process is
 EXIT_CODE = 74
@@ -52,9 +53,7 @@ def _give_up(limit: float) -> None:
     )
     sys.stderr.flush()
     time.sleep(APART / 5)  # in which the launcher passes that on
-    with contextlib.suppress(OSError, KeyError, ValueError):  # as MPI_Abort of MPICH, which has not begun
-        os.write(int(os.environ["PMI_FD"]), f"cmd=abort exitcode={EXIT_CODE}\n".encode())
-        time.sleep(APART)
+    tell_launcher(EXIT_CODE)  # MPI, which has not begun, cannot
     os._exit(EXIT_CODE)
 
 

@@ -5,8 +5,8 @@ MPI does the work (mpi4py, the extra `[cluster]`). A process that was started al
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -64,6 +64,7 @@ class Processes:
         """End all processes at once; the launcher ends with this code."""
         sys.stderr.flush()
         time.sleep(PASSED_ON)
+        tell_launcher(code)
         self._communicator.Abort(code)
 
     def agree(self, facts: Mapping[str, Any]) -> None:
@@ -76,12 +77,6 @@ class Processes:
                     f"processes {self.rank} and {rank} of {self.size} differ in {', '.join(differing)} "
                     f"({name}: {facts[name]} and {others.get(name)}): give all machines the same"
                 )
-
-    def leave_signals_to_the_first(self) -> None:
-        """All other processes end when process 0 says so, after it has saved the run."""
-        if not self.is_first:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_IGN)
 
 
 def end_together(code: int, show: Callable[[str], None]) -> None:
@@ -109,6 +104,17 @@ def end_together(code: int, show: Callable[[str], None]) -> None:
             show(who)
         together.abort(code)
     return None
+
+
+def tell_launcher(code: int) -> None:
+    """Ask the launcher of MPICH to end all with this code, and wait until it has; another launcher is not asked.
+
+    MPI_Abort asks as well, but ends this process meanwhile. A launcher that is kept waiting by a busy machine may take
+    that for the end of the run, and the code of a process that it has killed (9) for that of all.
+    """
+    with contextlib.suppress(OSError, KeyError, ValueError):
+        os.write(int(os.environ["PMI_FD"]), f"cmd=abort exitcode={code}\n".encode())
+        time.sleep(SILENCE)
 
 
 def processes(limit: float = 60.0) -> Processes:
