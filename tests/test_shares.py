@@ -31,8 +31,8 @@ from minidl.layers import (
     SoftmaxCE,
 )
 from minidl.system.errors import UsageError
+from minidl.training.batch_parts import measured, weights_of_sequences
 from minidl.training.gradient import fill_gradient
-from minidl.training.sequences import measured, weights_of_sequences
 from minidl.training.shares import Shares
 
 STEPS, SEQUENCES, SYMBOLS = 5, 33, 7  # shares of 8, 8, 8 and 9 sequences

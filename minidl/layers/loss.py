@@ -111,7 +111,8 @@ class ElementLoss(Loss, abstract=True):
         if self.reduction == "none":
             np.multiply(each, share, out=y)
         else:
-            y[...] = total_loss(each * share, axis=int(_has_steps(each.shape, lengths)))
+            rows = np.einsum("ij,i->i", each.reshape(share.size, -1), share.reshape(-1))
+            y[...] = total_loss(rows.reshape(share.shape), axis=int(_has_steps(each.shape, lengths)))
 
     def backward(
         self,

@@ -6,6 +6,7 @@ other threads go on.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -13,8 +14,6 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
-
-from minidl.system.processes import tell_launcher
 
 RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK")  # how launchers say who a process is
 EXIT_CODE = 74
@@ -40,6 +39,17 @@ def meet(limit: float) -> Any:
             begin(None, None, MULTIPLE, ctypes.byref(ctypes.c_int()))
         timer.cancel()
     return MPI.COMM_WORLD
+
+
+def tell_launcher(code: int) -> None:
+    """Ask the launcher of MPICH to end all with this code, and wait until it has; another launcher is not asked.
+
+    MPI_Abort asks as well, but ends this process meanwhile. A launcher that is kept waiting by a busy machine may take
+    that for the end of the run, and the code of a process that it has killed (9) for that of all.
+    """
+    with contextlib.suppress(OSError, KeyError, ValueError):
+        os.write(int(os.environ["PMI_FD"]), f"cmd=abort exitcode={code}\n".encode())
+        time.sleep(APART)
 
 
 def _give_up(limit: float) -> None:

@@ -5,7 +5,6 @@ MPI does the work (mpi4py, the extra `[cluster]`). A process that was started al
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from minidl.system.errors import UsageError
+from minidl.system.meeting import meet, tell_launcher
 
 SILENCE = 1.0  # seconds in which process 0 alone may speak, and in which all come to the same end if they do
 PASSED_ON = 0.2  # seconds in which the launcher passes on what was said, before it hears that all is to end
@@ -106,17 +106,6 @@ def end_together(code: int, show: Callable[[str], None]) -> None:
     return None
 
 
-def tell_launcher(code: int) -> None:
-    """Ask the launcher of MPICH to end all with this code, and wait until it has; another launcher is not asked.
-
-    MPI_Abort asks as well, but ends this process meanwhile. A launcher that is kept waiting by a busy machine may take
-    that for the end of the run, and the code of a process that it has killed (9) for that of all.
-    """
-    with contextlib.suppress(OSError, KeyError, ValueError):
-        os.write(int(os.environ["PMI_FD"]), f"cmd=abort exitcode={code}\n".encode())
-        time.sleep(SILENCE)
-
-
 def processes(limit: float = 60.0) -> Processes:
     """The processes of this run; UsageError where several were started and the extra is missing.
 
@@ -132,8 +121,6 @@ def _started(limit: float) -> Processes:
     if not any(os.environ.get(name, "1") not in ("", "1") for name in SIZES):
         return Processes()
     try:
-        from minidl.system.meeting import meet  # a run of one process does without
-
         return Processes(meet(limit))
     except (ImportError, RuntimeError, OSError):
         raise UsageError(

@@ -25,9 +25,9 @@ from minidl.model import Model
 from minidl.optim import Optimizer
 from minidl.system.errors import NumericsError, UsageError
 from minidl.system.processes import Processes
+from minidl.training.batch_parts import sequences_of, weights_of_sequences
 from minidl.training.callback import Callback, Every
 from minidl.training.metrics import MetricAccumulator
-from minidl.training.sequences import sequences_of, weights_of_sequences
 from minidl.training.shares import Shares
 from minidl.training.trainer import Trainer
 

@@ -23,9 +23,9 @@ from minidl.graph.layer import Node
 from minidl.graph.sums import add_in_pairs, columns, part_of_a_batch, shares
 from minidl.model import Model
 from minidl.system.errors import NumericsError
+from minidl.training.batch_parts import cut, measured, sequences_of, weights_of_sequences
 from minidl.training.gradient import fill_gradient
 from minidl.training.metrics import MetricAccumulator, is_mean, predicted
-from minidl.training.sequences import cut, measured, sequences_of, weights_of_sequences
 from minidl.training.whole_batch import WholeBatch
 
 Array = NDArray[Any]

@@ -21,6 +21,7 @@ from minidl.storage.archive import Archive
 from minidl.system.errors import NumericsError
 from minidl.training import owed
 from minidl.training.average import WeightAverage, evaluated_weights
+from minidl.training.batch_parts import measured
 from minidl.training.callback import Abandoned, Callback
 from minidl.training.callback_list import CallbackList
 from minidl.training.checkpoint import capture, restore
@@ -28,7 +29,6 @@ from minidl.training.gradient import fill_gradient
 from minidl.training.metrics import MetricAccumulator
 from minidl.training.nan_report import not_finite
 from minidl.training.progress import Progress
-from minidl.training.sequences import measured
 from minidl.training.trainer_arguments import check_averaging, check_choices, check_limits, check_parts
 
 

@@ -13,7 +13,7 @@ from minidl.engine.memory_limit import OutOfMemory
 from minidl.experiment.build.experiment import Experiment
 from minidl.graph.sums import shares
 from minidl.system.processes import processes
-from minidl.training.sequences import sequences_of
+from minidl.training.batch_parts import sequences_of
 from minidl.training.shares import are_added_at_once, branches
 
 logger = logging.getLogger("minidl")
