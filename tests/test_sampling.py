@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -146,10 +146,12 @@ def writer() -> Model:
 
 
 @given(st.lists(st.text("ab", max_size=3), max_size=8), st.lists(st.text("ab", min_size=1, max_size=3), max_size=3))
+@example(["b", "a", "a"], ["a", "baa"])
 def test_a_text_ends_before_the_first_stop_string(pieces: list[str], stop: list[str]) -> None:
+    """Whatever pieces it comes in: the first is the one that is complete first, and the longest of those."""
     whole = "".join(pieces)
-    ends = [whole.find(string) for string in stop if string in whole]
-    assert "".join(until(stop, pieces)) == whole[: min(ends, default=len(whole))]
+    ends = [(whole.find(string) + len(string), whole.find(string)) for string in stop if string in whole]
+    assert "".join(until(stop, pieces)) == whole[: min(ends, default=(0, len(whole)))[1]]
 
 
 def test_stop_strings_end_what_is_written() -> None:

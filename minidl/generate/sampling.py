@@ -170,7 +170,7 @@ def _pieces(vocabulary: Vocabulary, before: int, symbols: Iterable[int]) -> Iter
 
 
 def until(stop: Sequence[str], pieces: Iterable[str]) -> Iterator[str]:
-    """The pieces up to the first of some strings, which is left out.
+    """The pieces up to one of some strings, the first that is complete, which is left out.
 
     >>> list(until(["END"], ["a", "E", "b", "EN", "D", "c"]))
     ['a', 'Eb']
@@ -178,9 +178,9 @@ def until(stop: Sequence[str], pieces: Iterable[str]) -> Iterator[str]:
     held = ""
     for piece in pieces:
         held += piece
-        places = [place for place in map(held.find, stop) if place >= 0]
-        if places:
-            held = held[: min(places)]
+        found = [(held.find(string) + len(string), held.find(string)) for string in stop if string in held]
+        if found:
+            held = held[: min(found)[1]]
             break
         kept = max((n for string in stop for n in range(1, len(string)) if held.endswith(string[:n])), default=0)
         if len(held) > kept:
