@@ -28,7 +28,7 @@ class Embedding(Layer):
     >>> Model.of(Embedding(4), np.array([[0], [2]])).parameters["embedding/table"].shape
     (3, 4)
 
-    Bengio et al. 2003, equation 2. Symbols dropped: Gal and Ghahramani 2016, section 4.2; Merity et al. 2018, section 4.3.
+    Bengio et al. 2003, equation 2. Symbols dropped: Gal and Ghahramani 2016, section 4.2; Merity et al. 2018, 4.3.
     """
 
     units: Annotated[int, Gt(0)]
