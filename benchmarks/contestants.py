@@ -10,7 +10,15 @@ from pathlib import Path
 from benchmarks.workloads import Workload
 
 OWN = {"minidl-numpy": ("minidl",), "minidl-c": ("minidl.kernels",)}  # a name and the modules it needs
-OTHERS = {"torch": ("torch",), "jax": ("jax", "optax"), "notebook": ()}
+OTHERS = {
+    "torch": ("torch",),
+    "jax": ("jax", "optax"),
+    "keras": ("keras",),
+    "onnxruntime": ("onnxruntime", "onnx"),
+    "openvino": ("openvino", "onnx"),
+    "notebook": (),
+}
+KERAS_BACKENDS = ("tensorflow", "torch")
 GEMM = "gemm"
 
 
@@ -46,9 +54,14 @@ def contestants(workload: Workload, peers: Iterable[str], notebook: Path | None)
 
 def settings(workload: Workload, peer: str, notebook: Path | None) -> tuple[str, ...]:
     """The settings of a peer to be tried on this work; none where it can't do it."""
+    use = workload.use
+    if peer == "torch":
+        return ("LSTMCell", "LSTM") if use == "sampling" else ("time-major", "batch-first")
+    if peer == "keras":
+        return tuple(name for name in KERAS_BACKENDS if is_there(name)) if use == "training" else ()
+    if peer in ("onnxruntime", "openvino"):
+        return () if use == "training" else ("",)
     if peer == "notebook":
         able = notebook is not None and workload.batch == workload.layers == 1 and workload.embedding is None
-        return ("",) if able and not workload.sampling else ()
-    if workload.sampling:
-        return ("LSTMCell", "LSTM") if peer == "torch" else ()
-    return ("time-major", "batch-first") if peer == "torch" else ("",)
+        return ("",) if able and use == "training" else ()
+    return ("",) if use == "training" else ()

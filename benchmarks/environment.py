@@ -9,8 +9,8 @@ THREAD_COUNTS = ("OPENBLAS", "OMP", "MKL", "VECLIB")
 KERNELS = {"minidl-numpy": "numpy", "minidl-c": "c"}
 
 
-def environment(peer: str, threads: int) -> dict[str, str]:
-    """The environment of a peer that is to use so many threads.
+def environment(peer: str, threads: int, setting: str = "") -> dict[str, str]:
+    """The environment of a peer in a setting that is to use so many threads.
 
     >>> environment("torch", 2)["OMP_NUM_THREADS"]
     '2'
@@ -18,7 +18,8 @@ def environment(peer: str, threads: int) -> dict[str, str]:
     counts = {f"{name}_{'MAXIMUM' if name == 'VECLIB' else 'NUM'}_THREADS": str(threads) for name in THREAD_COUNTS}
     kernels = {"MINIDL_KERNELS": KERNELS[peer]} if peer in KERNELS else {}
     xla = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": ONE_THREAD_XLA if threads == 1 else ""}
-    return {**os.environ, **counts, **kernels, **xla}
+    keras = {"KERAS_BACKEND": setting, "TF_CPP_MIN_LOG_LEVEL": "3"} if peer == "keras" else {}
+    return {**os.environ, **counts, **kernels, **xla, **keras}
 
 
 def hold_to_cores(threads: int) -> None:

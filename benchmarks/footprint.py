@@ -17,7 +17,10 @@ from packaging.utils import canonicalize_name
 from benchmarks.environment import environment
 
 ROOT = Path(__file__).parents[1]
-MODULES = {"numpy": "numpy", "minidl": "minidl", "torch": "torch", "jax": "jax.numpy"}  # distribution: what is imported
+MODULES = {  # distribution: what is imported
+    **{name: name for name in ("numpy", "minidl", "torch", "onnxruntime", "openvino")},
+    "jax": "jax.numpy",
+}
 ROUNDS = 5
 IMPORT = """
 import time

@@ -47,7 +47,7 @@ def products(workload: Workload) -> list[Product]:
             rows = workload.tokens if layer else min(workload.tokens, workload.symbols)
             wanted += affine(f"lstm_{layer} input", rows, features, 4 * workload.units)
     wanted += affine("logits", workload.tokens, workload.units, workload.symbols)
-    return [product for product in wanted if is_forward(product)] if workload.sampling else wanted
+    return wanted if workload.use == "training" else [product for product in wanted if is_forward(product)]
 
 
 def recurrent(workload: Workload, name: str) -> list[Product]:
@@ -70,7 +70,7 @@ def affine(name: str, rows: int, features: int, units: int) -> list[Product]:
 
 
 def is_forward(product: Product) -> bool:
-    """Whether sampling needs it."""
+    """Whether it is needed without training."""
     return product.name.endswith((" h Wh", " x W"))
 
 

@@ -88,7 +88,7 @@ class Process:
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=environment(contestant.peer, threads),
+            env=environment(contestant.peer, threads, contestant.setting),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

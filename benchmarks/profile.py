@@ -61,7 +61,7 @@ def profile(workload: Workload, seconds: float) -> dict[str, float]:
 def main() -> None:
     """Print the phases of a step as a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profile", description=__doc__)
-    trained = [name for name, workload in WORKLOADS.items() if not workload.sampling]
+    trained = [name for name, workload in WORKLOADS.items() if workload.use == "training"]
     parser.add_argument("workload", choices=trained)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--kernels", choices=["numpy", "c"], default="numpy")

@@ -16,7 +16,10 @@ from benchmarks.footprint import Footprint
 from benchmarks.gemm import products
 from benchmarks.harness import Measurement, Result
 
-LIBRARIES = ("minidl", "numpy", "torch", "jax", "jaxlib", "optax")
+LIBRARIES = (
+    *("minidl", "numpy", "torch", "jax", "jaxlib", "optax"),
+    *("keras", "tensorflow", "tensorflow-cpu", "onnxruntime", "openvino"),
+)
 SPEED = (
     "workload",
     "threads",

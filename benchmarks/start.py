@@ -19,8 +19,8 @@ Batch = tuple[Array, Array]
 TOKENS = 100_000  # long enough that no model learns them by heart and runs into denormal numbers
 
 
-def model(workload: Workload) -> Model:
-    """The workload's model in minidl, with its first weights."""
+def model(workload: Workload, weights: Weights | None = None) -> Model:
+    """The workload's model in minidl, with its first weights or with given ones."""
     from minidl import Input, Model
     from minidl.layers import LSTM, Dense, Embedding, OneHot, SoftmaxCE
 
@@ -31,7 +31,10 @@ def model(workload: Workload) -> Model:
         hidden = LSTM(workload.units, name=f"lstm_{layer}")(hidden)
     logits = Dense(workload.symbols, name="logits")(hidden)
     loss = SoftmaxCE(reduction=workload.reduction, name="loss")(logits, targets)  # type: ignore[arg-type]
-    return Model(loss, outputs={"logits": logits}, seed=0)
+    made = Model(loss, outputs={"logits": logits}, seed=0)
+    for name, array in (weights or {}).items():
+        made.parameters[name][...] = array
+    return made
 
 
 def write_weights(workload: Workload, path: Path) -> None:
@@ -56,7 +59,7 @@ def batches(workload: Workload) -> list[Batch]:
     ((50, 32), True, True)
     """
     rng = np.random.default_rng(0)
-    count = 8 if workload.sampling else max(8, TOKENS // workload.tokens)
+    count = 8 if workload.use == "sampling" else max(8, TOKENS // workload.tokens)
     frequency = 1 / np.arange(1, workload.symbols + 1)
     size = (count * workload.steps + 1, workload.batch)
     stream = rng.choice(workload.symbols, size, p=frequency / frequency.sum())

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 from benchmarks.environment import hold_to_cores
@@ -52,22 +52,9 @@ def build(name: str, setting: str, workload: Workload, weights: str, notebook: s
         return Products(workload)
     from benchmarks.start import read_weights
 
-    start = read_weights(weights)
-    if name.startswith("minidl"):
-        from benchmarks.peers import minidl_peer
-
-        return (minidl_peer.Sampling if workload.sampling else minidl_peer.Training)(workload, start)
-    if name == "torch":
-        from benchmarks.peers import torch_peer
-
-        return (torch_peer.Sampling if workload.sampling else torch_peer.Training)(workload, start, setting)
-    if name == "jax":
-        from benchmarks.peers import jax_peer
-
-        return jax_peer.Training(workload, start)
-    from benchmarks.peers import notebook_peer
-
-    return notebook_peer.Training(workload, start, Path(str(notebook)))
+    module = import_module(f"benchmarks.peers.{'minidl' if name.startswith('minidl') else name}_peer")
+    peer: Peer = module.peer(workload, read_weights(weights), notebook if name == "notebook" else setting)
+    return peer
 
 
 def main(name: str, setting: str, threads: str) -> None:

@@ -24,7 +24,8 @@ from benchmarks.workloads import WORKLOADS, Workload  # noqa: E402
 
 TINY = Workload("tiny", "one-hot, two layers, mean", 3, 6, 8, 11, layers=2)
 WORDS = Workload("words", "embedding, sum", 2, 5, 6, 30, embedding=4, reduction="sum", clip_value=0.1)
-SAMPLING = Workload("sampling", "one stream", 1, 1, 6, 9, sampling=True)
+INFERENCE = Workload("inference", "two layers, windows", 3, 5, 6, 9, layers=2, use="inference")
+SAMPLING = Workload("sampling", "one stream", 1, 1, 6, 9, use="sampling")
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +34,13 @@ def _short_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harness, "ROUNDS", 3)
 
 
-@pytest.mark.parametrize("workload", [TINY, WORDS, SAMPLING], ids=lambda workload: str(workload.name))
+PEERS = {TINY: contestants.OTHERS, WORDS: ["torch"], SAMPLING: contestants.OTHERS, INFERENCE: ["onnxruntime"]}
+
+
+@pytest.mark.parametrize("workload", PEERS, ids=lambda workload: str(workload.name))
 def test_all_installed_peers_compute_the_same(workload: Workload) -> None:
-    """`measure` itself refuses peers whose losses differ; every setting of every peer takes part."""
-    who = contestants.contestants(workload, contestants.OTHERS, None)
+    """`measure` itself refuses peers whose losses differ; every setting of a peer takes part."""
+    who = contestants.contestants(workload, PEERS[workload], None)
     measured = harness.measure(workload, 1, who, seconds=0)
     assert [result.contestant for result in measured.results] == who
     assert {"minidl-numpy", "gemm"} <= {contestant.peer for contestant in who}
@@ -190,7 +194,7 @@ def test_command_line_prints_a_table_and_writes_the_numbers(tmp_path: Path) -> N
     assert all(one["tokens_per_second"] > 0 for one in measured["results"])
 
 
-@pytest.mark.parametrize("arguments", [["--workloads", "W9"], ["--peers", "tensorflow"], ["--threads", "0"]])
+@pytest.mark.parametrize("arguments", [["--workloads", "W99"], ["--peers", "tensorflow"], ["--threads", "0"]])
 def test_command_line_refuses_unknown_names(arguments: list[str]) -> None:
     done = run("benchmarks", *arguments)
     assert done.returncode == 2

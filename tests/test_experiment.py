@@ -13,11 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_experiments import EXPERIMENTS, FAMILIES, configs, misspell, name_paths
 
-from minidl.config.findings import Finding
 from minidl.config.rules import nested_families
 from minidl.experiment import read_experiment, train
 from minidl.experiment.build.experiment import complete
-from minidl.experiment.build.spec import SECTIONS, Parts
+from minidl.experiment.build.spec import SECTIONS, read_parts
 from minidl.experiment.yaml.document import dump, parse
 from minidl.experiment.yaml.references import escape
 from minidl.graph.layer import Layer
@@ -343,13 +342,11 @@ def test_any_experiment_is_read_as_it_is_written(tree: dict[str, Any]) -> None:
     text = dump(escape(tree))
     assert parse(text, "random.yaml").tree == escape(tree)
     assert parse(json.dumps(escape(tree)), "random.yaml").tree == escape(tree)
-    mistakes: list[Finding] = []
-    parts = Parts(tree, Path(), "random", mistakes)
-    assert mistakes == []
+    parts = read_parts(tree, Path(), "random")
+    assert not parts.mistakes
     for name, section in parts.sections.items():
-        again: list[Finding] = []
-        full = Parts({**tree, name: complete(section)}, Path(), "random", again)
-        assert again == []
+        full = read_parts({**tree, name: complete(section)}, Path(), "random")
+        assert not full.mistakes
         assert full.sections[name] == section
 
 
@@ -362,9 +359,8 @@ def test_any_wrong_name_is_found_where_it_stands(tree: dict[str, Any], data: st.
         place = place[step]
     wrong = misspell(path[-1])
     place[wrong] = place.pop(path[-1])
-    mistakes: list[Finding] = []
-    Parts(tree, Path(), "random", mistakes)
-    assert (*path[:-1], wrong) in [finding.path for finding in mistakes]
+    parts = read_parts(tree, Path(), "random")
+    assert (*path[:-1], wrong) in [finding.path for finding in parts.mistakes]
 
 
 @pytest.mark.parametrize(

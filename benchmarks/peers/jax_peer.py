@@ -64,3 +64,8 @@ class Training(Peer):
             return (h, c), h
 
         return jax.lax.scan(cell, state, shares)
+
+
+def peer(workload: Workload, weights: Weights, _setting: str) -> Peer:
+    """What does this work."""
+    return Training(workload, weights)

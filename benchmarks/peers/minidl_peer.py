@@ -6,10 +6,11 @@ from itertools import cycle
 
 import numpy as np
 
+from benchmarks.peers.inference import Array
+from benchmarks.peers.inference import Inference as AnyInference
 from benchmarks.peers.peer import Peer
 from benchmarks.start import Weights, batches, model
 from benchmarks.workloads import Workload
-from minidl import Model
 from minidl.generate.sampler import Sampler
 from minidl.generate.sampling import generate
 from minidl.optim import Adam
@@ -20,7 +21,7 @@ class Training(Peer):
     """Forward, backward, clip and Adam."""
 
     def __init__(self, workload: Workload, weights: Weights) -> None:
-        self.model = start(workload, weights)
+        self.model = model(workload, weights)
         self.optimizer = Adam(lr=workload.lr, clip_value=workload.clip_value)
         self.batches = cycle(batches(workload))
         ids, targets = batches(workload)[0]
@@ -39,7 +40,7 @@ class Sampling(Peer):
     """Symbol after symbol, each drawn from the softmax of the logits and fed back."""
 
     def __init__(self, workload: Workload, weights: Weights) -> None:
-        self.model = start(workload, weights).replica()
+        self.model = model(workload, weights).replica()
         self.given = cycle(batches(workload))
         self.symbols = generate(self.model, [0], Sampler(), np.random.default_rng(0))
 
@@ -53,9 +54,23 @@ class Sampling(Peer):
         return [self.model.forward(ids=ids, targets=targets)["loss"] for ids, targets in given]
 
 
-def start(workload: Workload, weights: Weights) -> Model:
-    """The model with given weights."""
-    made = model(workload)
-    for name, array in weights.items():
-        made.parameters[name][...] = array
+class Inference(AnyInference):
+    """Logits of window after window."""
+
+    def __init__(self, workload: Workload, weights: Weights) -> None:
+        super().__init__(workload)
+        self.model = model(workload, weights).replica()
+        ids, targets = batches(workload)[0]
+        use_fastest(self.model, {"ids": ids, "targets": targets})
+
+    def logits(self, ids: Array) -> Array:
+        """Of a window, from the state that the one before has left."""
+        logits: Array = self.model.forward(ids=ids)["logits"]
+        return logits
+
+
+def peer(workload: Workload, weights: Weights, _setting: str) -> Peer:
+    """What does this work."""
+    kinds = {"training": Training, "inference": Inference, "sampling": Sampling}
+    made: Peer = kinds[workload.use](workload, weights)
     return made

@@ -64,3 +64,8 @@ class Training(Peer):
         self.steps += 1
         self.lstm.update_params(self.steps)
         return float(loss)
+
+
+def peer(workload: Workload, weights: Weights, notebook: str) -> Peer:
+    """What does this work, from the text of a notebook."""
+    return Training(workload, weights, Path(notebook))

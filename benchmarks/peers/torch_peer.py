@@ -1,4 +1,4 @@
-"""PyTorch: nn.LSTM for training; LSTMCell or LSTM for sampling.
+"""PyTorch: nn.LSTM for training and inference; LSTMCell or LSTM for sampling.
 
 On oneDNN, and with the fused Adam: without the one, steps took up to four times as long; the other implementations
 of Adam made them up to a third longer.
@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmarks.peers.inference import Array
+from benchmarks.peers.inference import Inference as AnyInference
 from benchmarks.peers.peer import Peer
 from benchmarks.start import Weights, batches
 from benchmarks.workloads import Workload
@@ -86,6 +88,28 @@ class Training(Peer):
         return loss.item()
 
 
+class Inference(AnyInference):
+    """Logits of window after window.
+
+    layout: "time-major" or "batch-first".
+    """
+
+    def __init__(self, workload: Workload, weights: Weights, layout: str) -> None:
+        super().__init__(workload)
+        self.batch_first = layout == "batch-first"
+        self.net = Net(workload, weights, self.batch_first)
+        zeros = torch.zeros(workload.layers, workload.batch, workload.units)
+        self.state = (zeros, zeros)
+
+    @torch.inference_mode()
+    def logits(self, ids: Array) -> Array:
+        """Of a window, from the state that the one before has left."""
+        given = torch.from_numpy(ids.T if self.batch_first else ids)
+        logits, self.state = self.net(given, self.state)
+        found: Array = logits.numpy()
+        return found.swapaxes(0, 1) if self.batch_first else found
+
+
 class Sampling(Peer):
     """Symbol after symbol, each drawn from the softmax of the logits and fed back.
 
@@ -127,3 +151,10 @@ class Sampling(Peer):
         given = [next(self.given) for _ in range(steps)]
         cross_entropy = nn.functional.cross_entropy
         return [cross_entropy(self.logits(int(x[0, 0])), torch.from_numpy(y[0])).item() for x, y in given]
+
+
+def peer(workload: Workload, weights: Weights, setting: str) -> Peer:
+    """What does this work."""
+    kinds = {"training": Training, "inference": Inference, "sampling": Sampling}
+    made: Peer = kinds[workload.use](workload, weights, setting)
+    return made

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from minidl.config.findings import Finding, Path, explain, shown, unknown_name
+from minidl.config.findings import Checked, Finding, Path, explain, gathered, shown, unknown_name
 from minidl.config.rules import described, is_declared, nested_families, rules
 from minidl.system.errors import ConfigError, suggest
 
@@ -33,47 +33,52 @@ def findings(cls: Any, values: Mapping[str, Any], path: Path, beside: Sequence[s
 
 def build(cls: type[Any], config: Mapping[str, Any]) -> Any:
     """An object of this class, or of the class that `type` names, from plain data; ConfigError with all mistakes."""
-    mistakes: list[Finding] = []
-    built = revive(cls, config, (), mistakes)
+    built, mistakes = gathered(revive(cls, config, ()))
     if mistakes:
         where = config.get("type", cls.__name__) if isinstance(config, Mapping) else cls.__name__
         raise ConfigError("\n".join(f"{where}: {finding.message}" for finding in mistakes))
     return built
 
 
-def revive(cls: type[Any], config: Any, path: Path, mistakes: list[Finding], beside: Sequence[str] = ()) -> Any:
-    """As `build`, but mistakes are added to a list, each with its path; None where there is one.
+def revive(cls: type[Any], config: Any, path: Path, beside: Sequence[str] = ()) -> Checked[Any]:
+    """As `build`, but each mistake is yielded, with its path; None where there is one.
 
     beside: further names that may stand there, and have been taken out.
     """
-    before = len(mistakes)
-    found = _named_class(cls, config, path, mistakes)
+    found, mistakes = gathered(_named_class(cls, config, path))
     if found is None:
+        yield from mistakes
         return None
-    values = revive_values(found, {key: value for key, value in config.items() if key != "type"}, path, mistakes)
-    broken = {finding.path[: len(path) + 1] for finding in mistakes[before:]}  # already reported, more exactly
+    given = {key: value for key, value in config.items() if key != "type"}
+    values, inside = gathered(revive_values(found, given, path))
+    mistakes += inside
+    broken = {finding.path[: len(path) + 1] for finding in mistakes}  # already reported, more exactly
     mistakes += [item for item in findings(found, values, path, beside) if item.path[: len(path) + 1] not in broken]
-    if len(mistakes) > before:
+    if mistakes:
+        yield from mistakes
         return None
     try:
         return found(**values)
     except ValueError as error:  # what a class has to say about several fields together, or about one more exactly
         placed = [dataclasses.replace(item, path=(*path, *item.path)) for item in getattr(error, "mistakes", ())]
-        mistakes += placed or [Finding(path, str(error))]
+        yield from placed or [Finding(path, str(error))]
         return None
 
 
-def revive_values(cls: Any, values: Mapping[str, Any], path: Path, mistakes: list[Finding]) -> dict[str, Any]:
+def revive_values(cls: Any, values: Mapping[str, Any], path: Path) -> Checked[dict[str, Any]]:
     """Values of some fields of a class, with declarations in the place of the plain data that describe them."""
     families = nested_families(cls)
-    return {key: _revive_value(value, families.get(key), (*path, key), mistakes) for key, value in values.items()}
+    revived = {}
+    for key, value in values.items():
+        revived[key] = yield from _revive_value(value, families.get(key), (*path, key))
+    return revived
 
 
-def _named_class(cls: type[Any], config: Any, path: Path, mistakes: list[Finding]) -> Any:
+def _named_class(cls: type[Any], config: Any, path: Path) -> Checked[Any]:
     """The class that a mapping describes; None, and a mistake, where there is none."""
     if not isinstance(config, Mapping):
         name = f"{str(path[-1])!r} " if path and isinstance(path[-1], str) else "this "
-        mistakes.append(Finding(path, f"{name}should be {described(cls)}, got {shown(config)}"))
+        yield Finding(path, f"{name}should be {described(cls)}, got {shown(config)}")
         return None
     name = config.get("type", None if cls.abstract else cls.type_name())
     found = cls.registry.get(name) if isinstance(name, str) else None
@@ -83,23 +88,26 @@ def _named_class(cls: type[Any], config: Any, path: Path, mistakes: list[Finding
     fields = {field for each in known.values() for field in _names(each)}
     misspelt = next((key for key in config if key not in fields and suggest(str(key), ["type"])), None)
     if name is None and misspelt is not None:
-        mistakes.append(unknown_name((*path, misspelt), ["type"]))
+        yield unknown_name((*path, misspelt), ["type"])
     elif name is None:
-        mistakes.append(Finding(path, f"'type' is missing (known: {', '.join(known)})"))
+        yield Finding(path, f"'type' is missing (known: {', '.join(known)})")
     elif not cls.abstract:
-        mistakes.append(unknown_name((*path, "type"), _names(cls)))
+        yield unknown_name((*path, "type"), _names(cls))
         return cls
     else:
         there_is_none = f"there is no {cls.family} of type {shown(name)}{suggest(str(name), known)}"
-        mistakes.append(Finding((*path, "type"), f"{there_is_none} (known: {', '.join(known)})"))
+        yield Finding((*path, "type"), f"{there_is_none} (known: {', '.join(known)})")
     return None
 
 
-def _revive_value(value: Any, family: type[Any] | None, path: Path, mistakes: list[Finding]) -> Any:
+def _revive_value(value: Any, family: type[Any] | None, path: Path) -> Checked[Any]:
     if isinstance(value, list):
-        return tuple(_revive_value(item, family, (*path, i), mistakes) for i, item in enumerate(value))
+        items = []
+        for i, item in enumerate(value):
+            items.append((yield from _revive_value(item, family, (*path, i))))
+        return tuple(items)
     if family is not None and isinstance(value, Mapping):
-        return revive(family, value, path, mistakes)
+        return (yield from revive(family, value, path))
     return value
 
 

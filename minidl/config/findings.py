@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -60,6 +60,28 @@ class Finding:
     path: Path
     message: str
     unknown: bool = False
+
+
+T = TypeVar("T")
+Checked = Generator[Finding, None, T]  # yields what is wrong, and returns what it has made of the data
+
+
+def gathered(checking: Checked[T]) -> tuple[T, list[Finding]]:
+    """What a check returns, and all that it yields before.
+
+    >>> def check(number):
+    ...     if number < 0:
+    ...         yield Finding((), "less than 0")
+    ...     return abs(number)
+    >>> gathered(check(-1))
+    (1, [Finding(path=(), message='less than 0', unknown=False)])
+    """
+    mistakes: list[Finding] = []
+    while True:
+        try:
+            mistakes.append(next(checking))
+        except StopIteration as end:
+            return end.value, mistakes
 
 
 def unknown_name(path: Path, known: Sequence[str]) -> Finding:

@@ -37,12 +37,13 @@ class ForwardProgram:
         ends = context.graph.ends
         self.results = {result: self.values[name] for result, name in ends.items() if name in self.values}
 
-    def _carried(self) -> Iterable[tuple[str, Array, Array | None]]:
-        """Each carried array by "node/array", with the lengths of its sequences where they are given."""
+    def _carried(self) -> Iterable[tuple[str, Array, Array, Array, Array | None]]:
+        """Each carried array by "node/array": all steps, the first, the last, and lengths where they are given."""
         for name, declared in self.declared.items():
             for array, item in declared.items():
                 if isinstance(item, State):
-                    yield f"{name}/{array}", self.arrays[name][array], self.arrays[name].get("lengths")
+                    steps = self.arrays[name][array]
+                    yield f"{name}/{array}", steps, steps[0], steps[-1], self.arrays[name].get("lengths")
 
     def _requests(self) -> dict[Hashable, Request]:
         end = len(self.declared)

@@ -10,7 +10,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -179,25 +179,31 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_shares(count: int, work: float, call: Callable[[int, int], T], *, least: int = 1) -> list[T]:
+def shared(count: int, work: float, call: Callable[[int, int], T]) -> Callable[[], Any]:
+    """What makes a call in shares, or at once where it will never be worth more threads than one.
+
+    >>> shared(5, 1e9, print).func.__name__, shared(5, 1e3, print)()
+    0 5
+    ('in_shares', None)
+    """
+    if count < 2 or work < 2 * WORTH_A_THREAD:
+        return partial(call, 0, count)
+    return partial(in_shares, count, work, call)
+
+
+def in_shares(count: int, work: float, call: Callable[[int, int], T]) -> list[T]:
     """Call with (0, k), (k, ..), ..., (.., count): as many shares as there are threads and the work is worth.
 
-    work: multiplications in all. least: the size of the smallest share.
+    work: multiplications in all.
 
     >>> in_shares(5, 1e9, lambda start, stop: list(range(start, stop)))
     [[0, 1, 2, 3, 4]]
     """
-    if _team.size == 1:
-        return [call(0, count)]
-    parts = min(_team.size, count // least, int(work / WORTH_A_THREAD))
+    parts = min(_team.size, count, int(work / WORTH_A_THREAD))
     if parts <= 1:
         return [call(0, count)]
     bounds = [count * part // parts for part in range(parts + 1)]
-    return _team.run([_share(call, start, stop) for start, stop in pairwise(bounds)])
-
-
-def _share(call: Callable[[int, int], T], start: int, stop: int) -> Callable[[], T]:
-    return lambda: call(start, stop)
+    return _team.run([partial(call, start, stop) for start, stop in pairwise(bounds)])
 
 
 def _after_fork() -> None:

@@ -61,10 +61,17 @@ def affine_gradients(x: Array | OneHotRows, dy: Array, dW: Array, db: Array | No
     """dW = xᵀ dy,   db = Σ dy."""
     if isinstance(x, OneHotRows):
         scatter_rows(x.ids, dy, dW)
+        dy = dW  # which has the same sum, in fewer rows
     else:
         np.matmul(rows(x).T, rows(dy), out=dW)
     if db is not None:
         np.sum(rows(dy), axis=0, out=db)
+
+
+def draw_mask(mask: Array, rate: float, rng: np.random.Generator) -> None:
+    """mask = 1 / (1 - rate) with probability 1 - rate, else 0: what dropout multiplies with."""
+    mask[...] = rng.random(mask.shape) >= rate
+    mask *= 1 / (1 - rate)
 
 
 def scatter_rows(ids: Array, dy: Array, out: Array) -> None:

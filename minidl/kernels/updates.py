@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from minidl.engine import threads
 from minidl.generate.sampler import Sampler
 from minidl.graph.operations import norm
-from minidl.kernels.library import address, function, packed
+from minidl.kernels.library import address, computing, function, packed
 from minidl.optim import SGD, Adam, Optimizer, RMSprop
 from minidl.optim.schedules import Clock, current
 
@@ -39,7 +40,7 @@ def move(name: str, now: Optimizer, w: Array, g: Array, length: float, clock: Cl
     scale = longest / length if length > longest else 1.0
     clips = length > bound or scale < 1  # no entry is larger than the norm
     block = packed("Update", n=w.size, w=w, g=g, clips=clips, bound=bound, scale=scale, **values)
-    call = partial(function(name, w.dtype), block)
+    call = partial(computing(name, w.dtype), block)
     threads.in_shares(-(-w.size // VECTOR), PER_WEIGHT * w.size, call)
 
 
@@ -77,16 +78,18 @@ def _within() -> Any:
     return function("within", "float32", ctypes.c_int, ctypes.c_void_p, *[ctypes.c_int64] * 3)
 
 
-def draw(sampler: Sampler, logits: Array, rng: np.random.Generator) -> int:
-    """As Sampler.draw, which looks at the most likely symbols itself where that is asked for."""
+def draws(sampler: Sampler, logits: Array, rng: np.random.Generator) -> Callable[[], int]:
+    """As Sampler.draws, which looks at the most likely symbols itself where that is asked for."""
     if sampler.temperature == 0 or {sampler.top_k, sampler.top_p, sampler.min_p} != {None}:
-        return sampler.draw(logits, rng)
-    logits = logits if logits.flags.c_contiguous else logits.copy()
-    symbol: int = _draw(logits.dtype)(address(logits), len(logits), sampler.temperature, rng.random())
-    return symbol if symbol >= 0 else sampler.draw(logits, rng)
-
-
-@cache
-def _draw(dtype: Any) -> Any:
+        return sampler.draws(logits, rng)
     kinds = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_double, ctypes.c_double)
-    return function("draw", dtype, ctypes.c_int64, *kinds)
+    draw = partial(
+        function("draw", logits.dtype, ctypes.c_int64, *kinds), address(logits), len(logits), sampler.temperature
+    )
+    random = rng.random
+
+    def call() -> int:
+        symbol: int = draw(random())
+        return symbol if symbol >= 0 else sampler.draw(logits, rng)
+
+    return call

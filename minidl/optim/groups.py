@@ -15,7 +15,7 @@ from minidl.engine.parameters import Part
 from minidl.system.errors import ConfigError, UsageError, suggest
 
 if TYPE_CHECKING:
-    from minidl.config.findings import Finding
+    from minidl.config.findings import Checked
 
 Shape = tuple[int, ...]
 FREEZE = "freeze"
@@ -48,11 +48,13 @@ class Groups(Mapping[str, Mapping[str, Any]]):
     @classmethod
     def of(cls, kind: type[Any], given: Mapping[str, Any]) -> Groups:
         """The groups of an optimizer of this kind; ConfigError with all mistakes, each at its place."""
-        mistakes: list[Finding] = []
-        checked = {pattern: _checked(kind, group, ("groups", pattern), mistakes) for pattern, group in given.items()}
+        from minidl.config.findings import gathered  # brings in pydantic, which takes a while
+
+        checked = {pattern: gathered(_checked(kind, group, ("groups", pattern))) for pattern, group in given.items()}
+        mistakes = [finding for _, found in checked.values() for finding in found]
         if mistakes:
             raise ConfigError("\n".join(finding.message for finding in mistakes), mistakes)
-        return cls(checked)
+        return cls({pattern: group for pattern, (group, _) in checked.items()})
 
     def __getitem__(self, pattern: str) -> Mapping[str, Any]:
         return self._settings[pattern]
@@ -74,24 +76,24 @@ class Groups(Mapping[str, Mapping[str, Any]]):
         return {pattern: plain(group) for pattern, group in self._settings.items()}
 
 
-def _checked(kind: Any, group: Any, path: tuple[str, ...], mistakes: list[Finding]) -> dict[str, Any]:
+def _checked(kind: Any, group: Any, path: tuple[str, ...]) -> Checked[dict[str, Any]]:
     """The settings of one group, with schedules built."""
     from minidl.config.build import findings, revive_values  # brings in pydantic, which takes a while
     from minidl.config.findings import Finding, shown
 
     if not isinstance(group, Mapping):
-        mistakes.append(Finding(path, f"a group is a mapping such as {{lr: 0.1}}, got {shown(group)}"))
+        yield Finding(path, f"a group is a mapping such as {{lr: 0.1}}, got {shown(group)}")
         return {}
     known = [item.name for item in dataclasses.fields(kind) if item.init and item.name not in OF_ALL]
     values = dict(group)
     freeze = values.pop(FREEZE, None)
     if freeze is not None and (not isinstance(freeze, int) or freeze < 0):
-        mistakes.append(Finding((*path, FREEZE), f"'freeze' should be true, or a number of steps, got {shown(freeze)}"))
+        yield Finding((*path, FREEZE), f"'freeze' should be true, or a number of steps, got {shown(freeze)}")
     for name in [name for name in values if name not in known]:
         del values[name]
-        mistakes.append(Finding((*path, name), _not_of_group(name, kind.__name__, known)))
-    values = revive_values(kind, values, path, mistakes)
-    mistakes += findings(kind, values, path)
+        yield Finding((*path, name), _not_of_group(name, kind.__name__, known))
+    values = yield from revive_values(kind, values, path)
+    yield from findings(kind, values, path)
     return values | ({} if freeze is None else {FREEZE: freeze})
 
 

@@ -1,7 +1,6 @@
 """Signals that are heard: what their handlers raise reaches the code that can end.
 
-Python prints and forgets what is raised in a callback from C or in `__del__`, and a signal may well arrive there:
-compiling kernels is full of both.
+Python prints and forgets what is raised in a callback from C or in `__del__`, and a signal may arrive there.
 """
 
 from __future__ import annotations

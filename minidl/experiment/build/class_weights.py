@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from minidl.config.findings import Finding, shown
+from minidl.config.findings import Checked, Finding, shown
 from minidl.data import Dataset
 from minidl.experiment.build.graph_builder import Plan
 from minidl.system.errors import suggest
@@ -15,8 +15,11 @@ BALANCED = "balanced"
 PATH = ("loss", "class_weights")
 
 
-def split_class_weights(item: Mapping[str, Any], mistakes: list[Finding]) -> tuple[dict[str, Any], Any]:
-    """The settings of a loss, and its weights of classes where these need the data: "balanced", or by name."""
+def split_class_weights(item: Mapping[str, Any]) -> Checked[tuple[dict[str, Any], Any]]:
+    """The settings of a loss, and its weights of classes where these need the data: "balanced", or by name.
+
+    None are the weights of which one is wrong.
+    """
     fields, given = dict(item), item.get("class_weights")
     if given is None or isinstance(given, (list, tuple)):
         return fields, None
@@ -24,30 +27,35 @@ def split_class_weights(item: Mapping[str, Any], mistakes: list[Finding]) -> tup
     if given == BALANCED:
         return fields, given
     if isinstance(given, Mapping) and given:
-        for name, weight in given.items():
-            if not isinstance(weight, (int, float)) or isinstance(weight, bool) or not 0 < weight < float("inf"):
-                message = f"the weight of class {name!r} should be a number above 0, got {shown(weight)}"
-                mistakes.append(Finding((*PATH, name), message))
-        return fields, dict(given)
-    mistakes.append(Finding(PATH, f"class_weights is 'balanced', or weights by class, got {shown(given)}"))
+        wrong = {name: weight for name, weight in given.items() if not _is_weight(weight)}
+        for name, weight in wrong.items():
+            yield Finding(
+                (*PATH, name), f"the weight of class {name!r} should be a number above 0, got {shown(weight)}"
+            )
+        return fields, None if wrong else dict(given)
+    yield Finding(PATH, f"class_weights is 'balanced', or weights by class, got {shown(given)}")
     return fields, None
 
 
-def with_class_weights(loss: Plan, given: Any, dataset: Dataset, mistakes: list[Finding]) -> Plan:
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def with_class_weights(loss: Plan, given: Any, dataset: Dataset) -> Checked[Plan]:
     """The loss with a weight for each class of the data.
 
     balanced: N / (K n), with n of the N targets of the training part in a class, of K; a class without any counts 1.
     By name: 1 for classes that are not named.
     """
-    if given is None or loss.layer is None or any(found.path[:2] == PATH for found in mistakes):
+    if given is None or loss.layer is None:
         return loss
     if not hasattr(loss.layer, "class_weights"):
-        mistakes.append(Finding(PATH, f"{loss.layer.type_name()} has no classes to weigh"))
+        yield Finding(PATH, f"{loss.layer.type_name()} has no classes to weigh")
         return loss
     names: Any = dataset.metadata.get("class_names")
     counts: Any = dataset.metadata.get("class_counts")
     if names is None or (given == BALANCED and counts is None):
-        mistakes.append(Finding(PATH, "these data name no classes: give a list of weights, in order of the outputs"))
+        yield Finding(PATH, "these data name no classes: give a list of weights, in order of the outputs")
         return loss
     names = [str(name) for name in names]
     if given == BALANCED:
@@ -56,7 +64,7 @@ def with_class_weights(loss: Plan, given: Any, dataset: Dataset, mistakes: list[
         for name in given:
             if str(name) not in names:
                 message = f"there is no class {name!r}{suggest(str(name), names)} (classes: {', '.join(names)})"
-                mistakes.append(Finding((*PATH, name), message))
+                yield Finding((*PATH, name), message)
         by_name = {str(name): float(weight) for name, weight in given.items()}
         weights = [by_name.get(name, 1.0) for name in names]
     layer: Any = loss.layer

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from minidl.config.build import revive
-from minidl.config.findings import A_NAME, Finding, Path, shown
+from minidl.config.findings import A_NAME, Checked, Finding, Path, shown
 from minidl.data.batches import Dataset
 from minidl.experiment.build.sections import NAME
 from minidl.graph.arrays import Tied
@@ -35,39 +35,39 @@ class Plan:
     item: Any = None
 
 
-def plan_layers(layers: Any, path: Path, mistakes: list[Finding], before: Sequence[Plan] = ()) -> list[Plan]:
-    """The nodes of a list, with all mistakes in their settings.
+def plan_layers(layers: Any, path: Path, before: Sequence[Plan] = ()) -> Checked[list[Plan]]:
+    """The nodes of a list.
 
     before: those of the list with other facts of the data, which stay what they are where no fact is referred to.
     """
     if not isinstance(layers, list) or not layers:
         example = "[{type: LSTM, units: 128}, ...]"
-        mistakes.append(Finding(path, f"layers should be a list of layers, such as {example}, got {shown(layers)}"))
+        yield Finding(path, f"layers should be a list of layers, such as {example}, got {shown(layers)}")
         return []
     sound = {plan.path: plan for plan in before if plan.layer is not None}
     plans = []
     for i, item in enumerate(layers):
         known = sound.get((*path, i))
-        plans.append(known if known and known.item == item else plan_node(item, (*path, i), mistakes))
+        plans.append(known if known and known.item == item else (yield from plan_node(item, (*path, i))))
     return plans
 
 
-def plan_node(item: Any, path: Path, mistakes: list[Finding]) -> Plan:
+def plan_node(item: Any, path: Path) -> Checked[Plan]:
     """One node: a layer's settings, and `inputs`: a name, a list of names, or names by input of the layer."""
     if not isinstance(item, Mapping):
-        mistakes.append(Finding(path, f"a layer is written as {{type: NAME, ...}}, got {shown(item)}"))
+        yield Finding(path, f"a layer is written as {{type: NAME, ...}}, got {shown(item)}")
         return Plan(None, None, None, path)
     fields, sources = split_node(item)
     ports = tuple(sources) if isinstance(sources, Mapping) else None
     sources = list(sources.values()) if isinstance(sources, Mapping) else sources
-    layer = revive(Layer, fields, path, mistakes, beside=["inputs"])
+    layer = yield from revive(Layer, fields, path, beside=["inputs"])
     name = fields.get("name")
     if isinstance(name, str) and not re.fullmatch(NAME, name):
-        mistakes.append(Finding((*path, "name"), f"'name' should be {A_NAME}, got {name!r}"))
+        yield Finding((*path, "name"), f"'name' should be {A_NAME}, got {name!r}")
         layer, name = None, None
     if sources is not None and not (isinstance(sources, list) and all(isinstance(source, str) for source in sources)):
         wanted = "the name of a node, a list of names such as [lstm, skip], or {x: lstm, lengths: lengths}"
-        mistakes.append(Finding((*path, "inputs"), f"'inputs' should be {wanted}, got {shown(sources)}"))
+        yield Finding((*path, "inputs"), f"'inputs' should be {wanted}, got {shown(sources)}")
         layer, sources = None, None
     made = layer.default_name() if layer is not None else None
     name = name if isinstance(name, str) else made
@@ -94,23 +94,23 @@ class Chain:
     known: inputs and nodes by name, None where there is a mistake. last: what the next node follows.
     """
 
-    def __init__(self, inputs: Mapping[str, Symbol], mistakes: list[Finding]) -> None:
+    def __init__(self, inputs: Mapping[str, Symbol]) -> None:
         self.known: dict[str, Symbol | None] = dict(inputs)
         self.last = next(iter(inputs))
-        self._mistakes = mistakes
         self._paths: dict[str, Path] = {}
         self._used: set[str] = set()
         self._all_named = True
         self._next: dict[str, int] = {}  # the number that a name taken before is tried with
 
-    def add(self, plan: Plan) -> Node | None:
+    def add(self, plan: Plan) -> Checked[Node | None]:
         """Put a layer on what feeds it."""
         names = plan.sources if plan.sources is not None else (self.last,)
         self._used.update(names)
-        fed = [self._find(source, (*plan.path, "inputs", i)) for i, source in enumerate(names)]
+        fed = [self.known.get(source) for source in names]
+        yield from self._unknown(names, (*plan.path, "inputs"))
         self._all_named &= plan.name is not None
-        name = self._new_name(plan)
-        node = None if plan.layer is None or None in fed else self._connect(plan, name, fed)
+        name = yield from self._new_name(plan)
+        node = None if plan.layer is None or None in fed else (yield from self._connect(plan, name, fed))
         self.known[name], self._paths[name], self.last = node, plan.path, name
         return node
 
@@ -120,14 +120,14 @@ class Chain:
         self.known[name], self._paths[name], self.last = node, path, name
         self._all_named &= node is not None
 
-    def report_unused(self) -> None:
+    def unused(self) -> Iterator[Finding]:
         """A node that feeds nothing would be left out of the model without a word."""
         for name, path in self._paths.items():
             if name not in self._used and name != self.last:
                 message = f"nothing follows {name!r}: name it in the inputs of another layer, or leave it out"
-                self._mistakes.append(Finding(path, message))
+                yield Finding(path, message)
 
-    def _connect(self, plan: Plan, name: str, fed: list[Any]) -> Node | None:
+    def _connect(self, plan: Plan, name: str, fed: list[Any]) -> Checked[Node | None]:
         assert plan.layer is not None
         layer = plan.layer if plan.layer.name == name else dataclasses.replace(plan.layer, name=name)
         try:
@@ -135,23 +135,23 @@ class Chain:
             if any(isinstance(declared, Tied) for declared in node.declarations.values()):
                 Graph({name: node})  # ties are checked here
         except GraphError as error:
-            self._mistakes.append(Finding(plan.path, str(error)))
+            yield Finding(plan.path, str(error))
             return None
         return node
 
-    def _find(self, name: str, path: Path) -> Symbol | None:
-        if name not in self.known and self._all_named:
-            message = f"there is no node {name!r} above{suggest(name, self.known)} (so far: {', '.join(self.known)})"
-            self._mistakes.append(Finding(path, message))
-        return self.known.get(name)
+    def _unknown(self, names: Sequence[str], path: Path) -> Iterator[Finding]:
+        for i, name in enumerate(names):
+            if name not in self.known and self._all_named:
+                so_far = f"{suggest(name, self.known)} (so far: {', '.join(self.known)})"
+                yield Finding((*path, i), f"there is no node {name!r} above{so_far}")
 
-    def _new_name(self, plan: Plan) -> str:
+    def _new_name(self, plan: Plan) -> Checked[str]:
         base = plan.name or "?"  # no name that a file can give
         if base not in self.known:
             return base
         if plan.layer is not None and plan.layer.name is not None:
             message = f"there is a node or input named {base!r} already: choose another name"
-            self._mistakes.append(Finding((*plan.path, "name"), message))
+            yield Finding((*plan.path, "name"), message)
             self._all_named = False
         name, i = base, self._next.get(base, 2)
         while name in self.known:

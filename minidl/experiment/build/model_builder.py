@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from minidl.config.findings import Finding
+from minidl.config.findings import Checked, Finding, gathered
 from minidl.data import Dataset
 from minidl.experiment.build.class_weights import with_class_weights
 from minidl.experiment.build.graph_builder import Chain, Plan, data_inputs
@@ -31,23 +31,28 @@ class Network:
         return self.loss.inputs[0]
 
 
-def assemble(parts: Parts, dataset: Dataset, mistakes: list[Finding]) -> Network | None:
-    """Wire the parts on the inputs of the data; None, and mistakes, where they do not fit."""
+def assemble(parts: Parts, dataset: Dataset) -> Checked[Network | None]:
+    """Wire the parts on the inputs of the data; None where they do not fit, or are mistaken themselves."""
     inputs = data_inputs(dataset)
-    chain = Chain(inputs, mistakes)
-    settings = _build(parts, {**dataset.facts, **inputs}, chain, mistakes) if parts.builder else None
+    chain = Chain(inputs)
+    network, mistakes = gathered(_wired(parts, dataset, inputs, chain))
+    if network is not None and not mistakes and not parts.mistakes:
+        mistakes = [*chain.unused(), *_wrong_loss(network.loss), *_unread(network.loss, dataset)]
+    yield from mistakes
+    return None if mistakes or parts.mistakes else network
+
+
+def _wired(parts: Parts, dataset: Dataset, inputs: Mapping[str, Symbol], chain: Chain) -> Checked[Network | None]:
+    settings = (yield from _built(parts, {**dataset.facts, **inputs}, chain)) if parts.builder else None
     for plan in parts.layers:
-        chain.add(plan)
+        yield from chain.add(plan)
     if parts.builder is None and not parts.layers:
         chain.put(None, ("model",))
-    weighed = None if parts.loss is None else with_class_weights(parts.loss, parts.class_weights, dataset, mistakes)
-    loss = None if weighed is None else chain.add(_with_targets(weighed, chain, inputs))
-    if loss is None or mistakes:
+    if parts.loss is None:
         return None
-    chain.report_unused()
-    _check_loss(loss, mistakes)
-    _check_all_read(loss, dataset, mistakes)
-    return None if mistakes or weighed is None else Network(loss, settings, weighed)
+    weighed = yield from with_class_weights(parts.loss, parts.class_weights, dataset)
+    loss = yield from chain.add(_with_targets(weighed, chain, inputs))
+    return None if loss is None else Network(loss, settings, weighed)
 
 
 def _with_targets(loss: Plan, chain: Chain, inputs: Mapping[str, Symbol]) -> Plan:
@@ -61,31 +66,31 @@ def _with_targets(loss: Plan, chain: Chain, inputs: Mapping[str, Symbol]) -> Pla
     return dataclasses.replace(loss, sources=(chain.last, "targets"))
 
 
-def _build(parts: Parts, offered: Mapping[str, Any], chain: Chain, mistakes: list[Finding]) -> dict[str, Any] | None:
+def _built(parts: Parts, offered: Mapping[str, Any], chain: Chain) -> Checked[dict[str, Any]]:
     """Let a model file build; the settings it was given."""
     assert parts.builder is not None
     given = {name: value for name, value in parts.tree["model"].items() if name != "type"}
-    found: list[Finding] = []
-    node, settings = parts.builder.call(given, offered, found)
-    mistakes += [dataclasses.replace(item, path=("model", *(item.path or ("type",)))) for item in found]
+    (node, settings), found = gathered(parts.builder.call(given, offered))
+    yield from (dataclasses.replace(item, path=("model", *(item.path or ("type",)))) for item in found)
     chain.put(node, ("model",))
     return settings
 
 
-def _check_loss(loss: Node, mistakes: list[Finding]) -> None:
+def _wrong_loss(loss: Node) -> Iterator[Finding]:
     name, targets = loss.layer.type_name(), loss.inputs[1]
     if loss.shape != ():
         message = f"{name} gives {show(loss.shape)}, and a loss gives one number (losses: {losses()})"
-        mistakes.append(Finding(("loss",), message))
+        yield Finding(("loss",), message)
     elif not isinstance(targets, Input):
         message = f"a loss compares with an input of the data, such as targets, not with the node {targets.label!r}"
-        mistakes.append(Finding(("loss", "inputs"), message))
+        yield Finding(("loss", "inputs"), message)
 
 
-def _check_all_read(loss: Node, dataset: Dataset, mistakes: list[Finding]) -> None:
+def _unread(loss: Node, dataset: Dataset) -> Iterator[Finding]:
     read = Graph({"loss": loss}).inputs
     for name in dataset.inputs:
         if name not in read:
             example = f"such as {{type: Last, inputs: [lstm, {name}]}}" if name == "lengths" else "or leave it out"
-            message = f"no layer reads {name!r} of the data: name it in the inputs of a layer, {example}"
-            mistakes.append(Finding(("model",), message))
+            yield Finding(
+                ("model",), f"no layer reads {name!r} of the data: name it in the inputs of a layer, {example}"
+            )

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from minidl.config.findings import Finding, explain
+from minidl.config.findings import Checked, Finding, explain
 from minidl.config.plain import plain
 from minidl.config.rules import STRICT
 from minidl.experiment.build.model_package import begin, load
@@ -30,9 +30,7 @@ class Builder:
     path: Path
     build: Callable[..., Any]
 
-    def call(
-        self, given: Mapping[str, Any], offered: Mapping[str, Any], mistakes: list[Finding]
-    ) -> tuple[Node | None, dict[str, Any]]:
+    def call(self, given: Mapping[str, Any], offered: Mapping[str, Any]) -> Checked[tuple[Node | None, dict[str, Any]]]:
         """The node that `build` returns, and its settings with defaults; None, and mistakes, where it does not.
 
         given: what the file says. offered: inputs and facts of the data, for the parameters that ask for them by name.
@@ -41,18 +39,18 @@ class Builder:
         try:
             settings = rules.model_validate_json(json.dumps(given))
         except ValidationError as error:
-            mistakes += explain(error, given, list(rules.model_fields), ())
+            yield from explain(error, given, list(rules.model_fields), ())
             return None, {}
         chosen = {name: getattr(settings, name) for name in (*rules.model_fields, *(settings.model_extra or ()))}
         asked = inspect.signature(self.build).parameters.keys() & offered.keys() - chosen.keys()
         try:
             node = self.build(**{name: offered[name] for name in asked}, **chosen)
         except (Exception, SystemExit) as error:
-            mistakes.append(Finding((), theirs(self.path, error)))
+            yield Finding((), theirs(self.path, error))
             return None, {}
         if not isinstance(node, Node):
             wanted = "what calling the last layer gives"
-            mistakes.append(Finding((), f"build in {self.path} should return a node, {wanted}, got {node!r:.60}"))
+            yield Finding((), f"build in {self.path} should return a node, {wanted}, got {node!r:.60}")
             return None, {}
         return node, {name: plain(value) for name, value in chosen.items() if _is_plain(value)}
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from minidl.config.findings import Finding
+from minidl.config.findings import Finding, gathered
 from minidl.data import Data, Dataset
 from minidl.experiment.build.check_training import training_mistakes
 from minidl.experiment.build.experiment import Experiment, complete
 from minidl.experiment.build.model_builder import Network, assemble
 from minidl.experiment.build.model_package import files_beside, imported_files
-from minidl.experiment.build.spec import DEFAULTS, Parts, homes
+from minidl.experiment.build.spec import DEFAULTS, Parts, homes, read_parts
 from minidl.experiment.yaml import overrides, references
 from minidl.experiment.yaml.document import Document, Mistake, load, report
 from minidl.model import Model
@@ -45,15 +45,14 @@ class _Loader:
     def __init__(self, document: Document, path: Path) -> None:
         self.document, self.path = document, path
         self.wrong_references = ""
-        self.mistakes: list[Finding] = []
         self.parts = self._read_parts(example_facts(document.tree), None)
 
     def experiment(self, dataset: Dataset) -> Experiment:
         """The experiment on its data, or ExperimentError."""
         self.parts = self._read_parts(dataset.facts, self.parts)  # once more, now that the facts are known
-        network = assemble(self.parts, dataset, self.mistakes)
+        network, mistakes = gathered(assemble(self.parts, dataset))
         if network is None or self._mistaken:
-            self._refuse()
+            self._refuse(*mistakes)
         model = self._model(network)
         parts: Any = self.parts
         model.vocabulary, model.metadata = dataset.vocabulary, _metadata(parts.data, dataset)
@@ -61,9 +60,8 @@ class _Loader:
         if sections["init_from"] is not None:
             sections["init_from"] = sections["init_from"].found_from(self.path.resolve().parent)
             sections["optimizer"] = sections["init_from"].freezing(sections["optimizer"])
-        self.mistakes += training_mistakes(sections["optimizer"], sections["train"], dataset, model)
-        if self.mistakes:
-            self._refuse()
+        if mistakes := list(training_mistakes(sections["optimizer"], sections["train"], dataset, model)):
+            self._refuse(*mistakes)
         return Experiment(
             header=parts.header,
             **parts.sections,
@@ -78,14 +76,13 @@ class _Loader:
 
     def _read_parts(self, facts: Mapping[str, Any], before: Parts | None) -> Parts:
         """All sections, checked, with these facts of the data in the place of references to them."""
-        self.mistakes.clear()
         named = {f"data.{name}": value for name, value in facts.items()}
         try:
             tree = references.resolve(self.document, named)
         except ExperimentError as error:
             self.wrong_references = str(error)
             tree = self.document.tree
-        return Parts(tree, self.path.resolve().parent, self.path.stem, self.mistakes, before)
+        return read_parts(tree, self.path.resolve().parent, self.path.stem, before)
 
     def _data_folder(self) -> Path:
         """Where paths of the data start: at the file that names them, or, on the command line, where they exist."""
@@ -112,8 +109,7 @@ class _Loader:
         place = ("data", first if first in self.parts.tree["data"] else "source")
         if isinstance(error, DataError) and not self._mistaken:
             raise DataError(f"{self.document.mark(place)}: {error}") from None
-        self.mistakes.append(Finding(place, str(error)))
-        self._refuse()
+        self._refuse(Finding(place, str(error)))
 
     def _model(self, network: Network) -> Model:
         header: Any = self.parts.header
@@ -121,16 +117,15 @@ class _Loader:
         try:
             return Model(network.loss, outputs, seed=header.seed, dtype=header.dtype)
         except UsageError as error:  # too large, or names that the layers of a model file share
-            self.mistakes.append(Finding(("model",), str(error)))
-            self._refuse()
+            self._refuse(Finding(("model",), str(error)))
 
     @property
     def _mistaken(self) -> bool:
-        return bool(self.mistakes or self.wrong_references)
+        return bool(self.parts.mistakes or self.wrong_references)
 
-    def _refuse(self) -> NoReturn:
+    def _refuse(self, *further: Finding) -> NoReturn:
         """Raise one ExperimentError for all that was found so far."""
-        found = [_at_home(finding) for finding in self.mistakes if not self._waits(finding)]
+        found = [_at_home(finding) for finding in (*self.parts.mistakes, *further) if not self._waits(finding)]
         marked = report(Mistake(self.document.mark(finding.path), finding.message) for finding in found)
         raise ExperimentError("\n".join(filter(None, (self.wrong_references, marked))))
 

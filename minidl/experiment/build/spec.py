@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from minidl.config.build import revive
 from minidl.config.declared import Declared
-from minidl.config.findings import Finding, is_misspelt, shown, suggest_key, unknown_name
+from minidl.config.findings import Checked, Finding, gathered, is_misspelt, shown, suggest_key, unknown_name
 from minidl.data import Data
 from minidl.experiment.build.class_weights import split_class_weights
 from minidl.experiment.build.expect import Expect
@@ -45,31 +46,22 @@ HEADER = tuple(field.name for field in dataclasses.fields(Header))
 KNOWN = ("extends", *HEADER, *REQUIRED, *DEFAULTS, "init_from")
 
 
+@dataclass(frozen=True)
 class Parts:
     """What each section of a file describes, None where it is mistaken.
 
-    tree: the file as plain data, without references. folder: where model files are looked for. stem: the name of the
-    file, by which the experiment is called if it says nothing else. mistakes: where all that is wrong is added.
-    before: the same with other facts of the data, if they were read before.
+    tree: the file as plain data, without references. builder: of a model file, in the place of layers. mistakes: all
+    that is wrong.
     """
 
-    def __init__(
-        self,
-        tree: Mapping[str, Any],
-        folder: Path,
-        stem: str,
-        mistakes: list[Finding],
-        before: Parts | None = None,
-    ) -> None:
-        self.tree, self._folder, self._mistakes = tree, folder, mistakes
-        self._check_names()
-        self.header: Header | None = self._header(stem)
-        self.sections = {name: self._section(name) for name in SECTIONS}
-        self.layers: list[Plan] = []
-        self.builder: Builder | None = before.builder if before else None
-        self._model(before.layers if before else ())
-        self.class_weights: Any = None
-        self.loss = self._loss()
+    tree: Mapping[str, Any]
+    header: Header | None
+    sections: dict[str, Any]
+    layers: list[Plan]
+    builder: Builder | None
+    loss: Plan | None
+    class_weights: Any
+    mistakes: tuple[Finding, ...] = ()
 
     @property
     def data(self) -> Data | None:
@@ -77,59 +69,73 @@ class Parts:
         data: Data | None = self.sections["data"]
         return data
 
-    def _check_names(self) -> None:
-        unknown = [name for name in self.tree if name not in KNOWN]
-        for name in unknown:
-            message = f"unknown section {name!r}{suggest_key(name, KNOWN)} (known: {', '.join(KNOWN)})"
-            self._mistakes.append(Finding((name,), message, unknown=True))
-        for name in REQUIRED:
-            absence = "empty" if name in self.tree else "missing"
-            if self.tree.get(name) is None and not is_misspelt(name, unknown, KNOWN):
-                self._mistakes.append(Finding((name,), f"the section {name!r} is {absence}"))
 
-    def _header(self, stem: str) -> Header | None:
-        given = {name: self.tree[name] for name in HEADER if self.tree.get(name) is not None}
-        header: Header | None = revive(Header, {"name": from_stem(stem), **given}, (), self._mistakes)
-        return header
+def read_parts(tree: Mapping[str, Any], folder: Path, stem: str, before: Parts | None = None) -> Parts:
+    """The parts of a file.
 
-    def _section(self, name: str) -> Any:
-        section = self.tree.get(name)
-        if section is None:
-            section = DEFAULTS.get(name)
-        return None if section is None else revive(SECTIONS[name], section, (name,), self._mistakes)
+    folder: where model files are looked for. stem: the name of the file, by which the experiment is called if it says
+    nothing else. before: the same with other facts of the data, if they were read before.
+    """
+    parts, mistakes = gathered(_parts(tree, folder, stem, before))
+    return dataclasses.replace(parts, mistakes=tuple(mistakes))
 
-    def _model(self, before: Sequence[Plan]) -> None:
-        model = self.tree.get("model")
-        if model is None:
-            return
-        if not isinstance(model, Mapping) or ("layers" in model) == ("type" in model):
-            self._mistakes.append(_no_model(model))
-        elif "layers" in model:
-            self._mistakes += [unknown_name(("model", name), ["layers"]) for name in model if name != "layers"]
-            self.layers = plan_layers(model["layers"], ("model", "layers"), self._mistakes, before)
-        elif self.builder is None:
-            self.builder = self._load_builder(model["type"])
 
-    def _load_builder(self, name: Any) -> Builder | None:
+def _parts(tree: Mapping[str, Any], folder: Path, stem: str, before: Parts | None) -> Checked[Parts]:
+    yield from _wrong_names(tree)
+    given = {name: tree[name] for name in HEADER if tree.get(name) is not None}
+    header = yield from revive(Header, {"name": from_stem(stem), **given}, ())
+    sections = {}
+    for name in SECTIONS:
+        section = DEFAULTS.get(name) if tree.get(name) is None else tree[name]
+        sections[name] = None if section is None else (yield from revive(SECTIONS[name], section, (name,)))
+    layers, builder = yield from _model(tree.get("model"), folder, before)
+    loss, class_weights = yield from _loss(tree.get("loss"))
+    return Parts(tree, header, sections, layers, builder, loss, class_weights)
+
+
+def _wrong_names(tree: Mapping[str, Any]) -> Iterator[Finding]:
+    unknown = [name for name in tree if name not in KNOWN]
+    for name in unknown:
+        message = f"unknown section {name!r}{suggest_key(name, KNOWN)} (known: {', '.join(KNOWN)})"
+        yield Finding((name,), message, unknown=True)
+    for name in REQUIRED:
+        absence = "empty" if name in tree else "missing"
+        if tree.get(name) is None and not is_misspelt(name, unknown, KNOWN):
+            yield Finding((name,), f"the section {name!r} is {absence}")
+
+
+def _model(model: Any, folder: Path, before: Parts | None) -> Checked[tuple[list[Plan], Builder | None]]:
+    builder = before.builder if before else None
+    if model is None:
+        return [], builder
+    if not isinstance(model, Mapping) or ("layers" in model) == ("type" in model):
+        yield _no_model(model)
+    elif "layers" in model:
+        yield from (unknown_name(("model", name), ["layers"]) for name in model if name != "layers")
+        layers = yield from plan_layers(model["layers"], ("model", "layers"), before.layers if before else ())
+        return layers, builder
+    elif builder is None:
         try:
-            return load_builder(find_builder(name, self._folder))
+            builder = load_builder(find_builder(model["type"], folder))
         except ExperimentError as error:
-            self._mistakes.append(Finding(("model", "type"), str(error)))
-            return None
+            yield Finding(("model", "type"), str(error))
+    return [], builder
 
-    def _loss(self) -> Plan | None:
-        item = self.tree.get("loss")
-        if item is None:
-            return None
-        if isinstance(item, Mapping):
-            item, self.class_weights = split_class_weights(item, self._mistakes)
-        plan = plan_node(item, ("loss",), self._mistakes)
-        layer = plan.layer
-        if layer is not None and not layer.variadic and len(layer.inputs) < 2:
-            message = f"{layer.type_name()} is not a loss: it compares nothing with targets (losses: {losses()})"
-            self._mistakes.append(Finding(("loss", "type"), message))
-            return dataclasses.replace(plan, layer=None)
-        return plan
+
+def _loss(item: Any) -> Checked[tuple[Plan | None, Any]]:
+    """The loss, and its weights of classes where these need the data."""
+    if item is None:
+        return None, None
+    class_weights = None
+    if isinstance(item, Mapping):
+        item, class_weights = yield from split_class_weights(item)
+    plan = yield from plan_node(item, ("loss",))
+    layer = plan.layer
+    if layer is not None and not layer.variadic and len(layer.inputs) < 2:
+        message = f"{layer.type_name()} is not a loss: it compares nothing with targets (losses: {losses()})"
+        yield Finding(("loss", "type"), message)
+        plan = dataclasses.replace(plan, layer=None)
+    return plan, class_weights
 
 
 def _no_model(model: Any) -> Finding:
