@@ -120,6 +120,10 @@ def kernel(name: str, struct_name: str, dtype: Any, count: int, work: float, **v
 
     work: multiplications in all.
     """
-    call = threads.shared(count, work, partial(computing(name, dtype), packed(struct_name, **values)))
+    compute = partial(computing(name, dtype), packed(struct_name, **values))
+    if threads.worth_sharing(count, work):
+        call = partial(threads.in_shares, count, work, compute)
+    else:  # with numbers made beforehand, as converting them takes a third of a small call
+        call = partial(compute, ctypes.c_int64(0), ctypes.c_int64(count))
     call.arrays = values  # type: ignore[attr-defined]  # a struct of addresses would not keep them
     return call

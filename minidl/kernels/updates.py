@@ -83,10 +83,8 @@ def draws(sampler: Sampler, logits: Array, rng: np.random.Generator) -> Callable
     if sampler.temperature == 0 or {sampler.top_k, sampler.top_p, sampler.min_p} != {None}:
         return sampler.draws(logits, rng)
     kinds = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_double, ctypes.c_double)
-    draw = partial(
-        function("draw", logits.dtype, ctypes.c_int64, *kinds), address(logits), len(logits), sampler.temperature
-    )
-    random = rng.random
+    given = ctypes.c_void_p(address(logits)), ctypes.c_int64(len(logits)), ctypes.c_double(sampler.temperature)
+    draw, random = partial(function("draw", logits.dtype, ctypes.c_int64, *kinds), *given), rng.random
 
     def call() -> int:
         symbol: int = draw(random())
