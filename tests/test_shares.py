@@ -27,12 +27,16 @@ def plain(ids: Any) -> Node:
     return SoftmaxCE()(Dense(SYMBOLS)(LSTM(6, dropout=0.2, recurrent_dropout=0.1)(Embedding(4)(ids))), targets)
 
 
+def few_symbols(ids: Any) -> Node:
+    return SoftmaxCE()(Dense(SYMBOLS)(LSTM(6)(Embedding(4, dropout=0.3)(ids))), targets)
+
+
 def unmasked(ids: Any) -> Node:
     return SoftmaxCE()(Dense(SYMBOLS)(LSTM(6, dropout=0.2)(Embedding(4)(ids))), targets)
 
 
 def tied(ids: Any) -> Node:
-    x = Embedding(4, name="table")(ids)
+    x = Embedding(4, dropout=0.3, name="table")(ids)
     return SoftmaxCE(reduction="sum")(Dense(SYMBOLS, tied_to="table")(MinGRU(4)(x)), targets)
 
 
@@ -79,7 +83,7 @@ def trained(
 @pytest.mark.parametrize(
     ("padded", "sizes"), [(False, (33, 33)), (True, (32, 32)), (False, (17, 32, 32)), (True, (33, 3, 3))]
 )
-@pytest.mark.parametrize("build", [plain, unmasked, tied, windows, tagger])
+@pytest.mark.parametrize("build", [plain, unmasked, few_symbols, tied, windows, tagger])
 def test_who_computes_which_share_decides_no_bit(
     build: Build, padded: bool, sizes: tuple[int, ...], kernels: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,11 +54,12 @@ def dense_backward(layer: Dense, x: Array, W: Array, dy: Array, dW: Array, db: A
     return kernel(name, "Dense", dy.dtype, len(W), work, dy=dy, dW=dW, db=db, dx=dx, **values)
 
 
-def embedding_backward(layer: Embedding, ids: Array, dy: Array, dtable: Array) -> Call:
+def embedding_backward(layer: Embedding, ids: Array, mask: Array, dy: Array, dtable: Array, training: bool) -> Call:
     """As Embedding.backward."""
     V, units = dtable.shape
     values = {"F": V, "V": units, "ids": ids, "dy": dy, "dW": dtable, **rows_of(ids.shape)}
-    return kernel("scatter", "Dense", dy.dtype, V, 2 * dy.size, **values)
+    total = kernel("scatter", "Dense", dy.dtype, V, 2 * dy.size, **values)
+    return one_by_one(total, partial(layer.mask_gradient, dtable, mask, training)) if layer.dropout else total
 
 
 def layer_norm_forward(

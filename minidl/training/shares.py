@@ -227,5 +227,5 @@ def _is_added_in_shares(model: Model, node: Node) -> bool:
         return False
     if not any(isinstance(item, Param) for item in declared):  # each sequence is computed by itself
         return True
-    masked = getattr(node.layer, "recurrent_dropout", 0)  # scales the gradient after it is added up
-    return not masked and is_compiled(node, "backward", model.weights.dtype)
+    mask = node.declarations.get("mask")  # of weights: it scales the gradient after that is added up
+    return (mask is None or 0 in mask.shape) and is_compiled(node, "backward", model.weights.dtype)

@@ -21,7 +21,7 @@ from minidl.optim.schedules import Clock
 from minidl.storage.archive import Archive
 from minidl.system.errors import NumericsError
 from minidl.training import owed
-from minidl.training.average import WeightAverage, evaluated_weights
+from minidl.training.average import NonMonotonic, WeightAverage, evaluated_weights
 from minidl.training.callback import Abandoned, Callback
 from minidl.training.callback_list import CallbackList
 from minidl.training.checkpoint import capture, restore
@@ -38,8 +38,8 @@ class Trainer:
     callbacks do at the end as well, and schedules are fitted to the steps that they allow. state: "carry" what
     recurrent layers hold from window to window (it is zeroed where the data begins anew), or "zero" it before each.
     accumulate: batches whose gradients are added up for one update, which is one step. average_weights: how much of a
-    moving average of the weights each step keeps, as 0.999; the average is what is evaluated, sampled and saved.
-    non_finite: "stop" at a NaN or infinity with an error, or "skip" that step. callbacks: what happens beside training.
+    moving average of the weights each step keeps, as 0.999, or NonMonotonic(); it is what is evaluated, sampled and
+    saved. non_finite: "stop" at a NaN or infinity, or "skip" that step. callbacks: what happens beside training.
 
     >>> import numpy as np
     >>> from minidl import Input, Model
@@ -65,7 +65,7 @@ class Trainer:
         minutes: float | None = None,
         state: Literal["carry", "zero"] = "carry",
         accumulate: int = 1,
-        average_weights: float | None = None,
+        average_weights: float | NonMonotonic | None = None,
         non_finite: Literal["stop", "skip"] = "stop",
         callbacks: Iterable[Callback] = (),
     ) -> None:
@@ -73,7 +73,7 @@ class Trainer:
         check_limits(epochs=epochs, steps=steps, minutes=minutes)
         check_choice("state", state, ("carry", "zero"))
         check_choice("non_finite", non_finite, ("stop", "skip"))
-        check_averaging(accumulate, average_weights, optimizer)
+        check_averaging(accumulate, average_weights, optimizer, data)
         self.model, self.data, self.optimizer = model, data, optimizer
         self.epochs, self.steps, self.minutes = epochs, steps, minutes
         self.state, self.non_finite = state, non_finite
@@ -119,7 +119,7 @@ class Trainer:
             not_finite(self, error)
         self.progress.step += 1
         if self._average is not None:
-            self._average.update(self.progress.step)
+            self._average.update(self.progress)
 
     def fill_gradient(self, batches: Sequence[Batch]) -> float:
         """Forward and backward; the gradient is left in the model, and the loss returned."""
