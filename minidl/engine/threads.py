@@ -179,16 +179,13 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def shared(count: int, work: float, call: Callable[[int, int], T]) -> Callable[[], Any]:
-    """What makes a call in shares, or at once where it will never be worth more threads than one.
+def worth_sharing(count: int, work: float) -> bool:
+    """Whether there is enough to do for two threads.
 
-    >>> shared(5, 1e9, print).func.__name__, shared(5, 1e3, print)()
-    0 5
-    ('in_shares', None)
+    >>> worth_sharing(5, 1e9), worth_sharing(1, 1e9), worth_sharing(5, 1e3)
+    (True, False, False)
     """
-    if count < 2 or work < 2 * WORTH_A_THREAD:
-        return partial(call, 0, count)
-    return partial(in_shares, count, work, call)
+    return count > 1 and work >= 2 * WORTH_A_THREAD
 
 
 def in_shares(count: int, work: float, call: Callable[[int, int], T]) -> list[T]:

@@ -90,7 +90,7 @@ def softmax_ce_forward(layer: SoftmaxCE, logits: Array, targets: Array, p: Array
     values |= {"R": targets.size, "V": p.shape[-1]}
     each = kernel("softmax_ce_forward", "SoftmaxCE", p.dtype, targets.size, PER_NUMBER * p.size, **values)
     total = function("total_loss", p.dtype, ctypes.c_double, ctypes.c_char_p, *[ctypes.c_int64] * 3)
-    block = packed("SoftmaxCE", losses=losses)
+    block = packed("SoftmaxCE", {"losses": losses})
 
     def call() -> None:
         each()
