@@ -22,6 +22,7 @@ from minidl.layers import Cell
 from minidl.layers.loss import Loss
 from minidl.optim import Optimizer
 from minidl.optim.schedules import Schedule
+from minidl.training.average import NonMonotonic
 from minidl.training.callback import Every
 
 PAGE = Path(__file__).with_name("reference.md")
@@ -40,6 +41,7 @@ FAMILIES: dict[str, type[Declared]] = {
 SECTIONS: dict[str, type[Declared]] = {
     "train": Train,
     "train.early_stop": Patience,
+    "train.average_weights": NonMonotonic,
     "init_from": InitFrom,
     "log": Log,
     "sample": Samples,

@@ -285,7 +285,11 @@ CASES: dict[str, dict[str, Wiring]] = {
         "of none": lambda x: Dropout(0.0)(x),
         "of one-hot": lambda ids: Dense(UNITS)(Dropout(0.4)(OneHot()(ids))),
     },
-    "Embedding": {"ids": lambda ids: Embedding(UNITS)(ids)},
+    "Embedding": {
+        "ids": lambda ids: Embedding(UNITS)(ids),
+        "dropout": lambda ids: Embedding(UNITS, dropout=0.4)(ids),
+        "dropout, tied": lambda ids: Dense(SYMBOLS, tied_to="embedding")(Embedding(UNITS, dropout=0.4)(ids)),
+    },
     "GRU": recurrent(GRU)
     | {
         "reset before": lambda x: GRU(UNITS, reset_after=False)(x),
@@ -623,7 +627,7 @@ REFERENCES: dict[str, Callable[..., Array]] = {
     "Concat": lambda layer, a, *xs: np.concatenate(xs, axis=-1),
     "Dense": lambda layer, a, x: reference.dense(x, a["W"], a.get("b", np.zeros(layer.units))),
     "Dropout": lambda layer, a, x: x * np.broadcast_to(a["mask"], x.shape) / (1 - layer.rate),
-    "Embedding": lambda layer, a, ids: reference.embedding(ids, a["table"]),
+    "Embedding": lambda layer, a, ids: reference.embedding(ids, a["table"] * (a["mask"] if layer.dropout else 1)),
     "Last": lambda layer, a, x, lengths=None: reference.last(x, lengths),
     "LastState": lambda layer, a, x, lengths=None: a["y"],  # of the recurrent layer, which is checked by itself
     "Mean": lambda layer, a, *xs: np.mean(xs, axis=0),

@@ -382,6 +382,12 @@ BUGS = [
         ),
     ),
     *bugs(
+        "minidl.layers.embedding",
+        "Embedding",
+        ("gradients of dropped rows let through", "gradient", "dtable *= mask", "dtable *= 1"),
+        ("a place dropped, not a symbol", "gradient", "y *= mask[ids]", "y *= mask[ids][::-1]"),
+    ),
+    *bugs(
         "minidl.layers.dense",
         "Dense",
         (

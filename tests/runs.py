@@ -43,7 +43,7 @@ TINY = {
     "data": {"type": "text", "source": "text.txt", "batch_size": 4, "seq_len": 8, "split": [0.8, 0.1, 0.1]},
     "model": {
         "layers": [
-            {"type": "Embedding", "units": 6},
+            {"type": "Embedding", "units": 6, "dropout": 0.1},
             {"type": "LSTM", "units": 8, "dropout": 0.2, "recurrent_dropout": 0.1},
             {"type": "Dense", "units": "${data.vocab_size}"},
         ]

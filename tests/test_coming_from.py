@@ -344,6 +344,7 @@ def test_the_page_names_what_there_is(keras: Any) -> None:
         assert name in PAGE
         assert name in schedulers
     assert "AveragedModel" in schedulers
+    assert hasattr(torch.optim, "ASGD")
     for name in ("PiecewiseConstantDecay", "CosineDecayRestarts", "CosineDecay"):
         assert hasattr(keras.optimizers.schedules, name)
     for name in ("global_clipnorm", "gradient_accumulation_steps", "use_ema"):

@@ -31,7 +31,7 @@ if library.path() is None:
 SOURCES = Path(library.__file__).parent / "src"
 LEVELS = library.LEVELS[library.LEVELS.index(library._best_level()) :]
 TOLERANCE = {"float32": 3e-5, "float64": 1e-11}
-CACHES = (library.library, library.level, library.function, library.layout, updates._within, updates._draw)
+CACHES = (library.library, library.level, library.function, library.computing, library.layout, updates._within)
 SIZE = st.integers(1, 70)
 
 
@@ -195,7 +195,7 @@ def test_an_unknown_level_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 BUGS = [
     ("lstm.h", "dc_ * g * i * (1 - i)", "dc_ * g * i * (1 + i)"),
-    ("recurrent.h", "int new = stop == r->T;", "int new = 1;"),
+    ("recurrent.h", "int new = run->stop == r->T;", "int new = 1;"),
     ("dense.h", "add_row(d->V, d->dy + row * d->V", "add_row(d->V - 1, d->dy + row * d->V"),
     ("softmax_ce.h", "factor * get(p + j, width) - lowered", "factor * get(p + j, width)"),
 ]

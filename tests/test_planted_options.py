@@ -70,6 +70,7 @@ def batches_add_up_and_weights_are_averaged() -> None:
     test_trainer.test_accumulated_batches_are_one_large_batch()
     test_trainer.test_accumulated_batches_weigh_as_many_targets_as_they_have()
     test_trainer.test_the_average_of_weights_is_evaluated_and_saved()
+    test_trainer.test_a_mean_of_weights_begins_where_validation_stops_to_improve()
 
 
 def beams_are_the_best() -> None:
@@ -147,8 +148,10 @@ OPTIONS: list[tuple[Callable[[], None], list[Bug]]] = [
             ("gradient", "weight * model.executor.gradient", "model.executor.gradient"),
             ("gradient", "1 / max(count, 1.0) if", "1.0 if"),
             ("gradient", "loss + weight * own", "loss + own"),
-            ("average", "(1 + step) / (HEAD_START + step)", "1.0"),
-            ("average", "(1 - decay) *", "decay *"),
+            ("average", "(1 + progress.step) / (HEAD_START + progress.step)", "1.0"),
+            ("average", "(1 - self._decay(progress)) *", "self._decay(progress) *"),
+            ("average", "validation[: -1 - self.patience]", "validation[: -self.patience]"),
+            ("average", "progress.averaged > 0 or", "False or"),
         ),
     ),
     (

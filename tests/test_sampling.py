@@ -37,8 +37,8 @@ class Even(np.random.Generator):
 
 def shares(sampler: Sampler, rng: np.random.Generator) -> NDArray[np.float64]:
     """How often each symbol is drawn."""
-    draw = implementation(sampler, "draw", LOGITS.dtype)
-    return np.bincount([draw(LOGITS, rng) for _ in range(DRAWS)], minlength=len(LOGITS)) / DRAWS
+    draw = implementation(Sampler, "draws", LOGITS.dtype)(sampler, LOGITS, rng)
+    return np.bincount([draw() for _ in range(DRAWS)], minlength=len(LOGITS)) / DRAWS
 
 
 @pytest.fixture(params=kinds())
@@ -112,7 +112,7 @@ def test_what_is_not_finite_is_refused(bad: float, kind: None) -> None:
         logits = np.array([0.0, 0.5, 1.0], np.float32)
         logits[place] = bad
         with pytest.raises(NumericsError, match="the model has diverged"):
-            implementation(Sampler(), "draw", logits.dtype)(logits, np.random.default_rng(0))
+            implementation(Sampler, "draws", logits.dtype)(Sampler(), logits, np.random.default_rng(0))()
 
 
 def test_each_symbol_is_drawn_after_all_before_it(kind: None) -> None:

@@ -18,6 +18,7 @@ from minidl.data.batches import ArraySpec, Batch, Dataset
 from minidl.layers import GRU, MSE, Dense, Dropout, OneHot, SoftmaxCE
 from minidl.optim import SGD, Adam, Cosine, Muon, NAdam, Plateau, ScheduleFree
 from minidl.system.errors import CheckpointError, ConfigError, NumericsError, UsageError
+from minidl.training.average import NonMonotonic
 from minidl.training.gradient import fill_gradient
 from minidl.training.trainer import Trainer
 
@@ -297,10 +298,31 @@ def test_the_average_of_weights_is_evaluated_and_saved() -> None:
     assert recorder.seen("val/loss")[-1][1] == pytest.approx(expected)
 
 
+def test_a_mean_of_weights_begins_where_validation_stops_to_improve() -> None:
+    """Algorithm 1 of Merity et al. 2018: from the first loss that is above one which lies `patience` losses back."""
+    losses = [3.0, 2.0, 2.5, 2.1, 1.9, 1.8]
+    begins = [NonMonotonic(patience=1).begins(losses[:count]) for count in range(7)]
+    assert begins == [False, False, False, False, True, False, False]
+    trainer = Trainer(network(), cycle(), SGD(lr=0.5), steps=9, average_weights=NonMonotonic(patience=1))
+    mean, seen = trainer.evaluated.flat, []
+    for step in range(9):
+        trainer.progress.validation = losses[: step // 2 + 1]  # evaluated at every second step
+        trainer.update(cycle().train.batch(step))
+        seen.append(trainer.model.weights.flat.copy())
+        expected = np.mean(seen[6:], axis=0) if step >= 6 else seen[-1]
+        np.testing.assert_allclose(mean, expected, rtol=1e-5, atol=1e-7)
+    assert trainer.progress.averaged == 3
+    assert np.abs(mean - seen[-1]).max() > 1e-3
+
+
 @pytest.mark.parametrize(
     ("optimizer", "settings"),
     [
         (lambda: Adam(), {}),
+        (
+            lambda: SGD(lr=40.0),
+            {"average_weights": NonMonotonic(patience=1), "callbacks": [Evaluate(Every(steps=1))]},
+        ),
         (lambda: Adam(amsgrad=True), {"accumulate": 2}),
         (lambda: NAdam(groups={"logits/*": {"lr": 0.1}}), {"average_weights": 0.9}),
         (lambda: ScheduleFree(), {}),
@@ -344,6 +366,7 @@ def test_state_dict_of_a_model() -> None:
     [
         ({"accumulate": 0}, "accumulate should be a number of batches"),
         ({"average_weights": 1.0}, "average_weights should be a number between 0 and 1"),
+        ({"average_weights": {"patience": 5}}, "average_weights should be a number between 0 and 1"),
         ({"optimizer": ScheduleFree(), "average_weights": 0.9}, "ScheduleFree averages the weights itself"),
         ({"optimizer": Adam(clip_norm=Cosine(1.0, total_steps=3))}, "leaves its range at step 3"),
     ],
@@ -357,5 +380,7 @@ def test_who_waits_for_validation_needs_one() -> None:
     data = whole_batches(8)
     with pytest.raises(ConfigError, match="no validation part"):
         Trainer(regression(), data, SGD(lr=Plateau(0.1)), steps=1)
+    with pytest.raises(UsageError, match="no validation part"):
+        Trainer(regression(), data, SGD(), steps=1, average_weights=NonMonotonic())
     with pytest.raises(UsageError, match="no validation part"):
         Trainer(regression(), data, SGD(), steps=1, callbacks=[EarlyStop()]).run()

@@ -24,6 +24,7 @@ from minidl.engine.owner import Owner
 from minidl.engine.parameters import Parameters
 from minidl.graph.arrays import State
 from minidl.graph.graph import Graph
+from minidl.graph.sums import told
 from minidl.system.errors import CheckpointError, UsageError, suggest
 
 Array = NDArray[Any]
@@ -187,14 +188,14 @@ class Executor:
             self.rngs[name].bit_generator.state = generator
 
     def _forward_program(self, shapes: Shapes) -> ForwardProgram:
-        program = self._forwards.get((self.arenas[0].generation, shapes))
+        program = self._forwards.get((self.arenas[0].generation, shapes, told.get()))
         if program is None:
             if len(self._forwards) >= PROGRAMS_KEPT:
                 self._forget()
             self.weights.draw()
             program = ForwardProgram(self.context, dict(shapes), self.arenas[0])
             self._leave_out(program, self.arenas[0])
-            self._forwards[self.arenas[0].generation, shapes] = program
+            self._forwards[self.arenas[0].generation, shapes, told.get()] = program
         return program
 
     def _backward_program(self, results: tuple[str, ...]) -> BackwardProgram:
@@ -226,17 +227,16 @@ class Executor:
 
     def _begin(self, program: ForwardProgram) -> None:
         """Step 0 of each carried array is what the previous call left; a new batch size begins at zero."""
-        for key, array, _ in program.carried:
-            first, state = array[0], self.state.get(key)
-            if state is None or state.shape != first.shape:
+        for key, _, first, _, _ in program.carried:
+            state = self.state.get(key)
+            if state is None or len(state) != len(first):
                 state = self.state[key] = np.zeros_like(first)
             first[...] = state
 
     def _end(self, program: ForwardProgram) -> None:
         """Each sequence leaves the value after its own last step."""
-        for key, array, lengths in program.carried:
-            last = array[-1] if lengths is None else array[lengths, np.arange(array.shape[1])]
-            self.state[key][...] = last
+        for key, steps, _, last, lengths in program.carried:
+            self.state[key][...] = last if lengths is None else steps[lengths, np.arange(len(last))]
 
     def _seeded_nodes(self, results: tuple[str, ...]) -> list[str]:
         for name in results:

@@ -37,12 +37,13 @@ class ForwardProgram:
         ends = context.graph.ends
         self.results = {result: self.values[name] for result, name in ends.items() if name in self.values}
 
-    def _carried(self) -> Iterable[tuple[str, Array, Array | None]]:
-        """Each carried array by "node/array", with the lengths of its sequences where they are given."""
+    def _carried(self) -> Iterable[tuple[str, Array, Array, Array, Array | None]]:
+        """Each carried array by "node/array": all steps, the first, the last, and lengths where they are given."""
         for name, declared in self.declared.items():
             for array, item in declared.items():
                 if isinstance(item, State):
-                    yield f"{name}/{array}", self.arrays[name][array], self.arrays[name].get("lengths")
+                    steps = self.arrays[name][array]
+                    yield f"{name}/{array}", steps, steps[0], steps[-1], self.arrays[name].get("lengths")
 
     def _requests(self) -> dict[Hashable, Request]:
         end = len(self.declared)
@@ -55,7 +56,9 @@ class ForwardProgram:
                 if array in rooms:
                     requests[name, array] = Request(item.shape, self.context.dtype, i, i)
                 elif isinstance(item, State) or self._is_written(name, item):
-                    requests[name, array] = Request(item.shape, self.context.dtype, 0, end)
+                    # A number is a sum over the batch, such as a loss: rounded, it would depend on who adds up what.
+                    dtype = self.context.dtype if item.shape else np.result_type(self.context.dtype, np.float64)
+                    requests[name, array] = Request(item.shape, dtype, 0, end)
                 elif isinstance(item, Cache):
                     requests[name, array] = Request(item.shape, item.dtype or self.context.dtype, 0, end)
         return requests

@@ -1,7 +1,7 @@
 """Threads that share the rows of a batch: each computes its own sequences, in code that needs no interpreter.
 
 Rows do not depend on each other, and what is summed over rows is summed in shares that do not depend on the threads
-(`shares`): all numbers are the same to the bit for any number of threads.
+(`minidl.graph.sums`): all numbers are the same to the bit for any number of threads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -20,7 +20,6 @@ from minidl.system.errors import UsageError
 T = TypeVar("T")
 MOST = 256  # threads that may be asked for
 WORTH_A_THREAD = 2_000_000  # multiplications: below that, waking a thread takes longer than the work
-ROWS_OF_A_SHARE, MOST_SHARES = 8, 8  # sequences at the least, and shares at the most, in a sum
 
 
 class Team:
@@ -180,40 +179,28 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_shares(count: int, work: float, call: Callable[[int, int], T], *, least: int = 1) -> list[T]:
+def worth_sharing(count: int, work: float) -> bool:
+    """Whether there is enough to do for two threads.
+
+    >>> worth_sharing(5, 1e9), worth_sharing(1, 1e9), worth_sharing(5, 1e3)
+    (True, False, False)
+    """
+    return count > 1 and work >= 2 * WORTH_A_THREAD
+
+
+def in_shares(count: int, work: float, call: Callable[[int, int], T]) -> list[T]:
     """Call with (0, k), (k, ..), ..., (.., count): as many shares as there are threads and the work is worth.
 
-    work: multiplications in all. least: the size of the smallest share.
+    work: multiplications in all.
 
     >>> in_shares(5, 1e9, lambda start, stop: list(range(start, stop)))
     [[0, 1, 2, 3, 4]]
     """
-    if _team.size == 1:
-        return [call(0, count)]
-    parts = min(_team.size, count // least, int(work / WORTH_A_THREAD))
+    parts = min(_team.size, count, int(work / WORTH_A_THREAD))
     if parts <= 1:
         return [call(0, count)]
     bounds = [count * part // parts for part in range(parts + 1)]
-    return _team.run([_share(call, start, stop) for start, stop in pairwise(bounds)])
-
-
-def shares(batch: int) -> int:
-    """How many shares the sequences of a batch are summed in: a power of two, of at least 8 sequences each, at most 8.
-
-    Share s of S of a batch of B sequences begins at sequence B s // S. The shares depend on the batch alone: not on the
-    threads, nor on the steps, units or symbols.
-
-    >>> shares(64), shares(17), shares(15), shares(1000)
-    (8, 2, 1, 8)
-    """
-    count = 1
-    while count < MOST_SHARES and batch >= 2 * count * ROWS_OF_A_SHARE:
-        count *= 2
-    return count
-
-
-def _share(call: Callable[[int, int], T], start: int, stop: int) -> Callable[[], T]:
-    return lambda: call(start, stop)
+    return _team.run([partial(call, start, stop) for start, stop in pairwise(bounds)])
 
 
 def _after_fork() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -54,6 +56,10 @@ class Sampler(Declared, family="sampler", abstract=False):
             p[p < self.min_p] = 0  # the most likely one has 1
         cumulative = np.cumsum(p)
         return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+
+    def draws(self, logits: Array, rng: np.random.Generator) -> Callable[[], int]:
+        """What draws the id of a symbol at each call, from what the logits then hold."""
+        return partial(self.draw, logits, rng)
 
     def penalised(self, logits: Array, written: Array) -> Array:
         """The logits after symbols that were written before, (V,) of bool, have become less likely."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,24 +36,37 @@ def generate(
     if len(prime) == 0:
         raise UsageError("sampling starts from at least one symbol: give a prime text")
     model.reset_state()
-    draw = partial(implementation(type(sampler), "draw", model.weights.flat.dtype), sampler)
-    written = np.zeros(len(model.forward(**{ids: np.array([[prime[0]]])})[logits][0, 0]), bool)
-    model.reset_state()
+    scores = model.forward(**{ids: np.asarray(prime, dtype=np.int64)[:, None]})[logits][-1, 0]
+    written = np.zeros(len(scores), bool)
+    draw = _draws(sampler, scores, rng, never, written)
+    symbol = draw()
+    yield symbol
+    draw = _draws(sampler, model.forward(**{ids: np.array([[symbol]])})[logits][0, 0], rng, never, written)
+    window, step = model.executor.input(ids)[0], model.executor.rerun
+    while True:
+        symbol = draw()
+        yield symbol
+        window[0] = symbol
+        step()
 
-    def chosen(scores: NDArray[Any]) -> int:
-        symbol: int = draw(sampler.penalised(without(scores, never), written), rng)
+
+def _draws(
+    sampler: Sampler, scores: NDArray[Any], rng: np.random.Generator, never: Sequence[int], written: NDArray[np.bool_]
+) -> Callable[[], int]:
+    """What draws a symbol from what the model has left in `scores`, and notes it in `written`."""
+    as_they_are = not never and sampler.repetition_penalty == 1
+    changed = scores if as_they_are else np.empty_like(scores)
+    draw: Callable[[], int] = implementation(type(sampler), "draws", scores.dtype)(sampler, changed, rng)
+    if as_they_are:
+        return draw
+
+    def call() -> int:
+        changed[...] = sampler.penalised(without(scores, never), written)
+        symbol = draw()
         written[symbol] = True
         return symbol
 
-    symbol = chosen(model.forward(**{ids: np.asarray(prime, dtype=np.int64)[:, None]})[logits][-1, 0])
-    yield symbol
-    scores = model.forward(**{ids: np.array([[symbol]])})[logits][0, 0]
-    window = model.executor.input(ids)
-    while True:
-        symbol = chosen(scores)
-        yield symbol
-        window[0, 0] = symbol
-        model.executor.rerun()
+    return call
 
 
 def without(scores: NDArray[Any], never: Sequence[int]) -> NDArray[Any]:

@@ -68,6 +68,12 @@ def affine_gradients(x: Array | OneHotRows, dy: Array, dW: Array, db: Array | No
         np.sum(rows(dy), axis=0, out=db)
 
 
+def draw_mask(mask: Array, rate: float, rng: np.random.Generator) -> None:
+    """mask = 1 / (1 - rate) with probability 1 - rate, else 0: what dropout multiplies with."""
+    mask[...] = rng.random(mask.shape) >= rate
+    mask *= 1 / (1 - rate)
+
+
 def scatter_rows(ids: Array, dy: Array, out: Array) -> None:
     """out[k] = sum of the rows of dy whose id is k.      ids (...), dy (..., K), out (V, K)
 

@@ -44,7 +44,7 @@ def _load() -> Twins:
         (optim.RMSprop, "change"): updates.rmsprop,
         (optim.Adam, "change"): updates.adam,
         **{(kind, "length"): updates.length for kind in (optim.SGD, optim.RMSprop, optim.Adam)},
-        (Sampler, "draw"): updates.draw,
+        (Sampler, "draws"): updates.draws,
         (feeds.Feeds, "within"): updates.within,
     }
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import struct
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,6 @@ from minidl.engine.dispatch import Call
 from minidl.system.errors import UsageError, suggest
 
 Array = NDArray[Any]
-Compute = Callable[[int, int], int]  # a share of the work, from lo to hi; not 0 where there was no memory
 LEVELS = ("avx512", "avx2", "baseline")  # of SIMD instructions, the best first
 VARIABLE = "MINIDL_SIMD"
 NUMBERS = frozenset((int, float, bool))
@@ -64,53 +64,67 @@ def level() -> str:
 
 
 @cache
-def function(name: str, dtype: Any, restype: Any = ctypes.c_int, *argtypes: Any) -> Any:
+def function(name: str, dtype: Any, restype: Any, *argtypes: Any) -> Any:
     """A function of the library, for numbers of this type and the SIMD instructions in use."""
     found = getattr(library(), f"{name}_{level()}_{SUFFIXES[str(dtype)]}")
-    found.restype, found.argtypes = restype, argtypes or (ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64)
+    found.restype, found.argtypes = restype, argtypes
     return found
+
+
+@cache
+def computing(name: str, dtype: Any) -> Any:
+    """A kernel: it takes a struct and a share of the work, from lo to hi."""
+    found = function(name, dtype, ctypes.c_int, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64)
+    found.errcheck = _check_memory
+    return found
+
+
+def _check_memory(failed: int, kernel: Any, _given: Any) -> None:
+    if failed:
+        raise MemoryError(f"{kernel.__name__} found no memory to work in")
 
 
 @cache
 def layout(name: str) -> tuple[dict[str, Any], struct.Struct]:
     """The fields of a struct in order, empty, and how they are packed: each in 8 bytes."""
     text = ctypes.string_at(ctypes.addressof(ctypes.c_char.in_dll(library(), f"{name}_fields_baseline_f32"))).decode()
-    pairs = [field.rsplit(" ", 1) for field in text.strip(";").split(";")]
-    packing = struct.Struct("".join("d" if kind == "double" else "q" for kind, _ in pairs))
-    return {name: None for _, name in pairs}, packing
+    formats: dict[str, str] = {}
+    for declaration in text.strip(";").split(";"):  # such as "const real *x, *b"
+        names = re.findall(r"\w+(?=,|$)", declaration)
+        formats |= dict.fromkeys(names, "d" if "double" in declaration and "*" not in declaration else "q")
+    return dict.fromkeys(formats), struct.Struct("".join(formats.values()))
 
 
 def address(array: Array | None) -> int:
     """Where an array begins; 0 for None. Kernels take arrays that are in one piece."""
     if array is None:
         return 0
-    if not array.flags.c_contiguous:
-        raise ValueError(f"a kernel was given an array of shape {array.shape} that is not in one piece")
-    if array.size == 0 or not array.flags.writeable:
+    try:  # a quarter of the time of array.ctypes.data
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # it is empty, cannot be written, or is not in one piece
+        if not array.flags.c_contiguous:
+            raise ValueError(f"a kernel was given an array of shape {array.shape} that is not in one piece") from None
         return int(array.ctypes.data)
-    return ctypes.addressof(ctypes.c_char.from_buffer(array.data))  # a quarter of the time of array.ctypes.data
 
 
-def packed(name: str, **values: Any) -> bytes:
+def packed(name: str, values: Mapping[str, Any]) -> bytes:
     """A struct of the library with these values; what is not named is 0, or no array."""
     fields, packing = layout(name)
-    given = fields | values
+    given = {**fields, **values}
     if len(given) > len(fields):
         raise TypeError(f"{name} has no {', '.join(sorted(values.keys() - fields.keys()))}")
     return packing.pack(*[value if type(value) in NUMBERS else address(value) for value in given.values()])
 
 
 def kernel(name: str, struct_name: str, dtype: Any, count: int, work: float, **values: Any) -> Call:
-    """What calls a function of the library for `count` rows, shares or the like, on as many threads as that is worth.
+    """What calls a kernel for `count` rows, shares or the like, on as many threads as that is worth.
 
-    Its struct is filled in at the first call: a dry run binds arrays without memory. work: multiplications in all.
+    work: multiplications in all.
     """
-    ready: list[Compute] = []
-
-    def call() -> None:
-        if not ready:
-            ready.append(partial(function(name, dtype), packed(struct_name, **values)))
-        if any(threads.in_shares(count, work, ready[0])):
-            raise MemoryError(f"{name} found no memory to work in")
-
+    compute = partial(computing(name, dtype), packed(struct_name, values))
+    if threads.worth_sharing(count, work):
+        call = partial(threads.in_shares, count, work, compute)
+    else:  # with numbers made beforehand, as converting them takes a third of a small call
+        call = partial(compute, ctypes.c_int64(0), ctypes.c_int64(count))
+    call.arrays = values  # type: ignore[attr-defined]  # a struct of addresses would not keep them
     return call

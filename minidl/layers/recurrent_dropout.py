@@ -11,6 +11,7 @@ from annotated_types import Ge, Lt
 
 from minidl.graph.arrays import Array, Cache, Declaration
 from minidl.graph.layer import Layer
+from minidl.graph.operations import draw_mask
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,7 @@ class RecurrentDropout(Layer, abstract=True):
         """Which recurrent weights this window uses, scaled by how many are left."""
         if self.drops(training):
             for row in mask:  # by rows, so that little memory is taken
-                row[...] = rng.random(row.shape) >= self.recurrent_dropout
-            mask *= 1 / (1 - self.recurrent_dropout)
+                draw_mask(row, self.recurrent_dropout, rng)
 
     def drops_states(self, training: bool) -> bool:
         """Whether units are left out of what Wh sees."""
@@ -54,8 +54,7 @@ class RecurrentDropout(Layer, abstract=True):
     def draw_state_mask(self, mask: Array, training: bool, rng: np.random.Generator) -> None:
         """Which units of each sequence Wh sees in this window, scaled by how many are left."""
         if self.drops_states(training):
-            mask[...] = rng.random(mask.shape) >= self.state_dropout
-            mask *= 1 / (1 - self.state_dropout)
+            draw_mask(mask, self.state_dropout, rng)
 
     def seen(self, h_prev: Array, t: int, arrays: Mapping[str, Any]) -> Array:
         """What Wh sees at step t: h_prev, or what dropout has left of it."""

@@ -79,6 +79,7 @@ class ProgressPart(_Part):
     best: Number | None
     best_step: Count
     skipped: Count
+    averaged: Count = 0
     done: bool
     owed: dict[str, Any] | None = None
 

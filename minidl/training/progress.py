@@ -13,8 +13,9 @@ class Progress:
     """How far a run has come; with weights, optimizer and generators, all that a resumed run needs.
 
     step: updates. seconds: of training. validation: every loss on the validation part; best: the lowest, found after
-    best_step updates. skipped: steps left out for NaN or infinity. done: the end was reached and measured. owed: what a
-    signal has broken off at this step (the callback that is to be called again, and what was measured before it).
+    best_step updates. skipped: steps left out for NaN or infinity. averaged: steps in a mean of weights. done: the
+    end was reached and measured. owed: what a signal has broken off at this step (the callback that is to be called
+    again, and what was measured before it).
     """
 
     step: Annotated[int, Ge(0)] = 0
@@ -23,5 +24,6 @@ class Progress:
     best: float | None = None
     best_step: int = 0
     skipped: int = 0
+    averaged: Annotated[int, Ge(0)] = 0
     done: bool = False
     owed: dict[str, Any] | None = None

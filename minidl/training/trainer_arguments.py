@@ -9,6 +9,7 @@ from minidl.data.vocabulary import Vocabulary
 from minidl.model import Model
 from minidl.optim import Optimizer
 from minidl.system.errors import UsageError, expect
+from minidl.training.average import NonMonotonic
 
 
 def check_parts(model: Model, data: Dataset, optimizer: Optimizer) -> None:
@@ -31,22 +32,26 @@ def check_limits(**limits: float | None) -> None:
             raise UsageError(f"{name} should be a number above 0, got {limit!r}")
 
 
-def check_averaging(accumulate: int, decay: float | None, optimizer: Optimizer) -> None:
-    """A number of batches, and a share that an average keeps."""
+def check_averaging(accumulate: int, rule: float | NonMonotonic | None, optimizer: Optimizer, data: Dataset) -> None:
+    """A number of batches, and a share that an average keeps or what begins one."""
     if not isinstance(accumulate, Integral) or accumulate < 1:
         raise UsageError(f"accumulate should be a number of batches, 1 or more, got {accumulate!r}")
-    if decay is None:
+    if rule is None:
         return
-    if not isinstance(decay, Real) or not 0 < decay < 1:
-        raise UsageError(f"average_weights should be a number between 0 and 1, such as 0.999, got {decay!r}")
+    if isinstance(rule, NonMonotonic):
+        if data.validation is None:
+            raise UsageError("average_weights looks at validation losses, and the data has no validation part")
+    elif not isinstance(rule, Real) or not 0 < rule < 1:
+        raise UsageError(f"average_weights should be a number between 0 and 1, such as 0.999, got {rule!r}")
     if optimizer.evaluated is not None:
         raise UsageError(f"{type(optimizer).__name__} averages the weights itself: leave average_weights out")
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """One of these."""
-    if value not in choices:
-        raise UsageError(f"{name} should be {' or '.join(map(repr, choices))}, got {value!r}")
+def check_choices(state: str, non_finite: str) -> None:
+    """One of two words each."""
+    for name, value, choices in (("state", state, ("carry", "zero")), ("non_finite", non_finite, ("stop", "skip"))):
+        if value not in choices:
+            raise UsageError(f"{name} should be {' or '.join(map(repr, choices))}, got {value!r}")
 
 
 def check_vocabulary(of_model: Vocabulary | None, of_data: Vocabulary | None) -> None:

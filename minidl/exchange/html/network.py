@@ -21,7 +21,7 @@ Places = dict[str, tuple[int, int]]
 # Layers that layers.js has, with the settings that it knows; others have to be as they are by default.
 RUNS: dict[str, tuple[str, ...]] = {
     "OneHot": (),
-    "Embedding": ("units",),
+    "Embedding": ("units", "dropout"),
     "Dense": ("units", "tied_to", "bias"),
     "Activation": ("kind",),
     "Dropout": ("rate", "same_at_every_step"),

@@ -20,9 +20,9 @@ def training_mistakes(optimizer: Optimizer, train: Train, dataset: Dataset, mode
     has_validation = dataset.validation is not None
     total = train.total_steps(dataset.train.steps_per_epoch)
     yield from schedule_mistakes(optimizer, total, has_validation=has_validation, path=("optimizer",))
-    if train.early_stop is not None and not has_validation:
-        message = "early_stop looks at validation losses, and the data has no validation part: give data.split one"
-        yield Finding(("train", "early_stop"), message)
+    for name in train.follow_validation if not has_validation else ():
+        message = f"{name} looks at validation losses, and the data has no validation part: give data.split one"
+        yield Finding(("train", name), message)
     if train.average_weights is not None and optimizer.evaluated is not None:
         message = f"{optimizer.type_name()} averages the weights itself: leave average_weights out"
         yield Finding(("train", "average_weights"), message)

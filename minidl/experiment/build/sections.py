@@ -13,6 +13,7 @@ from minidl.callbacks.sample import Temperature
 from minidl.config.declared import Declared
 from minidl.engine.threads import MOST
 from minidl.system.errors import ConfigError
+from minidl.training.average import NonMonotonic
 from minidl.training.callback import Every
 
 EVERY_EPOCH, EVERY_MINUTE, EVERY_50_STEPS = Every(epochs=1), Every(minutes=1), Every(steps=50)
@@ -60,8 +61,8 @@ class Train(Declared, family="train", abstract=False):
     from window to window. evaluate_every: how often the validation part is measured. checkpoint_every: how often
     the run is saved. sample_every: how often a language model writes a text. early_stop: when a run that no longer
     gets better ends. accumulate: batches whose gradients are added up for one step. average_weights: how much of a
-    moving average of the weights each step keeps, as 0.999; the average is evaluated and saved. non_finite: stop at
-    NaN or infinity, or skip that step.
+    moving average of the weights each step keeps, as 0.999, or {patience: 5}, for a mean that begins where validation
+    stops to improve; the average is evaluated and saved. non_finite: stop at NaN or infinity, or skip that step.
     """
 
     epochs: Annotated[float, Gt(0), Le(MOST_EPOCHS)] | None = None
@@ -73,15 +74,22 @@ class Train(Declared, family="train", abstract=False):
     sample_every: Every | None = EVERY_EPOCH
     early_stop: Patience | None = None
     accumulate: Annotated[int, Gt(0)] = 1
-    average_weights: Annotated[float, Gt(0), Lt(1)] | None = None
+    average_weights: Annotated[float, Gt(0), Lt(1)] | NonMonotonic | None = None
     non_finite: Literal["stop", "skip"] = "stop"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.epochs is None and self.steps is None and self.minutes is None:
             raise ConfigError("say when training ends: epochs, steps or minutes")
-        if self.early_stop is not None and self.evaluate_every is None:
-            raise ConfigError("early_stop looks at evaluations: it needs evaluate_every")
+        for name in self.follow_validation:
+            if self.evaluate_every is None:
+                raise ConfigError(f"{name} looks at evaluations: it needs evaluate_every")
+
+    @property
+    def follow_validation(self) -> list[str]:
+        """Which of these settings look at validation losses."""
+        settings = {"early_stop": self.early_stop, "average_weights": self.average_weights}
+        return [name for name, value in settings.items() if isinstance(value, Patience | NonMonotonic)]
 
     def total_steps(self, batches: int) -> int | None:
         """The updates of the whole run, for so many batches an epoch; None where time alone decides."""

@@ -2,11 +2,9 @@
 #include "recurrent.h"
 
 // x (T, B, F) or ids (T, B), W (F, V) or, where it is tied, its transpose (V, F), b (V), y (T, B, V)
-#define DENSE(ARRAY)                                                                                                   \
-    ARRAY(int64_t, T) ARRAY(int64_t, B) ARRAY(int64_t, F) ARRAY(int64_t, V) ARRAY(int64_t, shares) ARRAY(int64_t, tied) \
-    ARRAY(const real *, x) ARRAY(const int64_t *, ids) ARRAY(const real *, W) ARRAY(const real *, b) ARRAY(real *, y)   \
-    ARRAY(const real *, dy) ARRAY(real *, dW) ARRAY(real *, db) ARRAY(real *, dx)
-STRUCT(Dense, DENSE)
+STRUCT(Dense, int64_t T, B, F, V, shares, tied;
+       const real *x; const int64_t *ids; const real *W, *b; real *y;
+       const real *dy; real *dW, *db, *dx;)
 
 enum { BLOCK = 256, DEPTH = 512 };  // columns of W, and rows of dy, that are used up while they are in the cache
 
@@ -54,37 +52,27 @@ static void sum_shares(const Dense *d, real *parts) {
     memcpy(d->db, parts, d->V * sizeof(real));
 }
 
-// dW = x' dy for features f0 to f1 and a block of columns: share by share, some steps at a time
-static void block_gradient(const Dense *d, int64_t f0, int64_t f1, int64_t v, int64_t width, const real *strips, real *packed,
+// dW = x' dy for features f0 to f1 and a block of columns: share by share, some steps at a time. The features are packed
+// in strips with the first block
+static void block_gradient(const Dense *d, int64_t f0, int64_t f1, int64_t v, int64_t width, real *strips, real *packed,
                            real *parts, const real *zeros) {
     int64_t F = f1 - f0, V = d->V;
-    const real *strip = strips;
     for (int64_t s = 0; s < d->shares; s++) {
         int64_t lo = share_start(d->B, d->shares, s), n = share_start(d->B, d->shares, s + 1) - lo, run = (DEPTH + n - 1) / n;
+        real *part = parts + s * F * width;
         for (int64_t t = 0; t < d->T; t += run) {
             int64_t steps = least(run, d->T - t), rows = steps * n;
-            for (int64_t i = 0; i < steps; i++)
-                pack(d->dy + ((t + i) * d->B + lo) * V + v, V, n, width, packed, i * n, rows);
-            real *part = parts + s * F * width;
-            strips_times(F, width, rows, strip, packed, part, width, t ? part : zeros, t ? width : 0);
-            strip += rows * F;
+            for (int64_t i = 0; i < steps; i++) {
+                int64_t row = (t + i) * d->B + lo;
+                pack(d->dy + row * V + v, V, n, width, packed, i * n, rows);
+                if (v == 0) pack_strips(d->x + row * d->F + f0, d->F, n, F, strips, i * n, rows);
+            }
+            times(F, width, rows, strips, 0, packed, part, width, t ? part : zeros, t ? width : 0);
+            strips += rows * F;
         }
     }
     add_shares(d->shares, F * width, parts);
-    for (int64_t f = 0; f < F; f++) memcpy(d->dW + (f0 + f) * V + v, parts + f * width, width * sizeof(real));
-}
-
-// Features f0 to f1 of x, packed in strips as block_gradient reads them
-static void pack_features(const Dense *d, int64_t f0, int64_t f1, real *strips) {
-    for (int64_t s = 0; s < d->shares; s++) {
-        int64_t lo = share_start(d->B, d->shares, s), n = share_start(d->B, d->shares, s + 1) - lo, run = (DEPTH + n - 1) / n;
-        for (int64_t t = 0; t < d->T; t += run) {
-            int64_t steps = least(run, d->T - t);
-            for (int64_t i = 0; i < steps; i++)
-                pack_strips(d->x + ((t + i) * d->B + lo) * d->F + f0, d->F, n, f1 - f0, strips, i * n, steps * n);
-            strips += steps * n * (f1 - f0);
-        }
-    }
+    copy_rows(F, width, parts, width, d->dW + f0 * V + v, V);
 }
 
 // dW = x' dy for features lo to hi of F, dx = dy W' for as large a part of the rows, and db = sum of dy with the first
@@ -96,8 +84,7 @@ KERNEL(dense_backward, Dense, d) {
     real *room[6];
     if (!allocate_all(6, sizes, room)) return 1;
     real *strips = room[0], *packed = room[1], *parts = room[2], *W = room[3], *zeros = room[4], *sums = room[5];
-    memset(zeros, 0, sizes[4] * sizeof(real));
-    pack_features(d, lo, hi, strips);
+    set(sizes[4], NULL, zeros);
     for (int64_t v = 0; v < V; v += BLOCK) {
         int64_t width = least(BLOCK, V - v);
         block_gradient(d, lo, hi, v, width, strips, packed, parts, zeros);
@@ -116,39 +103,28 @@ KERNEL(dense_backward, Dense, d) {
 // With the first db too, where it is asked for.
 KERNEL(scatter, Dense, d) {
     int64_t V = d->V, rows = d->T * d->B, symbols = hi - lo;
-    int64_t *ends = malloc((symbols + 1 + rows) * sizeof(int64_t)), *order = ends + symbols + 1, total = 0;
+    int64_t *first = malloc((symbols + rows) * sizeof(int64_t)), *next = first + symbols;  // rows of a symbol; -1 ends them
     real *parts = allocate(d->shares * V);
-    if (!ends || !parts) return free(ends), free(parts), 1;
-    memset(ends, 0, (symbols + 1) * sizeof(int64_t));
-    for (int64_t n = 0; n < rows; n++)
-        if (d->ids[n] >= lo && d->ids[n] < hi) ends[d->ids[n] - lo]++;
-    for (int64_t k = 0; k < symbols; k++) {
-        int64_t count = ends[k];
-        ends[k] = total;
-        total += count;
+    if (!first || !parts) return free(first), free(parts), 1;
+    for (int64_t k = 0; k < symbols; k++) first[k] = -1;
+    for (int64_t row = rows - 1; row >= 0; row--) {
+        int64_t k = d->ids[row] - lo;
+        if (k < 0 || k >= symbols) continue;
+        next[row] = first[k];
+        first[k] = row;
     }
-    EACH_ROW(d->T, d->B, d->shares, {
-        int64_t k = d->ids[row];
-        if (k >= lo && k < hi) order[ends[k - lo]++] = row;
-    })
-    for (int64_t k = 0, i = 0; k < symbols; k++) {
-        real *sum = d->shares > 1 ? parts : d->dW + (lo + k) * V;
-        memset(sum, 0, (i < ends[k] || d->shares == 1 ? d->shares : 0) * V * sizeof(real));
-        if (i == ends[k]) memset(d->dW + (lo + k) * V, 0, V * sizeof(real));
-        else if (d->shares == 1)
-            for (; i < ends[k]; i++) add_row(V, d->dy + order[i] * V, sum);
-        else {
-            for (; i < ends[k]; i++) {
-                int64_t n = order[i] % d->B, s = 0;
-                while (n >= share_start(d->B, d->shares, s + 1)) s++;
-                add_row(V, d->dy + order[i] * V, parts + s * V);
-            }
-            add_shares(d->shares, V, parts);
-            memcpy(d->dW + (lo + k) * V, parts, V * sizeof(real));
+    for (int64_t k = 0; k < symbols; k++) {
+        int used = first[k] >= 0;
+        if (used) set(d->shares * V, NULL, parts);
+        for (int64_t row = first[k], s = 0; row >= 0; row = next[row], s = 0) {
+            while (row % d->B >= share_start(d->B, d->shares, s + 1)) s++;
+            add_row(V, d->dy + row * V, parts + s * V);
         }
+        if (used) add_shares(d->shares, V, parts);
+        set(V, used ? parts : NULL, d->dW + (lo + k) * V);
     }
     if (d->db && lo == 0) sum_shares(d, parts);
-    free(ends);
+    free(first);
     free(parts);
     return 0;
 }

@@ -99,4 +99,15 @@ static void tanh_row(int64_t n, const real *x, real *y) {
     EACH(n, put(y + j, tanh_of(get(x + j, width)), width););
 }
 
+// The largest of a row, of those that are not NaN
+static real largest_of(int64_t V, const real *v) {
+    vec most = all(v[0]);
+    for (int64_t k = 0; k + LANES <= V; k += LANES) most = max(load(v + k), most);
+    if (V >= LANES) most = max(load(v + V - LANES), most);  // some of them for the second time
+    else for (int64_t k = 0; k < V; k++) most = max(all(v[k]), most);
+    real largest = most[0];
+    for (int i = 1; i < LANES; i++) largest = most[i] > largest ? most[i] : largest;
+    return largest;
+}
+
 #endif

@@ -2,8 +2,9 @@
 #include "recurrent.h"
 
 // r, z = sigmoid(a + past)   s = past_n   n = tanh(a_n + r s)   h = n + z (h_prev - n), where r and z share a division
-static void gru_step(const Recurrent *p, int64_t t, int64_t lo, int64_t rows, const real *a, const real *past) {
+static void gru_step(const Recurrent *p, int64_t t, int64_t lo, int64_t rows, const real *a) {
     const int64_t H = p->H, R = 0, Z = H, N = 2 * H, at = t * p->B + lo;
+    const real *past = a + rows * 3 * H;
     for (int64_t k = 0; k < rows; k++, a += 3 * H, past += 3 * H) {
         const real *h_prev = p->h + (at + k) * H;
         real *gates = p->gates + (at + k) * 3 * H, *s = p->s + (at + k) * H, *h = p->h + (at + p->B + k) * H;
@@ -23,12 +24,13 @@ static void gru_step(const Recurrent *p, int64_t t, int64_t lo, int64_t rows, co
 }
 
 // dn = dh (1 - z) (1 - n^2)   dz = dh (h_prev - n) z (1 - z)   dr = dn s r (1 - r)   ds = dn r   dh_prev = dh z + ...
-static void gru_step_back(const Recurrent *p, int64_t t, int64_t lo, int64_t rows, real *input, real *past, const Back *back) {
-    const int64_t H = p->H, R = 0, Z = H, N = 2 * H, at = t * p->B + lo;
-    for (int64_t k = 0; k < rows; k++, input += 3 * H, past += 3 * H) {
+static void gru_step_back(const Recurrent *p, int64_t t, const Run *run, real *input) {
+    const int64_t H = p->H, R = 0, Z = H, N = 2 * H, at = t * p->B + run->lo;
+    real *past = run->past + (input - run->input);
+    for (int64_t k = 0; k < run->n; k++, input += 3 * H, past += 3 * H) {
         const real *gates = p->gates + (at + k) * 3 * H, *s = p->s + (at + k) * H, *h_prev = p->h + (at + k) * H;
         const real *dy = p->dy + (at + k) * H;
-        real *dh = back->dh + k * H;
+        real *dh = run->dh + k * H;
         EACH(H, {
             vec r = get(gates + R + j, width), z = get(gates + Z + j, width), n = get(gates + N + j, width);
             vec dh_ = get(dh + j, width) + get(dy + j, width), dn = dh_ * (1 - z) * (1 - n * n);

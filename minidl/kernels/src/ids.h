@@ -10,11 +10,10 @@ int EXPORT(within)(const int64_t *ids, int64_t n, int64_t lowest, int64_t highes
 
 // The symbol at this place, between 0 and 1, of the cumulative probabilities; -1 where a logit is not finite
 int64_t EXPORT(draw)(const real *logits, int64_t n, double temperature, double where) {
-    real room[1024], *p = n <= 1024 ? room : allocate(n), largest = logits[0];
+    real room[1024], *p = n <= 1024 ? room : allocate(n), largest = largest_of(n, logits);
     double total = 0, sum = 0;
     if (!p) return -1;
     uint64_t before = flush_denormals();
-    for (int64_t k = 1; k < n; k++) largest = logits[k] > largest ? logits[k] : largest;
     EACH(n, put(p + j, exp_of((get(logits + j, width) - largest) / (real)temperature), width););
     for (int64_t k = 0; k < n; k++) total += p[k];
     int64_t symbol = 0;

@@ -2,11 +2,9 @@
 #include "dense.h"
 
 // x, n, y, dy and dx (T, B, F), inverse (T, B), gain, bias, dgain and dbias (F)
-#define LAYER_NORM(ARRAY)                                                                                              \
-    ARRAY(int64_t, T) ARRAY(int64_t, B) ARRAY(int64_t, F) ARRAY(int64_t, shares) ARRAY(double, eps) ARRAY(const real *, x)   \
-    ARRAY(const real *, gain) ARRAY(const real *, bias) ARRAY(real *, n) ARRAY(real *, inverse) ARRAY(real *, y)            \
-    ARRAY(const real *, dy) ARRAY(real *, dx) ARRAY(real *, dgain) ARRAY(real *, dbias)
-STRUCT(LayerNorm, LAYER_NORM)
+STRUCT(LayerNorm, int64_t T, B, F, shares; double eps;
+       const real *x, *gain, *bias; real *n, *inverse, *y;
+       const real *dy; real *dx, *dgain, *dbias;)
 
 // n = (x - mean x) / sqrt(var x + eps)   y = gain n + bias
 KERNEL(layer_norm_forward, LayerNorm, l) {

@@ -2,9 +2,8 @@
 #include "recurrent.h"
 
 // i, f, o = sigmoid(a)   g = tanh(a)   c = f c_prev + i g   h = o tanh c, where the four gates share a division
-static void lstm_step(const Recurrent *r, int64_t t, int64_t lo, int64_t n, const real *a, const real *past) {
+static void lstm_step(const Recurrent *r, int64_t t, int64_t lo, int64_t n, const real *a) {
     const int64_t H = r->H, I = 0, F = H, G = 2 * H, O = 3 * H, at = t * r->B + lo, next = at + r->B;
-    (void)past;
     for (int64_t k = 0; k < n; k++, a += 4 * H) {
         const real *c_prev = r->c + (at + k) * H;
         real *gates = r->gates + (at + k) * 4 * H, *c = r->c + (next + k) * H, *h = r->h + (next + k) * H;
@@ -27,17 +26,16 @@ static void lstm_step(const Recurrent *r, int64_t t, int64_t lo, int64_t n, cons
 
 // dc += dh o (1 - tanh^2 c)   di = dc g i (1 - i)   df = dc c_prev f (1 - f)   dg = dc i (1 - g^2)
 // do = dh tanh(c) o (1 - o)   dc_prev = dc f
-static void lstm_step_back(const Recurrent *r, int64_t t, int64_t lo, int64_t n, real *da, real *past, const Back *back) {
-    const int64_t H = r->H, I = 0, F = H, G = 2 * H, O = 3 * H, at = t * r->B + lo;
-    (void)past;
-    for (int64_t k = 0; k < n; k++, da += 4 * H) {
+static void lstm_step_back(const Recurrent *r, int64_t t, const Run *run, real *da) {
+    const int64_t H = r->H, I = 0, F = H, G = 2 * H, O = 3 * H, at = t * r->B + run->lo;
+    for (int64_t k = 0; k < run->n; k++, da += 4 * H) {
         const real *gates = r->gates + (at + k) * 4 * H, *c_prev = r->c + (at + k) * H, *dy = r->dy + (at + k) * H;
-        const real *dh = back->dh + k * H;
-        real *dc = back->dc + k * H;
-        tanh_row(H, r->c + (at + r->B + k) * H, back->row);
+        const real *dh = run->dh + k * H;
+        real *dc = run->dc + k * H;
+        tanh_row(H, r->c + (at + r->B + k) * H, run->row);
         EACH(H, {
             vec i = get(gates + I + j, width), f = get(gates + F + j, width), g = get(gates + G + j, width);
-            vec o = get(gates + O + j, width), tanh_c = get(back->row + j, width);
+            vec o = get(gates + O + j, width), tanh_c = get(run->row + j, width);
             vec dh_ = get(dh + j, width) + get(dy + j, width), dh_o = dh_ * o;
             vec dc_ = get(dc + j, width) + dh_o * (1 - tanh_c * tanh_c);
             put(da + I + j, dc_ * g * i * (1 - i), width);

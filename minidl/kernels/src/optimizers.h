@@ -3,11 +3,8 @@
 
 // weights w, gradient g, what is kept from step to step (m, v or u), each (n). Where it clips, each entry of the gradient
 // is held within +-bound, and then multiplied by scale.
-#define UPDATE(ARRAY)                                                                                                 \
-    ARRAY(int64_t, n) ARRAY(int64_t, nesterov) ARRAY(int64_t, clips) ARRAY(real *, w) ARRAY(real *, g) ARRAY(real *, m) ARRAY(real *, v)          \
-    ARRAY(double, bound) ARRAY(double, scale) ARRAY(double, lr) ARRAY(double, beta1) ARRAY(double, beta2) ARRAY(double, eps) \
-    ARRAY(double, root) ARRAY(double, kept)
-STRUCT(Update, UPDATE)
+STRUCT(Update, int64_t n, nesterov, clips; real *w, *g, *m, *v;
+       double bound, scale, lr, beta1, beta2, eps, root, kept;)
 
 INLINE vec clipped(const Update *u, int64_t j, int64_t width) {
     vec g = get(u->g + j, width);
@@ -17,29 +14,14 @@ INLINE vec clipped(const Update *u, int64_t j, int64_t width) {
     return g;
 }
 
-// Sixteens lo to hi of n numbers; whole vectors lie within a cache line of w, as large arrays all begin alike
-#define EACH_VECTOR(u, ...)                                                                            \
-    do {                                                                                               \
-        int64_t j = lo * 16, end = least(hi * 16, u->n);                                               \
-        int64_t width = least(-(uintptr_t)(u->w + j) % VECTOR_BYTES / sizeof(real), end - j);          \
-        if (width) {                                                                                   \
-            __VA_ARGS__                                                                                \
-        }                                                                                              \
-        for (j += width; j + LANES <= end; j += LANES) {                                               \
-            const int64_t width = LANES;                                                               \
-            __VA_ARGS__                                                                                \
-        }                                                                                              \
-        width = end - j;                                                                               \
-        if (width) {                                                                                   \
-            __VA_ARGS__                                                                                \
-        }                                                                                              \
-    } while (0)
+// Sixteens lo to hi of n numbers
+#define EACH_WEIGHT(u, ...) EACH_FROM(lo * 16, least(hi * 16, u->n), __VA_ARGS__)
 
 // m += (1 - beta1) (g - m)   v += (1 - beta2) (g^2 - v)   w = kept w - lr m / (sqrt(v) root + eps)
 KERNEL(adam, Update, given) {
     const Update here = *given, *u = &here;
     real new1 = 1 - u->beta1, new2 = 1 - u->beta2, lr = u->lr, root_ = u->root, eps = u->eps, kept = u->kept;
-    EACH_VECTOR(u, {
+    EACH_WEIGHT(u, {
         vec g = clipped(u, j, width), m = get(u->m + j, width), v = get(u->v + j, width);
         m += new1 * (g - m);
         v += new2 * (g * g - v);
@@ -54,7 +36,7 @@ KERNEL(adam, Update, given) {
 KERNEL(rmsprop, Update, given) {
     const Update here = *given, *u = &here;
     real new2 = 1 - u->beta2, lr = u->lr, eps = u->eps;
-    EACH_VECTOR(u, {
+    EACH_WEIGHT(u, {
         vec g = clipped(u, j, width), v = get(u->v + j, width);
         v += new2 * (g * g - v);
         put(u->v + j, v, width);
@@ -67,7 +49,7 @@ KERNEL(rmsprop, Update, given) {
 KERNEL(sgd, Update, given) {
     const Update here = *given, *u = &here;
     real beta1 = u->beta1, lr = u->lr;
-    EACH_VECTOR(u, {
+    EACH_WEIGHT(u, {
         vec g = clipped(u, j, width), m = beta1 * get(u->m + j, width) + g;
         put(u->m + j, m, width);
         put(u->w + j, get(u->w + j, width) - lr * (u->nesterov ? beta1 * m + g : m), width);

@@ -13,43 +13,20 @@ static void pack(const real *B, int64_t ldb, int64_t count, int64_t N, real *P, 
     for (int64_t n = 0; n < N; n += WIDE) {
         int64_t width = N - n > LANES ? WIDE : LANES, there = least(N - n, width);
         real *p = P + n * depth + k * width;
-        const real *b = B + n;
-        if (there == WIDE)
-            for (int64_t i = 0; i < count; i++, p += WIDE, b += ldb) {
-                store(p, load(b));
-                store(p + LANES, load(b + LANES));
-            }
-        else
-            for (int64_t i = 0; i < count; i++, p += width, b += ldb)
-                for (int64_t j = 0; j < width; j++) p[j] = j < there ? b[j] : 0;
+        for (const real *b = B + n, *end = b + count * ldb; b < end; b += ldb, p += width)
+            for (int64_t j = 0; j < width; j += LANES) store(p + j, get(b + j, least(LANES, there - j)));
     }
 }
 
-// A packed Bt' (K, N), from the rows of Bt (N, K), which are ldb apart: float in blocks of 4 x 4
+// A packed Bt' (K, N), from the rows of Bt (N, K), which are ldb apart: a cache line of each row at a time
 static void pack_transposed(const real *Bt, int64_t ldb, int64_t K, int64_t N, real *P) {
+    enum { LINE = 64 / sizeof(real) };
     for (int64_t n = 0; n < N; n += WIDE) {
-        int64_t width = N - n > LANES ? WIDE : LANES, there = least(N - n, width), k = 0;
-        real *p = P + n * K;
-        const real *from = Bt + n * ldb;
-        if (there < width) memset(p, 0, K * width * sizeof(real));
-#if BITS == 32
-        for (; k + 4 <= K; k += 4, p += 4 * width) {
-            int64_t j = 0;
-            for (const real *b = from + k; j + 4 <= there; j += 4, b += 4 * ldb) {
-                quarter r0 = load4(b), r1 = load4(b + ldb), r2 = load4(b + 2 * ldb), r3 = load4(b + 3 * ldb);
-                quarter low0 = SHUFFLE(r0, r1, 0, 4, 1, 5), high0 = SHUFFLE(r0, r1, 2, 6, 3, 7);
-                quarter low1 = SHUFFLE(r2, r3, 0, 4, 1, 5), high1 = SHUFFLE(r2, r3, 2, 6, 3, 7);
-                store4(p + j, SHUFFLE(low0, low1, 0, 1, 4, 5));
-                store4(p + width + j, SHUFFLE(low0, low1, 2, 3, 6, 7));
-                store4(p + 2 * width + j, SHUFFLE(high0, high1, 0, 1, 4, 5));
-                store4(p + 3 * width + j, SHUFFLE(high0, high1, 2, 3, 6, 7));
-            }
-            for (; j < there; j++)
-                for (int i = 0; i < 4; i++) p[i * width + j] = from[j * ldb + k + i];
-        }
-#endif
-        for (; k < K; k++, p += width)
-            for (int64_t j = 0; j < there; j++) p[j] = from[j * ldb + k];
+        int64_t width = N - n > LANES ? WIDE : LANES, there = least(N - n, width);
+        if (there < width) memset(P + n * K, 0, K * width * sizeof(real));
+        for (int64_t k = 0; k < K; k += LINE)
+            for (int64_t j = 0; j < there; j++)
+                for (int64_t i = k; i < least(K, k + LINE); i++) P[n * K + i * width + j] = Bt[(n + j) * ldb + i];
     }
 }
 
@@ -68,19 +45,9 @@ static void pack_strips(const real *A, int64_t lda, int64_t count, int64_t M, re
     }
 }
 
-// C (rows, width) = from + edge: a tile of which not all columns exist
-static __attribute__((noinline)) void put_edge(int rows, const real *edge, real *C, int64_t ldc, const real *from, int64_t ldf,
-                                               int64_t width) {
-    for (; rows; rows--, edge += WIDE, C += ldc, from += ldf) {
-        int64_t j = 0;
-        for (; j + LANES <= width; j += LANES) store(C + j, load(from + j) + load(edge + j));
-        if (j < width) store_part(C + j, load_part(from + j, width - j) + load(edge + j), width - j);
-    }
-}
-
-// C (rows, width) = from + A P, with `vectors` vectors a row: C and from may be the same
+// C (rows, vectors) = from + A P: C and from may be the same
 INLINE void tile(const int rows, const int vectors, const real *A, int64_t row, int64_t column, const real *P, int64_t K,
-                 real *C, int64_t ldc, const real *from, int64_t ldf, int64_t width) {
+                 real *C, int64_t ldc, const real *from, int64_t ldf) {
     vec sum[ROWS][2];
     UNROLL
     for (int m = 0; m < rows; m++)
@@ -97,34 +64,34 @@ INLINE void tile(const int rows, const int vectors, const real *A, int64_t row, 
             for (int v = 0; v < vectors; v++) sum[m][v] += a * right[v];
         }
     }
-    if (width < vectors * LANES) {
-        real edge[ROWS * WIDE];
-        UNROLL
-        for (int m = 0; m < rows; m++)
-            UNROLL
-            for (int v = 0; v < vectors; v++) store(edge + m * WIDE + v * LANES, sum[m][v]);
-        put_edge(rows, edge, C, ldc, from, ldf, width);
-        return;
-    }
     UNROLL
     for (int m = 0; m < rows; m++)
         UNROLL
         for (int v = 0; v < vectors; v++) store(C + m * ldc + v * LANES, load(from + m * ldf + v * LANES) + sum[m][v]);
 }
 
-INLINE void panel(const int vectors, const int strips, int64_t M, int64_t K, const real *A, int64_t lda, const real *P,
-                  real *C, int64_t ldc, const real *from, int64_t ldf, int64_t width) {
+static void copy_rows(int64_t rows, int64_t n, const real *from, int64_t ldf, real *to, int64_t ldt) {
+    for (; rows; rows--, from += ldf, to += ldt) EACH(n, put(to + j, get(from + j, width), width););
+}
+
+// `width` columns of C, one or two vectors; where the last is not whole, tiles are computed beside C
+INLINE void panel(const int vectors, int64_t M, int64_t K, const real *A, int64_t lda, const real *P, real *C, int64_t ldc,
+                  const real *from, int64_t ldf, int64_t width) {
+    const int whole = width == vectors * LANES;
+    real edge[ROWS * WIDE];
     for (int64_t i = 0; i < tiles(M); i++) {
         int64_t m = tile_start(M, i), rows = tile_start(M, i + 1) - m;
-        real *c = C + m * ldc;
-        const real *f = from + m * ldf;
+        real *to = whole ? C + m * ldc : edge;
+        const real *on = whole ? from + m * ldf : edge;
+        int64_t ldt = whole ? ldc : WIDE, ldo = whole ? ldf : WIDE;
+        if (!whole) copy_rows(rows, width, from + m * ldf, ldf, edge, WIDE);
+        switch (rows) {
 #define TILE(height)                                                                                        \
     case height:                                                                                            \
         if (height > ROWS) break;                                                                           \
-        if (strips) tile(height, vectors, A + m * K, 1, height, P, K, c, ldc, f, ldf, width);               \
-        else tile(height, vectors, A + m * lda, lda, 1, P, K, c, ldc, f, ldf, width);                       \
+        if (lda) tile(height, vectors, A + m * lda, lda, 1, P, K, to, ldt, on, ldo);                        \
+        else tile(height, vectors, A + m * K, 1, height, P, K, to, ldt, on, ldo);                           \
         break;
-        switch (rows) {
             TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #if defined __AVX512F__ || defined __aarch64__
             TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
@@ -132,25 +99,19 @@ INLINE void panel(const int vectors, const int strips, int64_t M, int64_t K, con
 #ifdef __AVX512F__
             TILE(13) TILE(14)
 #endif
-        }
 #undef TILE
+        }
+        if (!whole) copy_rows(rows, width, edge, WIDE, C + m * ldc, ldc);
     }
 }
 
-// C (M, N) = from + A B: B (K, N) is packed, rows of A are lda apart. from: C itself, or a row for all where ldf is 0
+// C (M, N) = from + A B: B (K, N) is packed; rows of A are lda apart, or in strips where lda is 0. from: C itself, or a row
+// for all where ldf is 0
 static void times(int64_t M, int64_t N, int64_t K, const real *A, int64_t lda, const real *P, real *C, int64_t ldc,
                   const real *from, int64_t ldf) {
     for (int64_t n = 0; n < N; n += WIDE)
-        if (N - n > LANES) panel(2, 0, M, K, A, lda, P + n * K, C + n, ldc, from + n, ldf, least(N - n, WIDE));
-        else panel(1, 0, M, K, A, lda, P + n * K, C + n, ldc, from + n, ldf, N - n);
-}
-
-// The same, where A is packed in strips
-static void strips_times(int64_t M, int64_t N, int64_t K, const real *S, const real *P, real *C, int64_t ldc,
-                         const real *from, int64_t ldf) {
-    for (int64_t n = 0; n < N; n += WIDE)
-        if (N - n > LANES) panel(2, 1, M, K, S, 0, P + n * K, C + n, ldc, from + n, ldf, least(N - n, WIDE));
-        else panel(1, 1, M, K, S, 0, P + n * K, C + n, ldc, from + n, ldf, N - n);
+        if (N - n > LANES) panel(2, M, K, A, lda, P + n * K, C + n, ldc, from + n, ldf, least(N - n, WIDE));
+        else panel(1, M, K, A, lda, P + n * K, C + n, ldc, from + n, ldf, N - n);
 }
 
 #endif

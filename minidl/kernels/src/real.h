@@ -79,16 +79,12 @@ INLINE __m256i first(int64_t width) {
 INLINE vec load_part(const real *p, int64_t width) { return (vec)INTRINSIC(256, maskload, TYPE)(p, first(width)); }
 INLINE void store_part(real *p, vec v, int64_t width) { INTRINSIC(256, maskstore, TYPE)(p, first(width), v); }
 #else
-static vec load_part(const real *p, int64_t width) {
-    real v[LANES] = {0};
-    for (int64_t j = 0; j < width; j++) v[j] = p[j];
-    return load(v);
+INLINE vec load_part(const real *p, int64_t width) {
+    vec v = {0};
+    memcpy(&v, p, width * sizeof(real));
+    return v;
 }
-static void store_part(real *p, vec value, int64_t width) {
-    real v[LANES];
-    store(v, value);
-    for (int64_t j = 0; j < width; j++) p[j] = v[j];
-}
+INLINE void store_part(real *p, vec v, int64_t width) { memcpy(p, &v, width * sizeof(real)); }
 #endif
 INLINE vec get(const real *p, int64_t width) { return width == LANES ? load(p) : load_part(p, width); }
 INLINE void put(real *p, vec v, int64_t width) {
@@ -96,16 +92,17 @@ INLINE void put(real *p, vec v, int64_t width) {
     else store_part(p, v, width);
 }
 
-// Do something for the vectors of n numbers, of which `width` at j exist
-#define EACH(n, ...)                                        \
+// Do something for the vectors of numbers start to end, or of n numbers, of which `width` at j exist
+#define EACH(n, ...) EACH_FROM(0, n, __VA_ARGS__)
+#define EACH_FROM(start, end, ...)                          \
     do {                                                    \
-        int64_t j = 0;                                      \
-        for (; j + LANES <= (n); j += LANES) {              \
+        int64_t j = start;                                  \
+        for (; j + LANES <= (end); j += LANES) {            \
             const int64_t width = LANES;                    \
             __VA_ARGS__                                     \
         }                                                   \
-        if (j < (n)) {                                      \
-            const int64_t width = (n) - j;                  \
+        if (j < (end)) {                                    \
+            const int64_t width = (end) - j;                \
             __VA_ARGS__                                     \
         }                                                   \
     } while (0)
@@ -144,33 +141,23 @@ INLINE vec root(vec a) {
 INLINE vec divide(vec a, vec b) { return a / b; }
 #endif
 
-// The sum of a vector, by halves
-typedef real quarter __attribute__((vector_size(16)));
-typedef quarter quarter_in_memory __attribute__((aligned(sizeof(real)), may_alias));
-typedef bits bits_quarter __attribute__((vector_size(16)));
-INLINE quarter load4(const real *p) { return *(const quarter_in_memory *)p; }
-INLINE void store4(real *p, quarter v) { *(quarter_in_memory *)p = v; }
-#ifdef __clang__
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (bits_quarter){__VA_ARGS__})
-#endif
+// The sum of a vector: of its parts of 16 bytes, and then of what is in them
 INLINE real sum_of(vec v) {
-    quarter parts[VECTOR_BYTES / 16], total = {0};
+    typedef real part __attribute__((vector_size(16)));
+    enum { IN_PART = 16 / sizeof(real) };
+    part parts[VECTOR_BYTES / 16], total = {0};
     memcpy(parts, &v, sizeof v);
     for (int i = 0; i < VECTOR_BYTES / 16; i++) total += parts[i];
-    return BITS == 32 ? (total[0] + total[1]) + (total[2 % (16 / sizeof(real))] + total[3 % (16 / sizeof(real))]) : total[0] + total[1];
+    return BITS == 64 ? total[0] + total[1] : (total[0] + total[1]) + (total[2 % IN_PART] + total[3 % IN_PART]);
 }
 
-// A struct of fields of 8 bytes, and their names, by which Python finds them
-#define FIELD(type, name) type name;
-#define NAME(type, name) #type " " #name ";"
-#define STRUCT(Name, FIELDS)                                                            \
+// A struct of fields of 8 bytes, and how it is declared, from which Python reads them
+#define STRUCT(Name, ...)                                                               \
     typedef struct {                                                                    \
-        FIELDS(FIELD)                                                                   \
+        __VA_ARGS__                                                                     \
     } Name;                                                                             \
     extern const char EXPORT(Name##_fields)[];                                          \
-    const char EXPORT(Name##_fields)[] = FIELDS(NAME);
+    const char EXPORT(Name##_fields)[] = #__VA_ARGS__;
 
 // Numbers too small to be normal take a hundred cycles each: they are zero while a kernel runs.
 #if defined __x86_64__ || defined __i386__

@@ -8,11 +8,9 @@
 INLINE void add_columns(const int count, int64_t K, const real *h, const real *W, int64_t ldw, real *y, int64_t last) {
     vec sum[REGISTERS], other[REGISTERS];  // two sums where there are so few that they would wait for themselves
     const int twice = count <= 6;
+#define WIDTH(v) (v < count - 1 ? LANES : last)
     UNROLL
-    for (int v = 0; v < count; v++) {
-        sum[v] = v < count - 1 || last == LANES ? load(y + v * LANES) : load_part(y + v * LANES, last);
-        other[v] = (vec){0};
-    }
+    for (int v = 0; v < count; v++) sum[v] = get(y + v * LANES, WIDTH(v)), other[v] = (vec){0};
     int64_t k = 0;
     if (twice)
         for (; k + 2 < K; k += 2, W += 2 * ldw)
@@ -25,14 +23,11 @@ INLINE void add_columns(const int count, int64_t K, const real *h, const real *W
         UNROLL
         for (int v = 0; v < count; v++) sum[v] += h[k] * load(W + v * LANES);
     UNROLL
-    for (int v = 0; v < count; v++)
-        sum[v] += h[k] * (v < count - 1 || last == LANES ? load(W + v * LANES) : load_part(W + v * LANES, last));
-    UNROLL
     for (int v = 0; v < count; v++) {
-        if (twice) sum[v] += other[v];
-        if (v < count - 1 || last == LANES) store(y + v * LANES, sum[v]);
-        else store_part(y + v * LANES, sum[v], last);
+        sum[v] += h[k] * get(W + v * LANES, WIDTH(v));
+        put(y + v * LANES, twice ? sum[v] + other[v] : sum[v], WIDTH(v));
     }
+#undef WIDTH
 }
 
 // y (N) += h W, with h (K), W (K, N): sums of equal blocks of columns stay in registers
@@ -54,30 +49,24 @@ static void add_row_times(int64_t K, int64_t N, const real *h, const real *W, re
     }
 }
 
-// y (K) = d W', or += where `add` is true, with d (N), W (K, N): several rows at a time, whose sums do not wait for each other
-static void row_times_transposed(int64_t N, int64_t K, const real *d, const real *W, real *y, int add) {
-    enum { AT_ONCE = 8 };
+// y = d W', or += where `add` is true, for some rows of W (K, N), whose sums do not wait for each other
+INLINE void add_products(const int rows, int64_t N, const real *d, const real *W, real *y, int add) {
     int64_t whole = N / LANES * LANES;
-    for (int64_t k = 0; k < K; k += AT_ONCE, W += AT_ONCE * N) {
-        int64_t rows = least(AT_ONCE, K - k);
-        vec sum[AT_ONCE];
-        if (rows == AT_ONCE) {
-            UNROLL
-            for (int r = 0; r < AT_ONCE; r++) sum[r] = (vec){0};
-            for (int64_t n = 0; n < whole; n += LANES)
-                UNROLL
-                for (int r = 0; r < AT_ONCE; r++) sum[r] += load(d + n) * load(W + r * N + n);
-            UNROLL
-            for (int r = 0; r < AT_ONCE; r++) y[k + r] = (add ? y[k + r] : 0) + sum_of(sum[r]);
-        } else
-            for (int64_t r = 0; r < rows; r++) {
-                vec one = {0};
-                for (int64_t n = 0; n < whole; n += LANES) one += load(d + n) * load(W + r * N + n);
-                y[k + r] = (add ? y[k + r] : 0) + sum_of(one);
-            }
-        for (int64_t r = 0; r < rows; r++)
-            for (int64_t n = whole; n < N; n++) y[k + r] += d[n] * W[r * N + n];
-    }
+    vec sum[8] = {{0}};
+    for (int64_t n = 0; n < whole; n += LANES)
+        UNROLL
+        for (int r = 0; r < rows; r++) sum[r] += load(d + n) * load(W + r * N + n);
+    UNROLL
+    for (int r = 0; r < rows; r++) y[r] = (add ? y[r] : 0) + sum_of(sum[r]);
+    for (int r = 0; r < rows; r++)
+        for (int64_t n = whole; n < N; n++) y[r] += d[n] * W[r * N + n];
+}
+
+// y (K) = d W', or += where `add` is true, with d (N), W (K, N)
+static void row_times_transposed(int64_t N, int64_t K, const real *d, const real *W, real *y, int add) {
+    int64_t k = 0;
+    for (; k + 8 <= K; k += 8) add_products(8, N, d, W + k * N, y + k, add);
+    for (; k < K; k++) add_products(1, N, d, W + k * N, y + k, add);
 }
 
 #endif

@@ -2,31 +2,9 @@
 #include "recurrent.h"
 
 // logits, p and dlogits (T, B, V), targets and weight (T, B), losses (T B)
-#define SOFTMAX_CE(ARRAY)                                                                                         \
-    ARRAY(int64_t, R) ARRAY(int64_t, V) ARRAY(int64_t, mean) ARRAY(double, smoothing) ARRAY(const real *, logits)       \
-    ARRAY(const int64_t *, targets) ARRAY(real *, p) ARRAY(real *, weight) ARRAY(double *, losses)                      \
-    ARRAY(const real *, dy) ARRAY(real *, dlogits)
-STRUCT(SoftmaxCE, SOFTMAX_CE)
-
-enum { CHAINS = 4 };  // that do not wait for each other
-
-// The largest of a row, of those that are not NaN
-static real largest_of(int64_t V, const real *v) {
-    vec most[CHAINS];
-    real lanes[LANES], largest = v[0];
-    int64_t k = 0;
-    for (int i = 0; i < CHAINS; i++) most[i] = all(v[0]);
-    for (; k + CHAINS * LANES <= V; k += CHAINS * LANES)
-        UNROLL
-        for (int i = 0; i < CHAINS; i++) most[i] = max(load(v + k + i * LANES), most[i]);
-    for (; k + LANES <= V; k += LANES) most[0] = max(load(v + k), most[0]);
-    if (V >= LANES) most[0] = max(load(v + V - LANES), most[0]);  // some of them for the second time
-    for (int i = 1; i < CHAINS; i++) most[0] = max(most[i], most[0]);
-    store(lanes, most[0]);
-    for (int i = 0; i < LANES; i++) largest = lanes[i] > largest ? lanes[i] : largest;
-    for (; V < LANES && k < V; k++) largest = v[k] > largest ? v[k] : largest;
-    return largest;
-}
+STRUCT(SoftmaxCE, int64_t R, V, mean; double smoothing;
+       const real *logits; const int64_t *targets; real *p, *weight; double *losses;
+       const real *dy; real *dlogits;)
 
 // p = exp(v - largest); returns their sum
 static real exp_row(int64_t V, const real *v, real largest, real *p) {
