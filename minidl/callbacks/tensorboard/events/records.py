@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from minidl.callbacks.tensorboard.events.protos import load_protos
+from minidl.storage.atomic import refusing
 from minidl.system.errors import StorageError
 
 _PREFIX = "events.out.tfevents"
@@ -40,12 +41,10 @@ class RecordFile:
     def __init__(self, folder: Path, ending: str = "") -> None:
         self._owner = os.getpid()
         self._end = 0
-        try:
+        with refusing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self.path = _next_path(folder, ending)
             self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115 - closed by close()
-        except OSError as error:
-            raise _refusal(folder, error) from error
 
     def append(self, data: bytes) -> None:
         """Hand one record to the system; StorageError when it refuses, or in a forked process."""
@@ -54,24 +53,23 @@ class RecordFile:
                 f"{self.path}: belongs to process {self._owner}; a forked process needs a writer of its own"
             )
         record = _record(data)
-        try:
-            rest = memoryview(record)
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            self._cut()
-            raise _refusal(self.path, error) from error
+        with refusing(self.path):
+            try:
+                rest = memoryview(record)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+            except OSError:
+                self._cut()
+                raise
         self._end += len(record)
 
     def sync(self, to_disk: bool) -> None:
         """Check that the file is still in its folder, and wait, if asked, until the disk holds it."""
-        try:
+        with refusing(self.path):
             if os.fstat(self._file.fileno()).st_nlink == 0:
-                raise FileNotFoundError(None, "it was deleted while it was written")
+                raise OSError(None, "it was deleted while it was written")
             if to_disk:
                 os.fsync(self._file.fileno())
-        except OSError as error:
-            raise _refusal(self.path, error) from error
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
@@ -96,11 +94,3 @@ def _next_path(folder: Path, ending: str) -> Path:
     # Also after the clock was set back, or within one second.
     seconds = max([int(time.time()), *(int(name[1]) + 1 for name in found if name)])
     return folder / f"{_PREFIX}.{seconds:010d}.{socket.gethostname()}.{os.getpid()}.{next(_counter)}{ending}"
-
-
-def _refusal(path: Path, error: OSError) -> StorageError:
-    refusal = StorageError(
-        f"{path}: TensorBoard's events cannot be written ({error.strerror}); check the folder and its free space"
-    )
-    refusal.errno = error.errno
-    return refusal
