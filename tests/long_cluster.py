@@ -1,14 +1,13 @@
 """Twelve steps of every shipped experiment by 1, 2, 3 and 4 processes: `python tests/long_cluster.py [NAME ...]`.
 
-Weights, states of layers and optimizers, metrics and samples are compared to the bit; so are those of a run that is
-killed and resumed by 2, 1 and 3 processes, and of a run without mpiexec.
+Weights, states of layers and optimizers, metrics, samples and all that TensorBoard shows (curves, histograms, pictures
+and texts) are compared to the bit, times and speed excepted; so are those of a run that is killed and resumed by 2, 1
+and 3 processes, without its pictures, and of a run without mpiexec.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import time
 from pathlib import Path
 
 from runs import Left, left
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 from test_cluster import MPIEXEC, ROOT
 from test_resume import EXPERIMENTS, in_short
 
@@ -31,21 +31,34 @@ def command(path: Path, count: int, runs: str, *more: str) -> list[str]:
     """A run by so many processes of mpiexec; 0: without it."""
     launcher = [str(MPIEXEC), "-n", str(count)] if count else []
     words = [word for word in in_short(path) if not word.startswith("data.batch_size=")]
-    words += ["data.batch_size=32", f"train.steps={STEPS}", "--runs", runs]
+    words += ["data.batch_size=32", f"train.steps={STEPS}", "log={every: {steps: 2}, histograms_every: {steps: 4}}"]
+    words += ["--runs", runs]
     return [*launcher, sys.executable, "-m", "minidl", "run", *words, *more]
 
 
-def trained(path: Path, folder: Path, count: int) -> Left | str:
+def everything(run: Path) -> tuple[Left, dict[str, bytes]]:
+    """What a run leaves: what is compared of all runs, and what is in its event files by tag and step."""
+    events = {}
+    for file in sorted(run.glob("*tfevents*")):
+        for event in LegacyEventFileLoader(str(file)).Load():
+            for value in event.summary.value:
+                if value.tag != "train/tokens_per_second" and not value.tag.startswith("_hparams_"):
+                    value.ClearField("metadata")  # only with the first of a file
+                    events[f"{value.tag} at step {event.step}"] = value.SerializeToString()
+    return left(RunFolder(run)), events
+
+
+def trained(path: Path, folder: Path, count: int) -> tuple[Left, dict[str, bytes]] | str:
     """What a run leaves, or why it does not."""
     ended = subprocess.run(
         command(path, count, str(count)), cwd=folder, env=surroundings(), capture_output=True, text=True, check=False
     )
     if ended.returncode:
         return "refused: " + next(line for line in ended.stderr.splitlines() if "minidl" in line or ".yaml" in line)
-    return left(RunFolder(folder / str(count) / path.stem / "001"))
+    return everything(folder / str(count) / path.stem / "001")
 
 
-def killed_and_resumed(path: Path, folder: Path) -> Left | str:
+def killed_and_resumed(path: Path, folder: Path) -> tuple[Left, dict[str, bytes]] | str:
     """By 2 processes, then 1, then 3: all but the last are killed after a checkpoint."""
     run = folder / "mixed" / path.stem / "001"
     for count, step in MIXED.items():
@@ -68,7 +81,7 @@ def killed_and_resumed(path: Path, folder: Path) -> Left | str:
             return said
         if step < STEPS and process.returncode == 0:
             return "ended before it was killed"
-    return left(RunFolder(run))
+    return everything(run)
 
 
 def saved(run: Path) -> int:
@@ -81,22 +94,23 @@ def surroundings() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
 
 
-def told(found: Left | str, expected: Left) -> str:
+def without_pictures(left_over: tuple[Left, dict[str, bytes]] | str) -> tuple[Left, dict[str, bytes]] | str:
+    """Pictures show units in the order of the first one that a process has drawn: others, once a run is resumed."""
+    if isinstance(left_over, str):
+        return left_over
+    return left_over[0], {name: event for name, event in left_over[1].items() if "/picture" not in name}
+
+
+def told(found: tuple[Left, dict[str, bytes]] | str, expected: tuple[Left, dict[str, bytes]] | str) -> str:
     """How what was found differs from what another run has left."""
-    if isinstance(found, str):
-        return found
-    differing = [name for name in found.differences(expected) if name != "meta.computing.in_shares"]
-    if not differing:
-        return "the same"
-    if not [name for name in untrained(found).differences(untrained(expected)) if name != "meta.computing.in_shares"]:
-        return "the same but for train/loss, and what else is measured of training batches"
-    return f"differs in {', '.join(name for name in differing if name.startswith('arrays.')) or ', '.join(differing)}"
-
-
-def untrained(run: Left) -> Left:
-    """Without what is measured of training batches."""
-    meta = {**run.meta, "callbacks": {**run.meta["callbacks"], "TrainMetrics": None}}
-    return dataclasses.replace(run, meta=meta, metrics=re.sub(r'"train/(?!lr|grad_norm)[^,}]*', "", run.metrics))
+    if isinstance(found, str) or isinstance(expected, str):
+        return str(found)
+    differing = [name for name in found[0].differences(expected[0]) if name != "meta.computing.in_shares"]
+    events = [name for name in {**found[1], **expected[1]} if found[1].get(name) != expected[1].get(name)]
+    if differing or events:
+        arrays = [name for name in differing if name.startswith("arrays.")]
+        return f"differs in {', '.join((arrays or differing or events)[:8])}"
+    return f"the same, and {len(found[1])} events"
 
 
 def main() -> None:
@@ -112,7 +126,8 @@ def main() -> None:
                     print(f"{path.stem}, {kernels} kernels, 1 process: {alone}", flush=True)
                     continue
                 outcomes = {f"{count} processes": told(trained(path, place, count), alone) for count in (2, 3, 4)}
-                outcomes["2, 1, 3, killed"] = told(killed_and_resumed(path, place), alone)
+                killed = without_pictures(killed_and_resumed(path, place))
+                outcomes["2, 1, 3, killed"] = told(killed, without_pictures(alone))
                 outcomes["without mpiexec"] = told(trained(path, place, 0), alone)
             for what, outcome in outcomes.items():
                 print(f"{path.stem}, {kernels} kernels, {what}: {outcome}", flush=True)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,18 +17,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runs import TEXT, write_experiment
+from runs import TEXT, left, write_experiment
 from test_faults_disk import disk, fill
 from test_faults_users import MODEL
 
+from minidl.engine import dispatch
 from minidl.experiment import read_experiment
+from minidl.experiment.run.memory_check import SUMS, memory_of
 from minidl.storage.archive import read_archive
+from minidl.storage.run_folder import RunFolder
 from minidl.system.errors import MinidlError
-from minidl.training.shares import branches
+from minidl.training.shares import Shares, branches
 
 ROOT = Path(__file__).parent.parent
 MPIEXEC = shutil.which("mpiexec")
+compiled = pytest.mark.skipif("c" not in dispatch.usable(), reason="no compiler")
 with_mpi = pytest.mark.skipif(MPIEXEC is None, reason="several processes are the extra [cluster]")
+WITHOUT_KERNELS = "minidl: minidl computes with NumPy"  # what is said once where they are not compiled
 LIMIT = 2  # seconds for which a process may show no sign of life
 FAULTY = "\nimport os" + MODEL.replace("== 10", '== 6 and os.environ.get("PMI_RANK") == "1"')
 EXPERIMENT: dict[str, Any] = {
@@ -89,19 +95,65 @@ def test_every_process_has_a_branch_of_the_tree_and_together_they_have_all() -> 
 
 
 @with_mpi
-@pytest.mark.parametrize(("kernels", "counts", "at_once"), [("", (3, 0), 0), ("numpy", (2, 0), 3)])
+@pytest.mark.parametrize(
+    ("kernels", "counts", "at_once"),
+    [pytest.param("c", (3, 0), 0, marks=compiled), ("numpy", (2, 0), 3)],
+)
 def test_the_same_bits_for_any_number_of_processes_and_resumed_by_another(
     tmp_path: Path, kernels: str, counts: tuple[int, ...], at_once: int
 ) -> None:
-    """One after the other, against a run of so many, 0 is without mpiexec; long_cluster.py tries each experiment."""
+    """One after the other, against runs of so many, 0 is without mpiexec; long_cluster.py tries each experiment.
+
+    Not only weights: all that is measured and written, of training batches as well.
+    """
     write(tmp_path, **EXPERIMENT)
-    for place, count in enumerate(counts, start=1):
-        words = [f"train.steps={3 * place}", "optimizer.lr=1e-3", *(["--resume"] if place > 1 else [])]
-        code, said = run(tmp_path, count, "--runs", "mixed", *words, kernels=kernels)
-        assert code == 0, said
-    words = [f"train.steps={3 * len(counts)}", "optimizer.lr=1e-3"]
-    assert run(tmp_path, at_once, "--runs", "whole", *words, kernels=kernels)[0] == 0
-    assert weights(tmp_path, "mixed") == weights(tmp_path, "whole")
+    for runs, each in {"mixed": counts, "whole": [at_once] * len(counts)}.items():
+        for place, count in enumerate(each, start=1):
+            words = [f"train.steps={3 * place}", "optimizer.lr=1e-3", *(["--resume"] if place > 1 else [])]
+            code, said = run(tmp_path, count, "--runs", runs, *words, kernels=kernels)
+            assert code == 0, said
+    mixed, whole = (left(RunFolder(tmp_path / runs / "tiny/001")) for runs in ("mixed", "whole"))
+    assert "train/accuracy" in whole.metrics
+    assert set(mixed.differences(whole)) <= {"meta.computing.in_shares"}
+
+
+@pytest.mark.parametrize(("kernels", "gradients"), [("numpy", 4 + SUMS), pytest.param("c", 0, marks=compiled)])
+def test_the_gradient_of_each_share_is_counted_before_a_run_begins(
+    tmp_path: Path, kernels: str, gradients: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch of 32 sequences has four shares, which compiled kernels compute at once; and no more is taken."""
+    monkeypatch.setenv(dispatch.VARIABLE, kernels)
+    data = {"type": "text", "source": "text.txt", "batch_size": 32, "seq_len": 1, "tokens": "word"}
+    layers = [{"type": "Embedding", "units": 20_000}, {"type": "Dense", "units": "${data.vocab_size}"}]
+    write(tmp_path, **{**EXPERIMENT, "data": data, "model": {"layers": layers}})
+    experiment = read_experiment(tmp_path / "tiny.yaml", [])
+    alone, in_shares = (memory_of(experiment, in_shares=shared) for shared in (False, True))
+    assert in_shares - alone == gradients * experiment.model.weights.nbytes
+    shares, batch = Shares(experiment.model), experiment.dataset.train.batch(0)
+    shares.fill_gradient([batch], carry=True)
+    tracemalloc.start()
+    shares.fill_gradient([batch], carry=True)
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert taken < (gradients + 0.5) * experiment.model.weights.nbytes
+
+
+@with_mpi
+@pytest.mark.parametrize(
+    ("last", "what"),
+    [
+        (("sh", "-c", 'exec "$@" data.source=other.txt', "sh"), "data"),
+        pytest.param(("env", "MINIDL_KERNELS=numpy"), "kernels", marks=compiled),
+    ],
+)
+def test_processes_that_do_not_see_the_same_are_refused(tmp_path: Path, last: tuple[str, ...], what: str) -> None:
+    write(tmp_path, **EXPERIMENT)
+    (tmp_path / "other.txt").write_text("another text" * 500)
+    process = start(tmp_path, 2, last=last)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert said.count(f"processes 0 and 1 of 2 differ in {what}") == 1, said
+    assert not (tmp_path / "runs").exists()
 
 
 @with_mpi
@@ -121,6 +173,7 @@ def test_what_is_wrong_is_told_once(tmp_path: Path) -> None:
     [
         ("launcher", signal.SIGTERM, 143, "interrupted"),
         ("launcher", signal.SIGINT, 130, "interrupted"),
+        ("1", signal.SIGINT, 130, "interrupted"),
         ("1", signal.SIGKILL, 9, "running"),
         ("1", signal.SIGSTOP, 74, "running"),
         ("0", signal.SIGSTOP, 74, "running"),
@@ -141,9 +194,10 @@ def test_a_signal_ends_all(tmp_path: Path, victim: str, number: signal.Signals, 
     assert process.returncode == code
     assert json.loads((tmp_path / "runs/tiny/001/run.json").read_text())["state"] == state
     assert weights(tmp_path, "runs")
+    assert victim == "launcher" or number != signal.SIGINT or said.count("process 1 of 2 was interrupted") == 1
     if number == signal.SIGSTOP:
         assert said.count(f"process {victim} of 2 has shown no sign of life for {LIMIT} s") == 1
-        assert said.count("minidl:") == 1
+        assert said.replace(WITHOUT_KERNELS, "").count("minidl:") == 1
 
 
 @with_mpi

@@ -23,7 +23,7 @@ from minidl.callbacks import baselines as baselines_callback
 from minidl.callbacks import sample as sample_callback
 from minidl.data import Text
 from minidl.engine import threads
-from minidl.experiment.run import session
+from minidl.experiment.run import computing
 from minidl.layers import LSTM, Dense
 from minidl.system.errors import UsageError
 from minidl.training.metrics import MetricAccumulator
@@ -106,7 +106,7 @@ FIRST = "runs/tiny/001/checkpoints/step-00000000.npz"
 ALONE = ("train.evaluate_every=null", "train.early_stop=null")
 PHASES: dict[str, tuple[Callable[[], None], tuple[str, ...], str]] = {  # how it lasts, changes, the file that tells it
     "data are read": (again_and_again(Text, "load"), (), "begun"),
-    "memory is measured": (again_and_again(session, "check_memory"), (), "begun"),
+    "memory is measured": (again_and_again(computing, "check_memory"), (), "begun"),
     "baselines": (left_to_itself, ("data.batch_size=32",), "runs/tiny/001/resolved.yaml"),
     "evaluation": (
         left_to_itself,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,29 @@ import pytest
 from numpy.typing import NDArray
 
 from minidl import Input, Model
+from minidl.callbacks.tensorboard.histograms import histograms
 from minidl.data.batches import Batch
 from minidl.engine import dispatch
 from minidl.graph.layer import Node
-from minidl.layers import CRF, LSTM, Attention, Bidirectional, Conv1D, Dense, Dropout, Embedding, MinGRU, SoftmaxCE
+from minidl.graph.sums import add_in_pairs
+from minidl.layers import (
+    CRF,
+    GRU,
+    LSTM,
+    MSE,
+    Attention,
+    Bidirectional,
+    Conv1D,
+    Dense,
+    Dropout,
+    Embedding,
+    MinGRU,
+    SoftmaxCE,
+)
 from minidl.system.errors import UsageError
+from minidl.training.batch_parts import measured, weights_of_sequences
 from minidl.training.gradient import fill_gradient
-from minidl.training.shares import Shares, add_in_pairs, weights_of_sequences
+from minidl.training.shares import Shares
 
 STEPS, SEQUENCES, SYMBOLS = 5, 33, 7  # shares of 8, 8, 8 and 9 sequences
 Build = Callable[[Any], Node]
@@ -50,23 +67,42 @@ def tagger(ids: Any) -> Node:
     return CRF()(Dense(SYMBOLS)(Bidirectional(LSTM(3))(Embedding(4)(ids))), targets)
 
 
-def batch(*, padded: bool, sequences: int = SEQUENCES) -> Batch:
+def numbers(ids: Any) -> Node:
+    return MSE()(Dense(3)(GRU(4)(Embedding(4)(ids))), Input("targets", depth=3))
+
+
+def batch(*, padded: bool, sequences: int = SEQUENCES, numbers: bool = False) -> Batch:
     rng = np.random.default_rng(0)
     ids, wanted = (rng.integers(0, SYMBOLS, (STEPS, sequences)) for _ in range(2))
     if padded:
         wanted[np.arange(STEPS)[:, None] >= rng.integers(1, STEPS + 1, sequences)] = -1
-    return Batch({"ids": ids, "targets": wanted}, reset_state=False)
+    given = rng.standard_normal((STEPS, sequences, 3)).astype(np.float32) if numbers else wanted
+    return Batch({"ids": ids, "targets": given}, reset_state=False)
 
 
 def model_of(build: Build) -> Model:
     return Model(build(Input("ids", depth=SYMBOLS, dtype="int")), seed=3)
 
 
-def trained(
-    build: Build, processes: int, *given: Batch, accumulate: int = 1
-) -> tuple[float, NDArray[Any], dict[str, NDArray[Any]]]:
-    """So many processes take a step for each batch: the last loss and gradient, and what is carried."""
-    losses, gradients, carried = [], [], []
+@dataclass(frozen=True)
+class Trained:
+    """What processes have together after their last step; the first process's view of what layers computed."""
+
+    loss: float
+    gradient: NDArray[Any]
+    carried: dict[str, NDArray[Any]]
+    measured: dict[str, float]
+    computed: dict[str, NDArray[Any]]
+
+    def bits(self) -> list[Any]:
+        arrays = [{name: array.tobytes() for name, array in of.items()} for of in (self.carried, self.computed)]
+        return [self.loss, self.gradient.tobytes(), self.measured, *arrays]
+
+
+def trained(build: Build, processes: int, *given: Batch, accumulate: int = 1) -> Trained:
+    """So many processes take a step for each batch."""
+    losses, gradients, carried, measured = [], [], [], []
+    computed: dict[str, NDArray[Any]] = {}
     for rank in range(processes):
         model = model_of(build)
         shares = Shares(model, processes, rank)
@@ -75,8 +111,11 @@ def trained(
         losses.append(np.array(loss))
         gradients.append(model.executor.gradient)
         carried.append(model.executor.state)
+        measured.append(shares.measured())
+        computed = computed or {tag: array for tag, array in histograms(model) if tag.startswith("values/")}
     states = {name: np.concatenate([state[name] for state in carried]) for name in carried[0]}
-    return float(add_in_pairs(losses)), add_in_pairs(gradients), states
+    counted = add_in_pairs(measured).result("train", "step")
+    return Trained(float(add_in_pairs(losses)), add_in_pairs(gradients), states, counted, computed)
 
 
 @pytest.mark.parametrize("kernels", dispatch.usable())
@@ -89,22 +128,17 @@ def test_who_computes_which_share_decides_no_bit(
 ) -> None:
     monkeypatch.setenv(dispatch.VARIABLE, kernels)
     given = [batch(padded=padded, sequences=sequences) for sequences in sizes]
-    loss, gradient, carried = trained(build, 1, *given)
+    alone = trained(build, 1, *given)
+    assert alone.measured
     for processes in (2, 3, 4):
-        other, of_processes, of_states = trained(build, processes, *given)
-        assert other == pytest.approx(loss, rel=1e-6)  # a mean of means, where kernels compute shares at once
-        assert of_processes.tobytes() == gradient.tobytes()
-        assert {name: state.tobytes() for name, state in of_states.items()} == {
-            name: state.tobytes() for name, state in carried.items()
-        }
+        assert trained(build, processes, *given).bits() == alone.bits()
 
 
 @pytest.mark.parametrize("kernels", dispatch.usable())
 def test_batches_that_are_accumulated(kernels: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(dispatch.VARIABLE, kernels)
     given = batch(padded=False, sequences=32)
-    alone = trained(unmasked, 1, given, accumulate=3)[1]
-    assert trained(unmasked, 3, given, accumulate=3)[1].tobytes() == alone.tobytes()
+    assert trained(unmasked, 3, given, accumulate=3).bits() == trained(unmasked, 1, given, accumulate=3).bits()
 
 
 @pytest.mark.parametrize("build", [plain, tied, windows, tagger])
@@ -112,19 +146,26 @@ def test_shares_add_up_to_the_gradient_of_the_batch(build: Build) -> None:
     given, model = batch(padded=True), model_of(build)
     for _ in range(2):
         loss = fill_gradient(model, [given], carry=True)
-    found, gradient, _ = trained(build, 1, given, given)
-    assert found == pytest.approx(loss, rel=1e-5)
-    np.testing.assert_allclose(gradient, model.executor.gradient, rtol=1e-3, atol=1e-6)
+    found = trained(build, 1, given, given)
+    assert found.loss == pytest.approx(loss, rel=1e-5)
+    np.testing.assert_allclose(found.gradient, model.executor.gradient, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.skipif("c" not in dispatch.usable(), reason="no compiler")
-def test_what_kernels_add_in_shares_has_the_bits_of_a_run_without_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("sequences", [32, 128])  # shares of 8, and of 16, which a kernel alone would cut again
+@pytest.mark.parametrize("build", [unmasked, numbers])
+def test_what_kernels_add_in_shares_has_the_bits_of_a_run_without_shares(
+    build: Build, sequences: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(dispatch.VARIABLE, "c")
-    given, model = batch(padded=False, sequences=32), model_of(unmasked)
+    given, model = batch(padded=False, sequences=sequences, numbers=build is numbers), model_of(build)
     for _ in range(2):
-        fill_gradient(model, [given], carry=True)
-    for processes in (1, 3):
-        assert trained(unmasked, processes, given, given)[1].tobytes() == model.executor.gradient.tobytes()
+        loss = fill_gradient(model, [given], carry=True)
+    counted = measured(model, given.inputs).result("train", "step")
+    for processes in (1, 2, 3):
+        found = trained(build, processes, given, given)
+        assert found.gradient.tobytes() == model.executor.gradient.tobytes()
+        assert (found.loss, found.measured) == (loss, counted)
 
 
 def test_a_number_that_is_not_finite_is_found_where_it_was() -> None:
@@ -134,7 +175,7 @@ def test_a_number_that_is_not_finite_is_found_where_it_was() -> None:
     shares.fill_gradient([given], carry=True)
     model.executor.state["lstm/h"][20] = np.nan
     assert np.isnan(shares.fill_gradient([given], carry=True))
-    np.testing.assert_array_equal(shares.last.inputs["ids"], given.inputs["ids"][:, 16:24])
+    np.testing.assert_array_equal(model.executor.input("ids"), given.inputs["ids"][:, 16:24])
     assert np.isnan(model.arrays["lstm/y"][:, 4]).any()
 
 

@@ -30,7 +30,7 @@ NEAR = 0.05  # the end of a gate's range, as a share of it
 
 @dataclass(eq=False)
 class ReachMetrics(Callback):
-    """Records, of the first sequence of the last batch:
+    """Records, of the first sequence of the last batch, and for gates of its first 8:
 
         layers/gradient_by_lag/LAG     influence of a step so far back, by that of the last step
         layers/gradient_reach          the farthest lag at which that is a hundredth

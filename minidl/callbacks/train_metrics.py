@@ -42,7 +42,7 @@ class TrainMetrics(Callback):
         """Count every step, record when it is due."""
         if math.isfinite(trainer.loss):
             tally = MetricAccumulator()
-            tally.add(trainer.model, trainer.loss, trainer.whole_batch.inputs, measures=False)
+            tally.add(trainer.model, trainer.loss, trainer.batch.inputs, measures=False)
             self._accumulator.count += tally.count
             for name, value in tally.sums.items():
                 self._accumulator.sums[name] = self._accumulator.sums.get(name, 0.0) + value
@@ -56,12 +56,12 @@ class TrainMetrics(Callback):
             trainer.record["train/skipped"] = trainer.progress.skipped
         if not self._accumulator.count:
             return
-        last = MetricAccumulator()
-        last.add(trainer.model, trainer.loss, trainer.batch.inputs)
-        last.sums.pop("loss")
         unit = unit_of_loss(trainer.model, trainer.data.unit)
         trainer.record |= self._accumulator.result("train", unit)
-        trainer.record |= last.result("train", unit)
+        if math.isfinite(trainer.loss):
+            last = trainer.measured()
+            last.sums.pop("loss")
+            trainer.record |= last.result("train", unit)
         trainer.record |= {
             "train/smoothed_loss": self._smoothed,
             "train/lr": current(trainer.optimizer.lr, trainer.clock),

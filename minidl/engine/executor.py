@@ -24,6 +24,7 @@ from minidl.engine.owner import Owner
 from minidl.engine.parameters import Parameters
 from minidl.graph.arrays import State
 from minidl.graph.graph import Graph
+from minidl.graph.sums import told
 from minidl.system.errors import CheckpointError, UsageError, suggest
 
 Array = NDArray[Any]
@@ -187,14 +188,14 @@ class Executor:
             self.rngs[name].bit_generator.state = generator
 
     def _forward_program(self, shapes: Shapes) -> ForwardProgram:
-        program = self._forwards.get((self.arenas[0].generation, shapes))
+        program = self._forwards.get((self.arenas[0].generation, shapes, told.get()))
         if program is None:
             if len(self._forwards) >= PROGRAMS_KEPT:
                 self._forget()
             self.weights.draw()
             program = ForwardProgram(self.context, dict(shapes), self.arenas[0])
             self._leave_out(program, self.arenas[0])
-            self._forwards[self.arenas[0].generation, shapes] = program
+            self._forwards[self.arenas[0].generation, shapes, told.get()] = program
         return program
 
     def _backward_program(self, results: tuple[str, ...]) -> BackwardProgram:

@@ -56,7 +56,9 @@ class ForwardProgram:
                 if array in rooms:
                     requests[name, array] = Request(item.shape, self.context.dtype, i, i)
                 elif isinstance(item, State) or self._is_written(name, item):
-                    requests[name, array] = Request(item.shape, self.context.dtype, 0, end)
+                    # A number is a sum over the batch, such as a loss: rounded, it would depend on who adds up what.
+                    dtype = self.context.dtype if item.shape else np.result_type(self.context.dtype, np.float64)
+                    requests[name, array] = Request(item.shape, dtype, 0, end)
                 elif isinstance(item, Cache):
                     requests[name, array] = Request(item.shape, item.dtype or self.context.dtype, 0, end)
         return requests

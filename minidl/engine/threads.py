@@ -1,7 +1,7 @@
 """Threads that share the rows of a batch: each computes its own sequences, in code that needs no interpreter.
 
 Rows do not depend on each other, and what is summed over rows is summed in shares that do not depend on the threads
-(`shares`): all numbers are the same to the bit for any number of threads.
+(`minidl.graph.sums`): all numbers are the same to the bit for any number of threads.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from minidl.system.errors import UsageError
 T = TypeVar("T")
 MOST = 256  # threads that may be asked for
 WORTH_A_THREAD = 2_000_000  # multiplications: below that, waking a thread takes longer than the work
-ROWS_OF_A_SHARE, MOST_SHARES = 8, 8  # sequences at the least, and shares at the most, in a sum
 
 
 class Team:
@@ -180,16 +179,13 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def shared(count: int, work: float, call: Callable[[int, int], T]) -> Callable[[], Any]:
-    """What makes a call in shares, or at once where it will never be worth more threads than one.
+def worth_sharing(count: int, work: float) -> bool:
+    """Whether there is enough to do for two threads.
 
-    >>> shared(5, 1e9, print).func.__name__, shared(5, 1e3, print)()
-    0 5
-    ('in_shares', None)
+    >>> worth_sharing(5, 1e9), worth_sharing(1, 1e9), worth_sharing(5, 1e3)
+    (True, False, False)
     """
-    if count < 2 or work < 2 * WORTH_A_THREAD:
-        return partial(call, 0, count)
-    return partial(in_shares, count, work, call)
+    return count > 1 and work >= 2 * WORTH_A_THREAD
 
 
 def in_shares(count: int, work: float, call: Callable[[int, int], T]) -> list[T]:
@@ -205,21 +201,6 @@ def in_shares(count: int, work: float, call: Callable[[int, int], T]) -> list[T]
         return [call(0, count)]
     bounds = [count * part // parts for part in range(parts + 1)]
     return _team.run([partial(call, start, stop) for start, stop in pairwise(bounds)])
-
-
-def shares(batch: int) -> int:
-    """How many shares the sequences of a batch are summed in: a power of two, of at least 8 sequences each, at most 8.
-
-    Share s of S of a batch of B sequences begins at sequence B s // S. The shares depend on the batch alone: not on the
-    threads, nor on the steps, units or symbols.
-
-    >>> shares(64), shares(17), shares(15), shares(1000)
-    (8, 2, 1, 8)
-    """
-    count = 1
-    while count < MOST_SHARES and batch >= 2 * count * ROWS_OF_A_SHARE:
-        count *= 2
-    return count
 
 
 def _after_fork() -> None:

@@ -1,7 +1,7 @@
 """Dense, Embedding, LayerNorm and SoftmaxCE in C: src/dense.h, src/layer_norm.h and src/softmax_ce.h.
 
 Threads share rows, features or symbols; what is summed over rows is summed over shares of the sequences of a batch,
-each in order of time, and then in pairs (`threads.shares`).
+each in order of time, and then in pairs (`minidl.graph.sums`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.engine import threads
 from minidl.engine.dispatch import Call
 from minidl.graph.operations import OneHotRows
+from minidl.graph.sums import shares
 from minidl.kernels.library import function, kernel, packed
 from minidl.kernels.recurrent import one_by_one
 from minidl.layers import Dense, Embedding, LayerNorm, SoftmaxCE
@@ -28,7 +28,7 @@ PER_NUMBER = 50  # multiplications that an exponential function and what is arou
 def rows_of(leading: tuple[int, ...]) -> dict[str, int]:
     """The leading axes of an array as steps T and sequences B, and the shares of these."""
     B = leading[-1] if leading else 1
-    return {"T": math.prod(leading[:-1]), "B": B, "shares": threads.shares(B)}
+    return {"T": math.prod(leading[:-1]), "B": B, "shares": shares(B)}
 
 
 def as_map(x: Array | OneHotRows, W: Array) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def softmax_ce_forward(layer: SoftmaxCE, logits: Array, targets: Array, p: Array
     values |= {"R": targets.size, "V": p.shape[-1]}
     each = kernel("softmax_ce_forward", "SoftmaxCE", p.dtype, targets.size, PER_NUMBER * p.size, **values)
     total = function("total_loss", p.dtype, ctypes.c_double, ctypes.c_char_p, *[ctypes.c_int64] * 3)
-    block = packed("SoftmaxCE", losses=losses)
+    block = packed("SoftmaxCE", {"losses": losses})
 
     def call() -> None:
         each()

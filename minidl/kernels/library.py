@@ -10,6 +10,7 @@ import ctypes
 import os
 import re
 import struct
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -106,10 +107,10 @@ def address(array: Array | None) -> int:
         return int(array.ctypes.data)
 
 
-def packed(name: str, **values: Any) -> bytes:
+def packed(name: str, values: Mapping[str, Any]) -> bytes:
     """A struct of the library with these values; what is not named is 0, or no array."""
     fields, packing = layout(name)
-    given = fields | values
+    given = {**fields, **values}
     if len(given) > len(fields):
         raise TypeError(f"{name} has no {', '.join(sorted(values.keys() - fields.keys()))}")
     return packing.pack(*[value if type(value) in NUMBERS else address(value) for value in given.values()])
@@ -120,6 +121,10 @@ def kernel(name: str, struct_name: str, dtype: Any, count: int, work: float, **v
 
     work: multiplications in all.
     """
-    call = threads.shared(count, work, partial(computing(name, dtype), packed(struct_name, **values)))
+    compute = partial(computing(name, dtype), packed(struct_name, values))
+    if threads.worth_sharing(count, work):
+        call = partial(threads.in_shares, count, work, compute)
+    else:  # with numbers made beforehand, as converting them takes a third of a small call
+        call = partial(compute, ctypes.c_int64(0), ctypes.c_int64(count))
     call.arrays = values  # type: ignore[attr-defined]  # a struct of addresses would not keep them
     return call

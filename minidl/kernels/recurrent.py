@@ -1,7 +1,7 @@
 """RNN, GRU, LSTM, MinGRU and MinLSTM in C: src/rnn.h and the like.
 
-Threads share the sequences of a batch. Gradients of weights are sums over shares of the sequences (`threads.shares`),
-which depend on the size of the batch alone, each added up in order of time, and then in pairs.
+Threads share the sequences of a batch. Gradients of weights are sums over shares of the sequences, which depend on the
+size of the batch alone (`minidl.graph.sums`), each added up in order of time, and then in pairs.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.engine import threads
 from minidl.engine.dispatch import Call
 from minidl.graph.operations import OneHotRows
+from minidl.graph.sums import shares
 from minidl.kernels.library import address, function, kernel
 from minidl.layers.cell import Cell
 
@@ -117,7 +117,7 @@ def one_by_one(*calls: Call) -> Call:
 
 def sum_over_shares(name: str, values: Mapping[str, Any], gradients: Mapping[str, Array]) -> Call:
     """What computes gradients share by share, each share in a place of its own, and adds them up."""
-    count, dtype = threads.shares(values["B"]), gradients["dWx"].dtype
+    count, dtype = shares(values["B"]), gradients["dWx"].dtype
     if count == 1:
         return kernel(name, "Recurrent", dtype, 1, 0, shares=1, **values, **gradients)
     work = 2 * values["T"] * values["B"] * values["H"] * values["G"]

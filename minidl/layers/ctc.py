@@ -9,6 +9,7 @@ import numpy as np
 from annotated_types import Ge
 
 from minidl.graph.arrays import LENGTHS, Array, Cache, Declaration, Ids, InputSpec, Out, Shape
+from minidl.graph.sums import total_loss
 from minidl.layers.crf import log_sum_exp
 from minidl.layers.loss import Loss
 from minidl.system.errors import DataError
@@ -88,7 +89,7 @@ class CTC(Loss):
         on_symbol = np.where(ends > 0, final[b, np.maximum(ends - 1, 0)], IMPOSSIBLE)
         np.negative(log_sum_exp(np.stack([final[b, ends], on_symbol]), axis=0), out=each)
         share = self._shares(targets, weights)
-        y[...] = each * share if self.reduction == "none" else each @ share
+        y[...] = each * share if self.reduction == "none" else total_loss(each * share)
 
     def backward(
         self,

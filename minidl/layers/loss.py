@@ -11,6 +11,7 @@ from annotated_types import Gt, Len
 
 from minidl.graph.arrays import LENGTHS, Array, Cache, Declaration, InputSpec, Out, Shape
 from minidl.graph.layer import Layer
+from minidl.graph.sums import total_loss
 
 WEIGHTS = InputSpec("...", optional=True)  # of examples (B,) or of their steps (T, B)
 
@@ -110,7 +111,8 @@ class ElementLoss(Loss, abstract=True):
         if self.reduction == "none":
             np.multiply(each, share, out=y)
         else:
-            y[...] = np.einsum("ij,i->", each.reshape(share.size, -1), share.reshape(-1))
+            rows = np.einsum("ij,i->i", each.reshape(share.size, -1), share.reshape(-1))
+            y[...] = total_loss(rows.reshape(share.shape), axis=int(_has_steps(each.shape, lengths)))
 
     def backward(
         self,
@@ -165,7 +167,7 @@ def shape_of_weights(each: Shape, lengths: Shape | None, weights: Shape | None) 
     return tuple(size if i < places else 1 for i, size in enumerate(each))
 
 
-def _has_steps(each: Shape, lengths: Shape | None) -> bool:
+def _has_steps(each: Shape, lengths: Array | Shape | None) -> bool:
     """Whether axis 0 is time and axis 1 the batch."""
     return len(each) > 2 or lengths is not None
 

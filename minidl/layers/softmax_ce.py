@@ -11,6 +11,7 @@ from annotated_types import Ge, Lt
 
 from minidl.graph.arrays import Array, Cache, Declaration, Ids, InputSpec, Out, Shape
 from minidl.graph.operations import rows
+from minidl.graph.sums import total_loss
 from minidl.graph.symbol import Symbol
 from minidl.layers.loss import WEIGHTS, ClassWeights, Loss, beside, shape_of_weights
 
@@ -82,7 +83,7 @@ class SoftmaxCE(Loss):
         if self.reduction == "none":
             np.multiply(each, weight, out=y)
         else:
-            y[...] = np.dot(loss, weight.reshape(-1))
+            y[...] = total_loss(each * weight)
 
     def _expect(self, v: Array, targets: Array) -> tuple[Array | float, Array]:
         """Σₖ cₖ qₖ and Σₖ cₖ qₖ vₖ of each row, c what a class counts."""

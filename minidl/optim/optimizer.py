@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.config.declared import Declared
+from minidl.engine.buffers import zeros
 from minidl.engine.dispatch import implementation
 from minidl.engine.parameters import Part
 from minidl.graph.operations import norm
@@ -152,7 +153,7 @@ class Optimizer(Declared, family="optimizer"):
 
     def first(self, name: str, weights: Array) -> Array:
         """What a slot begins with."""
-        return np.zeros_like(weights)
+        return zeros(weights.size, weights.dtype)
 
     def clip(self, gradient: Array, length: float, clock: Clock) -> None:
         """Clip a gradient, or a part of one, by value and by the norm of the whole."""

@@ -41,6 +41,17 @@ def meet(limit: float) -> Any:
     return MPI.COMM_WORLD
 
 
+def tell_launcher(code: int) -> None:
+    """Ask the launcher of MPICH to end all with this code, and wait until it has; another launcher is not asked.
+
+    MPI_Abort asks as well, but ends this process meanwhile. A launcher that is kept waiting by a busy machine may take
+    that for the end of the run, and the code of a process that it has killed (9) for that of all.
+    """
+    with contextlib.suppress(OSError, KeyError, ValueError):
+        os.write(int(os.environ["PMI_FD"]), f"cmd=abort exitcode={code}\n".encode())
+        time.sleep(APART)
+
+
 def _give_up(limit: float) -> None:
     rank = next((os.environ[name] for name in RANKS if name in os.environ), "0")
     time.sleep(APART * int(rank))
@@ -52,9 +63,7 @@ def _give_up(limit: float) -> None:
     )
     sys.stderr.flush()
     time.sleep(APART / 5)  # in which the launcher passes that on
-    with contextlib.suppress(OSError, KeyError, ValueError):  # as MPI_Abort of MPICH, which has not begun
-        os.write(int(os.environ["PMI_FD"]), f"cmd=abort exitcode={EXIT_CODE}\n".encode())
-        time.sleep(APART)
+    tell_launcher(EXIT_CODE)  # MPI, which has not begun, cannot
     os._exit(EXIT_CODE)
 
 

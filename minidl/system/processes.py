@@ -6,13 +6,13 @@ MPI does the work (mpi4py, the extra `[cluster]`). A process that was started al
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from minidl.system.errors import UsageError
+from minidl.system.meeting import meet, tell_launcher
 
 SILENCE = 1.0  # seconds in which process 0 alone may speak, and in which all come to the same end if they do
 PASSED_ON = 0.2  # seconds in which the launcher passes on what was said, before it hears that all is to end
@@ -64,6 +64,7 @@ class Processes:
         """End all processes at once; the launcher ends with this code."""
         sys.stderr.flush()
         time.sleep(PASSED_ON)
+        tell_launcher(code)
         self._communicator.Abort(code)
 
     def agree(self, facts: Mapping[str, Any]) -> None:
@@ -76,12 +77,6 @@ class Processes:
                     f"processes {self.rank} and {rank} of {self.size} differ in {', '.join(differing)} "
                     f"({name}: {facts[name]} and {others.get(name)}): give all machines the same"
                 )
-
-    def leave_signals_to_the_first(self) -> None:
-        """All other processes end when process 0 says so, after it has saved the run."""
-        if not self.is_first:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_IGN)
 
 
 def end_together(code: int, show: Callable[[str], None]) -> None:
@@ -126,8 +121,6 @@ def _started(limit: float) -> Processes:
     if not any(os.environ.get(name, "1") not in ("", "1") for name in SIZES):
         return Processes()
     try:
-        from minidl.system.meeting import meet  # a run of one process does without
-
         return Processes(meet(limit))
     except (ImportError, RuntimeError, OSError):
         raise UsageError(

@@ -17,6 +17,7 @@ from minidl.engine.parameters import Parameters
 from minidl.model import Model
 from minidl.optim import Clock, Optimizer
 from minidl.system.errors import ConfigError
+from minidl.training.metrics import MetricAccumulator
 from minidl.training.progress import Progress
 
 Array = NDArray[np.generic]
@@ -31,8 +32,7 @@ class Run(Protocol):
 
     hurried: whether the run is to end within a second or two, so that what takes longer raises Abandoned.
     record, texts, reports: what this step has measured and written, for those who write it down; a report does not fit
-    into a number, such as a confusion matrix. loss: of this step. batch: what the model has run on last. whole_batch:
-    what that is a part of, where it was computed in shares.
+    into a number, such as a confusion matrix. loss: of this step. batch: the one that was trained on last.
     """
 
     model: Model
@@ -44,7 +44,6 @@ class Run(Protocol):
     reports: dict[str, Any]
     loss: float
     batch: Batch
-    whole_batch: Batch
     accumulate: int
     stop_reason: str | None
     hurried: bool
@@ -93,6 +92,9 @@ class Run(Protocol):
     @property
     def clock(self) -> Clock:
         """How far the run is, as schedules see it."""
+
+    def measured(self) -> MetricAccumulator:
+        """What was predicted of the last batch, counted."""
 
     def carried(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """What the next step depends on besides weights: the state of recurrent layers, and random generators."""

@@ -36,6 +36,14 @@ class ErrorSums:
         self._sums = self._sums + sums if self._sums.size else sums
         self.count += len(wanted)
 
+    def __add__(self, other: ErrorSums) -> ErrorSums:
+        """Of the examples of both."""
+        found = ErrorSums()
+        found.count = self.count + other.count
+        both = self._sums.size and other._sums.size
+        found._sums = self._sums + other._sums if both else self._sums if self._sums.size else other._sums
+        return found
+
     def absolute(self) -> Array:
         """MAE of each number."""
         found: Array = self._sums[0] / self.count

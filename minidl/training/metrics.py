@@ -49,8 +49,19 @@ class MetricAccumulator:
         self._matrix: Array = np.zeros((0, 0), np.int64)
         self._entities = EntityCounts() if is_of_entities(classes or ()) else None
 
-    def add(self, model: Model, loss: float, inputs: Mapping[str, Array], *, measures: bool = True) -> None:
-        """Count the batch that the model has just run on; `measures` adds what has to look at every prediction."""
+    def add(
+        self,
+        model: Model,
+        loss: float,
+        inputs: Mapping[str, Array],
+        *,
+        measures: bool = True,
+        predictions: Array | None = None,
+    ) -> None:
+        """Count the batch that the model has just run on; `measures` adds what has to look at every prediction.
+
+        predictions: those that are measured, in the place of what the model holds.
+        """
         targets = targets_of(model, inputs)
         inside = ... if targets is None else inside_of(model, inputs, len(targets))
         n = 1.0 if targets is None else count_targets(targets[inside])
@@ -60,7 +71,22 @@ class MetricAccumulator:
         if unknown is not None and targets is not None and targets.dtype.kind != "f":
             self._add("unknown", float(np.count_nonzero(targets[inside] == unknown)))
         if measures and targets is not None:
-            self._measure(model, model.arrays[f"{answering_node(model)}/y"], targets, inside)
+            predictions = predicted(model) if predictions is None else predictions
+            assert predictions is not None
+            self._measure(model, predictions, targets, inside)
+
+    def __add__(self, other: MetricAccumulator) -> MetricAccumulator:
+        """Both together, without what only `details` tells."""
+        found = MetricAccumulator()
+        for part in (self, other):
+            found.count += part.count
+            found.sequences += part.sequences
+            for name, value in part.sums.items():
+                found._add(name, value)
+            if part.classes.size:
+                found._keep_counts(part.classes)
+        found.errors = self.errors + other.errors
+        return found
 
     def _measure(self, model: Model, prediction: Array, targets: Array, inside: Any) -> None:
         """Add what suits the kind of loss."""
@@ -156,6 +182,11 @@ class MetricAccumulator:
         if self.coverage.count:
             found["coverage"] = self.coverage.report()
         return found
+
+
+def predicted(model: Model) -> Array | None:
+    """What the last forward pass answered, in the model's own buffer; None where the loss compares no answer."""
+    return model.executor.arrays().get(f"{answering_node(model)}/y")
 
 
 def in_units(loss: float, unit: str) -> dict[str, float]:

@@ -21,7 +21,8 @@ SHOWN = 60  # characters of the text
 def not_finite(trainer: Run, error: NumericsError) -> None:
     """What becomes of a step with such a number: the end of the run, or it is left out and counted."""
     found = f"step {trainer.progress.step + 1}: {error}; first bad array: "
-    found += first_bad_array(trainer.model, trainer.batch.inputs)
+    inputs = {name: trainer.model.executor.input(name) for name in trainer.batch.inputs}  # of one share, or all
+    found += first_bad_array(trainer.model, inputs)
     if trainer.non_finite == "stop":
         raise NumericsError(
             f"{found}. Lower the learning rate, or set clip_norm; the weights are those of the step before."

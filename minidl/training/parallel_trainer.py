@@ -11,6 +11,7 @@ Process 0 alone has callbacks: it evaluates, writes and decides. The others do w
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -19,15 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.data.batches import Batch, Dataset
-from minidl.engine.threads import shares
+from minidl.graph.sums import add_in_pairs, shares
 from minidl.model import Model
 from minidl.optim import Optimizer
 from minidl.system.errors import NumericsError, UsageError
 from minidl.system.processes import Processes
+from minidl.training.batch_parts import sequences_of, weights_of_sequences
 from minidl.training.callback import Callback, Every
-from minidl.training.shares import Shares, add_in_pairs, sequences_of, weights_of_sequences
+from minidl.training.metrics import MetricAccumulator
+from minidl.training.shares import Shares
 from minidl.training.trainer import Trainer
 
+logger = logging.getLogger("minidl")
 Array = NDArray[Any]
 
 
@@ -78,6 +82,7 @@ class ParallelTrainer(Trainer):
 
     def _average_weights(self) -> None:
         """The mean over the processes, each counted by its sequences; of what the optimizers keep as well."""
+        self._collect(self.loss)
         own = self.shares.own(self._batch)
         share = (own.stop - own.start) / self._batch
         for array in (self.model.weights.flat, *self.optimizer.history.slots.values()):
@@ -88,15 +93,25 @@ class ParallelTrainer(Trainer):
         """The gradient of the whole batch: of the own sequences, added to those of all other processes."""
         run = self.shares.run if self.average_every is not None else self.shares.fill_gradient
         loss = run(batches, carry=self.state == "carry")
-        self.batch = self.shares.last
         if self.average_every is not None:
             return loss
         self.add_up(self.model.executor.gradient)
-        loss = float(add_in_pairs(self.processes.collect(np.array(loss))))
+        loss = float(add_in_pairs([each for each, _ in self._collect(loss)]))
         if not math.isfinite(loss):
             self.model.executor.state = {}
             raise NumericsError(f"the loss is {loss}")
         return loss
+
+    def _collect(self, loss: float) -> list[tuple[float, str | None]]:
+        """The loss of each process, and why it is to end; process 0 ends the run for that, with everything saved."""
+        found = self.processes.collect((loss, self.stop_reason))
+        if self.processes.is_first and self.stop_reason is None:
+            for rank, reason in enumerate([reason for _, reason in found]):
+                if reason is not None:
+                    logger.warning("process %d of %d was %s: finishing this step and saving", rank, len(found), reason)
+                    self.stop(reason, hurried=True)
+                    break
+        return found
 
     def add_up(self, vector: Array) -> None:
         """The sum over all processes, in the order of the tree, in the place of what each has."""
@@ -122,13 +137,25 @@ class ParallelTrainer(Trainer):
         parts = self.processes.collect(state)
         return {name: np.concatenate([part[name] for part in parts]) for name in state}, generators
 
+    def measured(self) -> MetricAccumulator:
+        """What was answered to the last batch, by all processes; where each takes steps of its own, by process 0."""
+        if self.average_every is not None:
+            return self.shares.measured()
+        self.processes.tell("measured")
+        return self._collect_measured()
+
+    def _collect_measured(self) -> MetricAccumulator:
+        parts: list[MetricAccumulator] = self.processes.collect(self.shares.measured())
+        return add_in_pairs(parts)
+
     def _follow(self) -> None:
         """Process 0 says how it goes on; the others do what it asks for until it does."""
         if self.processes.is_first:
             self.processes.tell(self._situation())
             return
-        while (told := self.processes.tell()) == "carried":
-            self._collect_carried()
+        answers = {"carried": self._collect_carried, "measured": self._collect_measured}
+        while isinstance(told := self.processes.tell(), str):
+            answers[told]()
         self._told = told
         self.progress.seconds, self.progress.validation = told["seconds"], list(told["validation"])
         if told["failed"]:

@@ -1,6 +1,6 @@
 """The shares of a batch that one process computes: the sum of their gradients does not depend on who computes which.
 
-A batch is cut into shares of whole sequences that depend on the batch alone (`minidl.engine.threads.shares`), and their
+A batch is cut into shares of whole sequences that depend on the batch alone (`minidl.graph.sums`), and their
 gradients are added in pairs. Compiled kernels do so by themselves: what they compute alone is computed at once, to the
 bits of a run that knows of no shares. All else is computed one share after the other: the last bits of a product of
 NumPy depend on how many rows it has, and targets that weigh differently share a mean otherwise.
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from minidl.data.batches import Batch
 from minidl.engine.binding import is_compiled
-from minidl.engine.threads import shares
 from minidl.graph.arrays import Param, Tied
 from minidl.graph.layer import Node
-from minidl.graph.symbol import is_batch
+from minidl.graph.sums import add_in_pairs, columns, part_of_a_batch, shares
 from minidl.model import Model
-from minidl.system.errors import NumericsError, UsageError
+from minidl.system.errors import NumericsError
+from minidl.training.batch_parts import cut, measured, sequences_of, weights_of_sequences
 from minidl.training.gradient import fill_gradient
-from minidl.training.metrics import inside_of, is_mean, loss_node, targets_of
+from minidl.training.metrics import MetricAccumulator, is_mean, predicted
 from minidl.training.whole_batch import WholeBatch
 
 Array = NDArray[Any]
@@ -45,19 +45,6 @@ def branches(processes: int, count: int) -> list[tuple[int, int]]:
     return branches(left, half) + [(half + a, half + b) for a, b in branches(processes - left, half)]
 
 
-def add_in_pairs(parts: Sequence[Array]) -> Array:
-    """The sum of what shares or processes have, in the order of the tree.
-
-    >>> float(add_in_pairs([np.array(1.0), np.array(2.0), np.array(4.0)]))
-    7.0
-    """
-    if len(parts) == 1:
-        return parts[0]
-    left = (len(parts) + 1) // 2
-    total: Array = add_in_pairs(parts[:left]) + add_in_pairs(parts[left:])
-    return total
-
-
 class Shares:
     """The shares that one of so many processes computes, of every batch."""
 
@@ -68,13 +55,14 @@ class Shares:
         rngs.update(self._rngs)
         self._kernels_add = _kernels_add_in_shares(model)
         self._carried_by = 0  # sequences of the batch before
-        self.last = Batch({}, reset_state=True)  # what the model has run on
+        self._cut_off = Batch({}, reset_state=True)  # what the model has run on
+        # Of the last batch what this process computed: inputs, predictions, and how many shares they are.
+        self._answered: list[tuple[Mapping[str, Array], Array | None, int]] = []
 
     def own(self, sequences: int) -> slice:
         """The sequences of a batch of so many that this process computes."""
         count = shares(sequences)
-        first, end = self._branch(count)
-        return slice(sequences * first // count, sequences * end // count)
+        return columns(sequences, *self._branch(count), count)
 
     def _branch(self, count: int) -> tuple[int, int]:
         """The first of the own shares, out of so many, and the end of them."""
@@ -101,8 +89,10 @@ class Shares:
         parts = weights.sum(axis=0) / (math.fsum(weights.flat) or 1.0) if is_mean(self._model) else np.ones(count)
         first, end = self._branch(count)
         alike = len(batches) == 1 and sizes[0] % count == 0 and bool((weights == weights[0, 0]).all())
+        self._answered = []
         if self._kernels_add and alike and first < end:
             loss = self._run(batches, first, end, count, carry)
+            self._answered.append((self._cut_off.inputs, predicted(self._model), end - first))
             part = parts[first:end].sum() if is_mean(self._model) else 1.0
             self._model.executor.gradient *= self._model.weights.flat.dtype.type(part)
             return float(part * loss)
@@ -113,14 +103,21 @@ class Shares:
         count = min(shares(sequences_of(self._model, batch.inputs) or 1) for batch in batches)
         first, end = self._branch(count)
         first, end = (first, end) if first < end else (0, 1)
-        return fill_gradient(self._model, batches, carry=carry, cut=partial(self._cut, first, end, count))
+        loss = fill_gradient(self._model, batches, carry=carry, cut=partial(self._cut, first, end, count))
+        self._answered = [(self._cut_off.inputs, predicted(self._model), 1)]
+        return loss
+
+    def measured(self) -> MetricAccumulator:
+        """What was predicted of the own shares of the last batch, counted."""
+        parts = [measured(self._model, *answered) for answered in self._answered]
+        return add_in_pairs(parts) if parts else MetricAccumulator()
 
     def _weights(self, batch: Batch, size: int, count: int) -> list[float]:
         """Σ w of each share."""
         if not is_mean(self._model):
             return [1.0] * count
         each = weights_of_sequences(self._model, batch.inputs)
-        return [float(each[size * s // count : size * (s + 1) // count].sum()) for s in range(count)]
+        return [float(each[columns(size, s, s + 1, count)].sum()) for s in range(count)]
 
     def _one_by_one(self, batches: Sequence[Batch], parts: Array, carry: bool) -> float:
         """The first share comes last: what the model then holds of it does not depend on who computes the others.
@@ -137,18 +134,22 @@ class Shares:
         for s in reversed(range(first, end)) if first < end else (0,):
             for name, rng in self._rngs.items():
                 rng.bit_generator.state = drawn[name]
-            own = slice(self._carried_by * s // count - start, self._carried_by * (s + 1) // count - start)
+            of_all = columns(self._carried_by, s, s + 1, count)
+            own = slice(of_all.start - start, of_all.stop - start)
             executor.state = {name: state[own].copy() for name, state in carried.items() if first < end}
             loss = self._run(batches, s, s + 1, count, carry)
             losses.insert(0, np.array(parts[s] * loss))
             gradients.insert(0, gradient * gradient.dtype.type(parts[s]))
             states.insert(0, executor.state)
+            answer = predicted(self._model)
+            self._answered.insert(0, (self._cut_off.inputs, answer if answer is None else answer.copy(), 1))
             if not math.isfinite(loss):  # the model keeps what shows where that came from
                 break
         executor.state = {name: np.concatenate([state[name] for state in states]) for name in states[0]}
         gradient[...] = add_in_pairs(gradients)
         if first < end:
             return float(add_in_pairs(losses))
+        self._answered = []
         executor.state = {name: state[:0] for name, state in executor.state.items()}
         gradient[...] = -0.0  # added to a zero, it leaves its sign
         return 0.0
@@ -156,7 +157,8 @@ class Shares:
     def _run(self, batches: Sequence[Batch], first: int, end: int, count: int, carry: bool) -> float:
         """Forward and backward on these shares; the loss is NaN, and so is the gradient, where it is not finite."""
         try:
-            return fill_gradient(self._model, batches, carry=carry, cut=partial(self._cut, first, end, count))
+            with part_of_a_batch(end - first):
+                return fill_gradient(self._model, batches, carry=carry, cut=partial(self._cut, first, end, count))
         except NumericsError:
             self._model.executor.gradient[...] = math.nan
             return math.nan
@@ -164,55 +166,17 @@ class Shares:
     def _cut(self, first: int, end: int, count: int, batch: Batch) -> Batch:
         """These shares of a batch, and of what is drawn for it."""
         size = sequences_of(self._model, batch.inputs) or 1
-        columns = slice(size * first // count, size * end // count)
+        own = columns(size, first, end, count)
         for rng in self._rngs.values():
-            rng.columns, rng.batch = columns, size
-        self.last = cut(self._model, batch, columns)
-        return self.last
+            rng.columns, rng.batch = own, size
+        self._cut_off = Batch(cut(self._model, batch.inputs, own), batch.reset_state)
+        return self._cut_off
 
 
-def weights_of_sequences(model: Model, inputs: Mapping[str, Array]) -> Array:
-    """Σ w of the targets of each sequence, of which a mean is taken; 1 each where the loss is given no targets.
-
-    UsageError where the model computes the weights itself.
-    """
-    name = loss_node(model)
-    node, sources, targets = model.graph.nodes[name], model.graph.sources(name), targets_of(model, inputs)
-    if targets is None:
-        return np.ones(sequences_of(model, inputs) or 1)
-    axes = model.graph.inputs[sources[1]].shape
-    counts: Array = targets >= 0 if targets.dtype.kind in "iu" else np.ones(targets.shape)
-    of_class = getattr(node.layer, "class_weights", None)
-    if of_class is not None and targets.dtype.kind in "iu":
-        counts = counts * np.array(of_class)[targets]
-    weights = dict(zip(node.ports, sources, strict=True)).get("weights")
-    if weights is not None:
-        if weights not in inputs:
-            raise UsageError(f"{name}: its weights are no input, and their sum is not known before they are computed")
-        given = model.graph.inputs[weights].shape
-        sizes = [size if axis in given else 1 for axis, size in zip(axes, targets.shape, strict=True)]
-        counts = counts * inputs[weights].reshape(sizes)
-    inside = inside_of(model, inputs, len(targets))
-    if inside is not ...:
-        counts = counts * inside.reshape(inside.shape + (1,) * (counts.ndim - 2))
-    others = tuple(i for i, axis in enumerate(axes) if not is_batch(axis))
-    return np.atleast_1d(counts.sum(axis=others, dtype=np.float64))
-
-
-def sequences_of(model: Model, inputs: Mapping[str, Array]) -> int:
-    """How many sequences (B) a batch has; 0 where no input has an axis of them."""
-    for name, array in inputs.items():
-        for axis, size in zip(model.graph.inputs[name].shape, array.shape, strict=True):
-            if is_batch(axis):
-                return int(size)
-    return 0
-
-
-def cut(model: Model, batch: Batch, columns: slice) -> Batch:
-    """These sequences of a batch."""
-    shapes = {name: model.graph.inputs[name].shape for name in batch.inputs}
-    places = {name: tuple(columns if is_batch(axis) else slice(None) for axis in shapes[name]) for name in shapes}
-    return Batch({name: array[places[name]] for name, array in batch.inputs.items()}, batch.reset_state)
+def are_added_at_once(model: Model, inputs: Mapping[str, Array]) -> bool:
+    """Whether all own shares of such a batch are computed at once."""
+    alike = not is_mean(model) or np.ptp(weights_of_sequences(model, inputs)) == 0
+    return bool(alike) and _kernels_add_in_shares(model)
 
 
 def _kernels_add_in_shares(model: Model) -> bool:
@@ -223,7 +187,8 @@ def _kernels_add_in_shares(model: Model) -> bool:
 
 def _is_added_in_shares(model: Model, node: Node) -> bool:
     declared = node.declarations.values()
-    if not node.layer.is_own() or any(isinstance(item, Tied) for item in declared):
+    weighs = "weights" in node.by_port or getattr(node.layer, "class_weights", None) is not None
+    if weighs or not node.layer.is_own() or any(isinstance(item, Tied) for item in declared):
         return False
     if not any(isinstance(item, Param) for item in declared):  # each sequence is computed by itself
         return True

@@ -15,31 +15,32 @@ from numpy.typing import NDArray
 from minidl.data.batches import Batch, Dataset
 from minidl.engine.parameters import Parameters
 from minidl.model import Model
-from minidl.optim import Optimizer
+from minidl.optim import Clock, Optimizer
 from minidl.optim.schedule_checks import check_schedules
-from minidl.optim.schedules import Clock
 from minidl.storage.archive import Archive
 from minidl.system.errors import NumericsError
 from minidl.training import owed
 from minidl.training.average import NonMonotonic, WeightAverage, evaluated_weights
+from minidl.training.batch_parts import measured
 from minidl.training.callback import Abandoned, Callback
 from minidl.training.callback_list import CallbackList
 from minidl.training.checkpoint import capture, restore
 from minidl.training.gradient import fill_gradient
+from minidl.training.metrics import MetricAccumulator
 from minidl.training.nan_report import not_finite
 from minidl.training.progress import Progress
-from minidl.training.trainer_arguments import check_averaging, check_choice, check_limits, check_parts
+from minidl.training.trainer_arguments import check_averaging, check_choices, check_limits, check_parts
 
 
 class Trainer:
     """Trains a model on data, by truncated backpropagation through time where the data is one long sequence.
 
     epochs, steps, minutes: when to stop; the first that is reached. Minutes are for everything, evaluations and what
-    callbacks do at the end as well, and schedules are fitted to the steps that they allow. state: "carry" what
-    recurrent layers hold from window to window (it is zeroed where the data begins anew), or "zero" it before each.
-    accumulate: batches whose gradients are added up for one update, which is one step. average_weights: how much of a
-    moving average of the weights each step keeps, as 0.999, or NonMonotonic(); it is what is evaluated, sampled and
-    saved. non_finite: "stop" at a NaN or infinity, or "skip" that step. callbacks: what happens beside training.
+    callbacks do at the end as well; schedules are fitted to the steps that they allow. state: "carry" what recurrent
+    layers hold from window to window (zeroed where the data begins anew), or "zero" it before each. accumulate: batches
+    whose gradients are added up for one update, a step. average_weights: how much of a moving average of the weights
+    each step keeps, as 0.999, or NonMonotonic(); it is what is evaluated, sampled and saved. non_finite: "stop" at a
+    NaN or infinity, or "skip" that step. callbacks: what happens beside training.
 
     >>> import numpy as np
     >>> from minidl import Input, Model
@@ -71,19 +72,16 @@ class Trainer:
     ) -> None:
         check_parts(model, data, optimizer)
         check_limits(epochs=epochs, steps=steps, minutes=minutes)
-        check_choice("state", state, ("carry", "zero"))
-        check_choice("non_finite", non_finite, ("stop", "skip"))
+        check_choices(state, non_finite)
         check_averaging(accumulate, average_weights, optimizer, data)
         self.model, self.data, self.optimizer = model, data, optimizer
         self.epochs, self.steps, self.minutes = epochs, steps, minutes
         self.state, self.non_finite = state, non_finite
         self.accumulate, self.average_weights = accumulate, average_weights
-        self.callbacks = CallbackList(callbacks)
-        self.progress = Progress()
+        self.callbacks, self.progress = CallbackList(callbacks), Progress()
         self.record: dict[str, float] = {}  # what this step has measured, for those who write it down
         self.texts, self.reports = dict[str, str](), dict[str, Any]()
-        self.loss = math.nan
-        self.batch = self.whole_batch = Batch({}, reset_state=True)
+        self.loss, self.batch = math.nan, Batch({}, reset_state=True)
         self.stop_reason: str | None = None
         self.previous_seconds, self._ended, self.hurried = 0.0, False, False
         self._paced_from: tuple[int, float] | None = None
@@ -110,8 +108,7 @@ class Trainer:
 
     def update(self, *batches: Batch) -> None:
         """One step: forward, backward, and a change of the weights."""
-        self.batch = self.whole_batch = batches[-1]
-        self.loss = math.nan
+        self.batch, self.loss = batches[-1], math.nan
         try:
             self.loss = self.fill_gradient(batches)
             self.optimizer.step(self.model, self.clock)
@@ -124,6 +121,10 @@ class Trainer:
     def fill_gradient(self, batches: Sequence[Batch]) -> float:
         """Forward and backward; the gradient is left in the model, and the loss returned."""
         return fill_gradient(self.model, batches, carry=self.state == "carry")
+
+    def measured(self) -> MetricAccumulator:
+        """What was predicted of the last batch, counted in the shares in which several processes would compute it."""
+        return measured(self.model, self.batch.inputs)
 
     def carried(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What the next step depends on besides weights: the state of recurrent layers, and random generators."""
@@ -245,6 +246,5 @@ class Trainer:
 
     def _turn_page(self) -> None:
         self.record, self.texts, self.reports = {}, {}, {}
-        self.previous_seconds = self.progress.seconds
-        self.progress.seconds = time.perf_counter() - self._started
+        self.previous_seconds, self.progress.seconds = self.progress.seconds, time.perf_counter() - self._started
         self._paced_from = self._paced_from or (self.progress.step, self.progress.seconds)

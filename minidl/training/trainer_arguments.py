@@ -47,10 +47,11 @@ def check_averaging(accumulate: int, rule: float | NonMonotonic | None, optimize
         raise UsageError(f"{type(optimizer).__name__} averages the weights itself: leave average_weights out")
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """One of these."""
-    if value not in choices:
-        raise UsageError(f"{name} should be {' or '.join(map(repr, choices))}, got {value!r}")
+def check_choices(state: str, non_finite: str) -> None:
+    """One of two words each."""
+    for name, value, choices in (("state", state, ("carry", "zero")), ("non_finite", non_finite, ("stop", "skip"))):
+        if value not in choices:
+            raise UsageError(f"{name} should be {' or '.join(map(repr, choices))}, got {value!r}")
 
 
 def check_vocabulary(of_model: Vocabulary | None, of_data: Vocabulary | None) -> None:

@@ -36,8 +36,8 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     (r"values/.*/picture", "Gates and states while the layer reads a text, a row a unit, the most varying unit on top "
      "of the first picture; the order stays. Rows that change at a certain character tell what a unit does."),
     (r"values/.*/c", "Cell state. Values far out mean that the forget gate keeps too much."),
-    (r"values/.*/([ifogrzn])", "Gate values in the last training batch, without padding."),
-    (r"values/.*", "Output of the layer in the last training batch, without padding."),
+    (r"values/.*/([ifogrzn])", "Gate values in the first 8 sequences of the last training batch, without padding."),
+    (r"values/.*", "Output of the layer in the first 8 sequences of the last training batch, without padding."),
     (r"sample/new_.*", "Share of documents drawn at this temperature that the training part does not have."),
     (r"sample/.*", "What the model writes, drawn at this temperature."),
 )  # fmt: skip

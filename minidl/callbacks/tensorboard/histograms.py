@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 
 from minidl.explain.gates import gate_names
 from minidl.graph.arrays import Out, State
+from minidl.graph.sums import ROWS_OF_A_SHARE
+from minidl.graph.symbol import is_batch
 from minidl.model import Model
 
 Array = NDArray[Any]
+SHOWN = ROWS_OF_A_SHARE  # sequences of a batch: those that a process has of it, however many processes there are
 
 
 def histograms(model: Model) -> Iterator[tuple[str, Array]]:
     """Arrays by tag, after a step of training.
 
-    weights/NODE/ARRAY, and weights/NODE/ARRAY/gradient as the optimizer used it. values/NODE/ARRAY: outputs y, gates
-    one by one, and what else is carried from step to step, such as the cell state c.
+    weights/NODE/ARRAY, and weights/NODE/ARRAY/gradient as the optimizer used it. values/NODE/ARRAY, of the first
+    sequences: outputs y, gates one by one, and what else is carried from step to step, such as the cell state c.
     """
     for name, weights in model.parameters.items():
         yield f"weights/{name}", weights
@@ -46,12 +49,12 @@ def within_lengths(model: Model, node: str) -> Array | None:
     if model.graph.nodes[node].shape[:1] != inputs[ended].shape[:1]:
         return None
     steps = len(model.executor.input(ended))
-    within: Array = np.arange(steps)[:, None] < model.executor.input("lengths")
+    within: Array = np.arange(steps)[:, None] < model.executor.input("lengths")[:SHOWN]
     return within
 
 
 def computed(model: Model, node: str) -> dict[str, Array]:
-    """What the last forward pass left in a node: output, gates, carried values of steps 1 to T.
+    """What the last forward pass left in a node, of the first sequences: output, gates, carried values of steps 1 to T.
 
     >>> from minidl.layers import LSTM
     >>> list(computed(Model.of(LSTM(3), np.zeros((5, 2, 4))), "lstm"))
@@ -66,4 +69,6 @@ def computed(model: Model, node: str) -> dict[str, Array]:
             found[name] = arrays[f"{node}/{name}"][1:]
     if names := gate_names(model.graph.nodes[node].layer):
         found |= zip(names, np.split(arrays[f"{node}/gates"], len(names), axis=-1), strict=True)
-    return found
+    axes = model.graph.nodes[node].shape
+    first = tuple(slice(SHOWN) if is_batch(axis) else slice(None) for axis in axes)
+    return {name: values[first] for name, values in found.items()}

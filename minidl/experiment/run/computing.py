@@ -9,6 +9,7 @@ from typing import Any
 
 from minidl.engine import dispatch, threads
 from minidl.experiment.build.experiment import Experiment
+from minidl.experiment.run.memory_check import check_memory
 from minidl.system.processes import processes
 from minidl.training.autotune import use_fastest, use_threads
 
@@ -42,8 +43,12 @@ class Computing:
 def set_up(experiment: Experiment, before: Computing | None = None) -> Computing:
     """Choose kernels and threads: those that the experiment names, else those of the run so far, else the fastest.
 
-    To be called before the model runs for the first time.
+    To be called by all processes, before the model runs for the first time; process 0 knows of the run so far. Raises
+    OutOfMemory where what is chosen takes more memory than there is.
     """
+    if not processes().is_first:
+        logger.setLevel(logging.ERROR)  # what all are warned of is told by process 0
+    before = processes().tell(before)
     wanted = experiment.header
     kernels: str = wanted.kernels
     if kernels in ("auto", "numba"):  # numba: in files of the first release
@@ -51,8 +56,10 @@ def set_up(experiment: Experiment, before: Computing | None = None) -> Computing
     dispatch.select(None if kernels == "auto" else kernels)
     if (reason := dispatch.missing()) is not None:
         logger.warning(reason)
+    processes().agree({"kernels": dispatch.in_use()})
     global _in_shares
     _in_shares = processes().are_launched or (before is not None and before.in_shares)
+    check_memory(experiment, in_shares=_in_shares)
     count = wanted.threads
     if count == "auto" and _in_shares and dispatch.in_use() == dispatch.NUMPY:
         count = 1  # threads of NumPy's products change their last bits, and a share is small

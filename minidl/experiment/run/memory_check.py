@@ -11,37 +11,57 @@ from minidl.data.batches import Batches
 from minidl.data.independent import Independent
 from minidl.engine.memory_limit import OutOfMemory
 from minidl.experiment.build.experiment import Experiment
+from minidl.graph.sums import shares
+from minidl.system.processes import processes
+from minidl.training.batch_parts import sequences_of
+from minidl.training.shares import are_added_at_once, branches
 
 logger = logging.getLogger("minidl")
 WORTH_TELLING = 1 << 28  # bytes of a batch that one long example makes
 FAR = 8  # times the mean length
+SUMS = 3  # gradients that are added up at the same time
 
 
-def memory_of(experiment: Experiment) -> int:
-    """Bytes of weights, gradients, optimizer, the longest batch of training and the longest that is measured."""
+def memory_of(experiment: Experiment, *, in_shares: bool) -> int:
+    """Bytes of weights, gradients, optimizer, the longest batch of training and the longest that is measured.
+
+    in_shares: whether it is trained as by several processes.
+    """
     model, data = experiment.model, experiment.dataset
-    return model.executor.estimate(_longest(data.train)) + _slots(experiment) + _evaluation(experiment)
+    more = _slots(experiment) + _evaluation(experiment) + (_of_shares(experiment) if in_shares else 0)
+    return model.executor.estimate(_longest(data.train)) + more
 
 
-def check_memory(experiment: Experiment) -> None:
+def check_memory(experiment: Experiment, *, in_shares: bool) -> None:
     """Refuse a run that would be killed for want of memory, and name an example that is much longer than the others."""
     model, data = experiment.model, experiment.dataset
     far = _far_example(experiment)
     checkpoint = model.weights.nbytes + _slots(experiment)
-    more = _slots(experiment) + checkpoint + _evaluation(experiment)
+    more = memory_of(experiment, in_shares=in_shares) - model.executor.estimate(_longest(data.train)) + checkpoint
     try:
         model.executor.check_fits(_longest(data.train), more=2 * model.weights.nbytes + more)
     except OutOfMemory as error:
         if far:
             error.args = (f"{error}. {far}",)
         raise
-    if far and memory_of(experiment) > WORTH_TELLING:
+    if far and memory_of(experiment, in_shares=in_shares) > WORTH_TELLING:
         logger.warning("%s", far)
 
 
 def _slots(experiment: Experiment) -> int:
     averages = experiment.train.average_weights is not None
     return (len(experiment.optimizer.slot_names) + 2 * averages) * experiment.model.weights.nbytes
+
+
+def _of_shares(experiment: Experiment) -> int:
+    """The gradient of each process, and that of each own share where shares are computed one by one, and their sums."""
+    model, inputs, together = experiment.model, experiment.dataset.train.batch(0).inputs, processes()
+    first, end = branches(together.size, shares(sequences_of(model, inputs) or 1))[together.rank]
+    one_by_one = experiment.processes.average_every is None and not (
+        experiment.train.accumulate == 1 and are_added_at_once(model, inputs)
+    )
+    count = (together.size if together.size > 1 else 0) + (end - first + SUMS if one_by_one else 0)
+    return count * model.weights.nbytes
 
 
 def _evaluation(experiment: Experiment) -> int:

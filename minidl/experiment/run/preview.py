@@ -10,6 +10,7 @@ from minidl.experiment.build.experiment import Experiment
 from minidl.experiment.run.memory_check import check_memory, memory_of
 from minidl.graph.summary import parameter_count
 from minidl.layers.steps import one_sided
+from minidl.system.processes import processes
 
 MEGABYTE = 1e6
 
@@ -45,13 +46,14 @@ def _title(name: str) -> str:
 
 def _numbers(experiment: Experiment) -> dict[str, Any]:
     model, data = experiment.model, experiment.dataset
-    check_memory(experiment)
+    in_shares = processes().are_launched
+    check_memory(experiment, in_shares=in_shares)
     return {
         "name": experiment.name,
         "parameters": sum(parameter_count(model.graph, name) for name in model.graph.nodes),
         "steps_per_epoch": math.ceil(data.train.steps_per_epoch / experiment.train.accumulate),
         "total_steps": experiment.total_steps,
         "tokens_per_step": experiment.train.accumulate * data.train.tokens_per_step,
-        "memory_bytes": memory_of(experiment),
+        "memory_bytes": memory_of(experiment, in_shares=in_shares),
         **{f"data.{name}": value for name, value in data.facts.items()},
     }

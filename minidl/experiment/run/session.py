@@ -16,8 +16,7 @@ from minidl.experiment.run.callbacks_of_run import Watchers, make_trainer, measu
 from minidl.experiment.run.computing import Computing, set_up
 from minidl.experiment.run.environment import changes_since, surroundings
 from minidl.experiment.run.load_model import check_stored
-from minidl.experiment.run.memory_check import check_memory
-from minidl.experiment.run.stop_on_signal import EXIT_CODES, stopping
+from minidl.experiment.run.stop_on_signal import EXIT_CODES, passing_on, stopping
 from minidl.experiment.run.transfer import take_vectors, take_weights
 from minidl.experiment.yaml.document import dump
 from minidl.storage.archive import Archive
@@ -53,15 +52,19 @@ def train(
     computing: Computing | None = None,
 ) -> Outcome:
     """Train from the start, in a new run folder. computing: of other runs that this one is to be compared with."""
-    check_memory(experiment)
-    if experiment.init_from is not None:
-        take_weights(experiment.model, experiment.init_from, runs)
-        take_vectors(experiment.model, experiment.init_from.vectors)
     set_up(experiment, computing)
+    _take_first_weights(experiment, runs)
     if not processes().is_first:
         return _follow(experiment)
     with RunFolder.create(runs, experiment.name) as folder:
         return _begin(experiment, source, folder, watchers)
+
+
+def _take_first_weights(experiment: Experiment, runs: Path) -> None:
+    """Those of another run or file, where a run begins with them."""
+    if experiment.init_from is not None:
+        take_weights(experiment.model, experiment.init_from, runs)
+        take_vectors(experiment.model, experiment.init_from.vectors)
 
 
 def _begin(experiment: Experiment, source: Path, folder: RunFolder, watchers: Watchers | None) -> Outcome:
@@ -94,15 +97,15 @@ def resume(
     """
     if not processes().is_first:
         set_up(experiment)
-        return _follow(experiment)
+        return _follow(experiment, runs)
     if number is None and not list_runs(runs / experiment.name):
         logger.info("%s holds no run yet: there is nothing to resume, and the run begins", runs / experiment.name)
         return train(experiment, source, runs, watchers=watchers)
-    check_memory(experiment)
     with RunFolder.find(runs, experiment.name, number).lock() as folder:
         if not folder.checkpoints.files():
             logger.info("%s ended before its first checkpoint: it begins again", folder.path)
             set_up(experiment, Computing.from_json(folder.facts))
+            _take_first_weights(experiment, runs)
             folder.clear()
             return _begin(experiment, source, folder, watchers)
         path, archive = folder.checkpoints.newest(check_stored)
@@ -144,16 +147,17 @@ def computing_of(archive: Archive, folder: RunFolder) -> Computing | None:
     return Computing.from_json(archive.meta.get("computing")) or Computing.from_json(folder.facts)
 
 
-def _follow(experiment: Experiment) -> Outcome:
-    """Take part in a run that process 0 keeps, from where it says."""
-    processes().leave_signals_to_the_first()
-    logger.setLevel(logging.ERROR)  # what all are warned of is told by process 0
+def _follow(experiment: Experiment, runs: Path | None = None) -> Outcome:
+    """Take part in a run that process 0 keeps, from where it says. runs: where first weights lie, if not yet taken."""
     told = processes().tell()
     if told == NOTHING_LEFT:
         return Outcome(Path(), "done", 0, None)
     trainer, (arrays, meta) = make_trainer(experiment, ()), told
+    if arrays is None and runs is not None:
+        _take_first_weights(experiment, runs)
     if arrays is not None:
         restore(trainer, Archive(arrays, meta, version=0), "the checkpoint of process 0")
+    passing_on(trainer)
     trainer.run()
     return Outcome(Path(), "done", 0, None)
 

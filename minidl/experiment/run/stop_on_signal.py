@@ -28,10 +28,12 @@ def stopping(trainer: Trainer) -> Iterator[None]:
     """
 
     first = trainer.progress.step
+    heard_before: list[int] = []
 
     def on_signal(number: int, _frame: Any) -> None:
-        if trainer.stop_reason in EXIT_CODES:
+        if heard_before:
             raise KeyboardInterrupt
+        heard_before.append(number)
         trainer.stop(ENDINGS[signal.Signals(number)], hurried=True)
         if trainer.progress.step == first:
             _say(f"\nminidl: {trainer.stop_reason}: before a step was done\n")
@@ -48,6 +50,17 @@ def stopping(trainer: Trainer) -> Iterator[None]:
     finally:
         for number in heard:
             signal.signal(number, before[number])
+
+
+def passing_on(trainer: Trainer) -> None:
+    """A process that is not the first ends when that one says so, which hears of a signal in the next step."""
+
+    def on_signal(number: int, _frame: Any) -> None:
+        trainer.stop(ENDINGS[signal.Signals(number)])
+
+    for number in ENDINGS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, on_signal)
 
 
 def _say(text: str) -> None:
