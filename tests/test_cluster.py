@@ -139,6 +139,24 @@ def test_the_gradient_of_each_share_is_counted_before_a_run_begins(
 
 
 @with_mpi
+@pytest.mark.parametrize(
+    ("last", "what"),
+    [
+        (("sh", "-c", 'exec "$@" data.source=other.txt', "sh"), "data"),
+        pytest.param(("env", "MINIDL_KERNELS=numpy"), "kernels", marks=compiled),
+    ],
+)
+def test_processes_that_do_not_see_the_same_are_refused(tmp_path: Path, last: tuple[str, ...], what: str) -> None:
+    write(tmp_path, **EXPERIMENT)
+    (tmp_path / "other.txt").write_text("another text" * 500)
+    process = start(tmp_path, 2, last=last)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert said.count(f"processes 0 and 1 of 2 differ in {what}") == 1, said
+    assert not (tmp_path / "runs").exists()
+
+
+@with_mpi
 def test_what_is_wrong_is_told_once(tmp_path: Path) -> None:
     write(tmp_path, **EXPERIMENT)
     code, said = run(tmp_path, 2, "data.batch_size=8")

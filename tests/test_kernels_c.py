@@ -194,7 +194,7 @@ def test_an_unknown_level_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- bugs planted in the C code: the comparison above has to see each
 
 BUGS = [
-    ("lstm.h", "dc_ * g * i * (1 - i)", "dc_ * g * i * (1 + i)"),
+    ("lstm.h", "dc * g * i * (1 - i)", "dc * g * i * (1 + i)"),
     ("recurrent.h", "int new = run->stop == r->T;", "int new = 1;"),
     ("dense.h", "add_row(d->V, d->dy + row * d->V", "add_row(d->V - 1, d->dy + row * d->V"),
     ("softmax_ce.h", "factor * get(p + j, width) - lowered", "factor * get(p + j, width)"),

@@ -174,7 +174,7 @@ OPTIONS: list[tuple[Callable[[], None], list[Bug]]] = [
             ("sampler", "np.where(logits > 0, logits / self", "np.where(logits < 9e9, logits / self"),
             ("sampler", "np.where(written, less, logits)", "less"),
             ("sampling", "written[symbol] = True", "pass"),
-            ("sampling", "held[: min(places)]", "held[: max(places)]"),
+            ("sampling", "held[: min(found)[1]]", "held[: min(found)[0]]"),
             ("sampling", "    if held:\n        yield held\n", ""),
             ("sampling", "held.endswith(string[:n])", "held.endswith(string)"),
         ),

@@ -56,6 +56,7 @@ def set_up(experiment: Experiment, before: Computing | None = None) -> Computing
     dispatch.select(None if kernels == "auto" else kernels)
     if (reason := dispatch.missing()) is not None:
         logger.warning(reason)
+    processes().agree({"kernels": dispatch.in_use()})
     global _in_shares
     _in_shares = processes().are_launched or (before is not None and before.in_shares)
     check_memory(experiment, in_shares=_in_shares)

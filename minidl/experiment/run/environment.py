@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minidl.config.diff import differences
-from minidl.engine.dispatch import NUMPY, simd, usable
+from minidl.engine.dispatch import NUMPY, simd
 from minidl.engine.threads import blas_architecture
 from minidl.experiment.build.experiment import Experiment
 from minidl.experiment.run.computing import in_use
@@ -64,7 +64,6 @@ def essence(experiment: Experiment) -> dict[str, str]:
         "numpy": np.__version__,
         "data": experiment.dataset.digest,
         "experiment": hashlib.sha256(described).hexdigest(),
-        "kernels": ", ".join(usable()),
     }
 
 

@@ -61,6 +61,22 @@ static void set_ended(const Recurrent *r, int64_t t, int64_t lo, int64_t hi, int
         if (ended(r, t, n)) set(width, last ? last + n * width : NULL, rows);
 }
 
+// ---- one sequence at one step: where its arrays are, and gradients of states, which the step before goes on with ----
+
+typedef struct {
+    const real *h_prev, *c_prev, *dy;
+    real *h, *c, *gates, *s, *past, *dh, *dc, *room;  // past: share of the past in the gates, where it stands apart
+} Row;
+
+INLINE real *place(const real *array, int64_t i) { return array ? (real *)array + i : NULL; }
+
+INLINE Row row_of(const Recurrent *r, int64_t t, int64_t n) {
+    int64_t H = r->H, now = t * r->B + n, next = now + r->B;
+    return (Row){.h_prev = place(r->h, now * H), .c_prev = place(r->c, now * H), .dy = place(r->dy, now * H),
+                 .h = place(r->h, next * H), .c = place(r->c, next * H),
+                 .gates = place(r->gates, now * r->G), .s = place(r->s, now * H)};
+}
+
 // ---- forward ----
 
 // a = x Wx + b, and 0 where a sequence has ended; Wx is packed, x is room for rows
@@ -75,8 +91,8 @@ static void input_product(const Recurrent *r, int64_t t, int64_t lo, int64_t hi,
     set_ended(r, t, lo, hi, r->G, NULL, a);
 }
 
-// A step of n sequences from a, the sums of their gates (n, G); the share of the past, where it stands apart, follows
-typedef void Step(const Recurrent *r, int64_t t, int64_t lo, int64_t n, const real *a);
+// A step of a sequence from a, the sums of its gates
+typedef void Step(const Recurrent *r, Row at, const real *a);
 
 // All steps forward, for some sequences
 INLINE int forward(const Recurrent *r, int64_t lo, int64_t hi, Step *step, int with_past) {
@@ -95,7 +111,11 @@ INLINE int forward(const Recurrent *r, int64_t lo, int64_t hi, Step *step, int w
         for (int64_t k = 0; k < n && with_past; k++) set(G, r->bh, past + k * G);
         if (many) times(n, G, H, r->h + now, H, Wh, past, G, past, G);  // a += h Wh
         else if (r->Wh) add_row_times(H, G, r->h + now, r->Wh, past);
-        step(r, t, lo, n, a);
+        for (int64_t k = 0; k < n; k++) {
+            Row at = row_of(r, t, lo + k);
+            at.past = past + k * G;
+            step(r, at, a + k * G);
+        }
         if (r->c) set_ended(r, t, lo, hi, H, NULL, r->c + next);
         set_ended(r, t, lo, hi, H, NULL, r->h + next);
     }
@@ -112,8 +132,8 @@ typedef struct {
     real *input, *past, *dh, *dc, *row, *Wx, *Wh, *x, *packed, *strips, *zeros;
 } Run;
 
-// A step back: from dh and dc to da, the gradients at the sums of the gates (n, G), and to those of the states before
-typedef void StepBack(const Recurrent *r, int64_t t, const Run *run, real *da);
+// A step back: from dh and dc to da, the gradients at the sums of the gates, and to those of the states before
+typedef void StepBack(const Recurrent *r, Row at, real *da);
 
 // dW = x' da (first run), or dW += x' da, for the sequences from to `to`: x is the input, or else h (K columns)
 static void weight_gradient(const Recurrent *r, const Run *run, int64_t from, int64_t to, int64_t K, const real *h, const real *da,
@@ -172,7 +192,11 @@ INLINE int backward(const Recurrent *r, int64_t first, int64_t last, StepBack *s
         for (int64_t t = run.stop - 1; t >= run.start; t--) {
             real *input = run.input + (t - run.start) * n * G, *past = room[1] + (t - run.start) * n * G;
             const real *da = with_past ? past : input;
-            step_back(r, t, &run, input);
+            for (int64_t k = 0; k < n; k++) {
+                Row at = row_of(r, t, lo + k);
+                at.past = past + k * G, at.dh = run.dh + k * H, at.dc = run.dc + k * H, at.room = run.row;
+                step_back(r, at, input + k * G);
+            }
             set_ended(r, t, lo, lo + n, G, NULL, input);
             if (with_past) set_ended(r, t, lo, lo + n, G, NULL, past);
             if (t == 0 && !r->dh0) break;
