@@ -125,9 +125,9 @@ def sum_over_shares(name: str, values: Mapping[str, Any], gradients: Mapping[str
     def call() -> None:
         parts = {key: np.empty((count, *gradient.shape), dtype) for key, gradient in gradients.items()}
         kernel(name, "Recurrent", dtype, count, work, shares=count, **values, **parts)()
-        add = function("add_shares", dtype, ctypes.c_int, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        add = function("add_shares", dtype, None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
         for key, gradient in gradients.items():
-            add(address(parts[key]), count, gradient.size)
+            add(count, gradient.size, address(parts[key]))
             gradient[...] = parts[key][0]
 
     return call

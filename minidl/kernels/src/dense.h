@@ -11,11 +11,7 @@ enum { BLOCK = 256, DEPTH = 512 };  // columns of W, and rows of dy, that are us
 // y = x W + b, for rows lo to hi of T B
 KERNEL(dense_forward, Dense, d) {
     int64_t F = d->F, V = d->V;
-    if (d->ids) {
-        for (int64_t n = lo; n < hi; n++)
-            EACH(V, put(d->y + n * V + j, get(d->W + d->ids[n] * V + j, width) + get(d->b + j, width), width););
-        return 0;
-    }
+    if (d->ids) return look_up(hi - lo, V, d->ids + lo, d->W, d->b, d->y + lo * V), 0;
     if (d->T * d->B == 1 && !d->tied) {
         memcpy(d->y, d->b, V * sizeof(real));
         add_row_times(F, V, d->x, d->W, d->y);
@@ -34,22 +30,18 @@ KERNEL(dense_forward, Dense, d) {
 }
 
 // The parts of a sum over shares, `size` numbers each, are added up in the first, in pairs: ((0 1) (2 3)) ((4 5) (6 7))
-static void add_shares(int64_t shares, int64_t size, real *parts) {
+#define add_shares JOIN(add_shares, LEVEL, f, BITS)
+__attribute__((visibility("default"))) void add_shares(int64_t shares, int64_t size, real *parts) {
     for (int64_t step = 1; step < shares; step *= 2)
         for (int64_t s = 0; s + step < shares; s += 2 * step) add_row(size, parts + (s + step) * size, parts + s * size);
 }
 
-int EXPORT(add_shares)(real *parts, int64_t shares, int64_t size) {
-    add_shares(shares, size, parts);
-    return 0;
-}
-
-// db = sum of dy, share by share; parts: room for shares x V numbers
-static void sum_shares(const Dense *d, real *parts) {
-    memset(parts, 0, d->shares * d->V * sizeof(real));
-    EACH_ROW(d->T, d->B, d->shares, add_row(d->V, d->dy + row * d->V, parts + s * d->V);)
-    add_shares(d->shares, d->V, parts);
-    memcpy(d->db, parts, d->V * sizeof(real));
+// sum = the rows x (T, B, n), share by share; parts: room for shares x n numbers
+static void sum_shares(int64_t T, int64_t B, int64_t shares, int64_t n, const real *x, real *parts, real *sum) {
+    set(shares * n, NULL, parts);
+    EACH_ROW(T, B, shares, add_row(n, x + row * n, parts + s * n);)
+    add_shares(shares, n, parts);
+    set(n, parts, sum);
 }
 
 // dW = x' dy for features f0 to f1 and a block of columns: share by share, some steps at a time. The features are packed
@@ -94,7 +86,7 @@ KERNEL(dense_backward, Dense, d) {
         real *dx = d->dx + first * F;
         times(last - first, F, width, d->dy + first * V + v, V, W, dx, F, v ? dx : zeros, v ? F : 0);
     }
-    if (lo == 0) sum_shares(d, sums);
+    if (lo == 0) sum_shares(d->T, d->B, d->shares, V, d->dy, sums, d->db);
     free(strips);
     return 0;
 }
@@ -123,7 +115,7 @@ KERNEL(scatter, Dense, d) {
         if (used) add_shares(d->shares, V, parts);
         set(V, used ? parts : NULL, d->dW + (lo + k) * V);
     }
-    if (d->db && lo == 0) sum_shares(d, parts);
+    if (d->db && lo == 0) sum_shares(d->T, d->B, d->shares, V, d->dy, parts, d->db);
     free(first);
     free(parts);
     return 0;

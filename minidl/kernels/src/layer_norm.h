@@ -54,19 +54,17 @@ KERNEL(layer_norm_backward, LayerNorm, l) {
 // dgain = sum of dy n   dbias = sum of dy, share by share
 KERNEL(layer_norm_gradients, LayerNorm, l) {
     int64_t F = l->F, shares = l->shares;
-    real *gain = allocate(2 * shares * F), *bias = gain + shares * F;
-    if (!gain) return 1;
+    real *parts = allocate(shares * F);
+    if (!parts) return 1;
     (void)lo, (void)hi;
-    memset(gain, 0, 2 * shares * F * sizeof(real));
+    sum_shares(l->T, l->B, shares, F, l->dy, parts, l->dbias);
+    set(shares * F, NULL, parts);
     EACH_ROW(l->T, l->B, shares, {
-        const real *dy = l->dy + row * F, *n = l->n + row * F;
-        EACH(F, put(gain + s * F + j, get(gain + s * F + j, width) + get(dy + j, width) * get(n + j, width), width););
-        add_row(F, dy, bias + s * F);
+        real *sum = parts + s * F;
+        EACH(F, put(sum + j, get(sum + j, width) + get(l->dy + row * F + j, width) * get(l->n + row * F + j, width), width););
     })
-    add_shares(shares, F, gain);
-    add_shares(shares, F, bias);
-    memcpy(l->dgain, gain, F * sizeof(real));
-    memcpy(l->dbias, bias, F * sizeof(real));
-    free(gain);
+    add_shares(shares, F, parts);
+    set(F, parts, l->dgain);
+    free(parts);
     return 0;
 }

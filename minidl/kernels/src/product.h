@@ -1,7 +1,6 @@
 // Matrix products. The right operand is packed into panels WIDE columns wide; a tile of the result, up to ROWS x WIDE,
 // stays in registers while k runs. Each number of the result is a sum over k in order, whatever the tile around it is.
-#ifndef PRODUCT_H
-#define PRODUCT_H
+#pragma once
 
 #include "real.h"
 
@@ -93,13 +92,12 @@ INLINE void panel(const int vectors, int64_t M, int64_t K, const real *A, int64_
         else tile(height, vectors, A + m * K, 1, height, P, K, to, ldt, on, ldo);                           \
         break;
             TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
-#if defined __AVX512F__ || defined __aarch64__
+#if defined __AVX512F__ || !defined OF_VECTOR
             TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 #endif
 #ifdef __AVX512F__
             TILE(13) TILE(14)
 #endif
-#undef TILE
         }
         if (!whole) copy_rows(rows, width, edge, WIDE, C + m * ldc, ldc);
     }
@@ -113,5 +111,3 @@ static void times(int64_t M, int64_t N, int64_t K, const real *A, int64_t lda, c
         if (N - n > LANES) panel(2, M, K, A, lda, P + n * K, C + n, ldc, from + n, ldf, least(N - n, WIDE));
         else panel(1, M, K, A, lda, P + n * K, C + n, ldc, from + n, ldf, N - n);
 }
-
-#endif

@@ -1,8 +1,7 @@
 // The type of numbers, vectors of it as wide as the processor's registers, and what a compiler has to be told.
 //
 // Every file is compiled for float (BITS 32) and double (BITS 64), and for each level of SIMD instructions (LEVEL).
-#ifndef REAL_H
-#define REAL_H
+#pragma once
 
 #include <math.h>
 #include <stdint.h>
@@ -12,19 +11,25 @@
 #if BITS == 32
 typedef float real;
 typedef uint32_t bits;
+#define TYPE ps
 #else
 typedef double real;
 typedef uint64_t bits;
+#define TYPE pd
 #endif
 
+// OF_VECTOR: how Intel's intrinsics are named, where there are any
 #if defined __AVX512F__
 enum { VECTOR_BYTES = 64, ROWS = 14, REGISTERS = 24 };  // ROWS x 2 vectors of a product stay in registers
+#define OF_VECTOR 512
 #elif defined __AVX2__
 enum { VECTOR_BYTES = 32, ROWS = 6, REGISTERS = 12 };
-#elif defined __aarch64__
-enum { VECTOR_BYTES = 16, ROWS = 12, REGISTERS = 24 };
-#else
+#define OF_VECTOR 256
+#elif defined __SSE2__
 enum { VECTOR_BYTES = 16, ROWS = 6, REGISTERS = 12 };
+#define OF_VECTOR
+#else
+enum { VECTOR_BYTES = 16, ROWS = 12, REGISTERS = 24 };
 #endif
 enum { LANES = VECTOR_BYTES / sizeof(real), WIDE = 2 * LANES };
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
@@ -34,33 +39,17 @@ typedef vec vec_in_memory __attribute__((aligned(sizeof(real)), may_alias));
 #define JOIN(a, b, c, d) JOIN_(a, b, c, d)
 #define EXPORT(name) __attribute__((visibility("default"))) JOIN(name, LEVEL, f, BITS)
 #define INLINE static inline __attribute__((always_inline))
-#ifdef __clang__
-#define UNROLL _Pragma("unroll")
-#else
 #define UNROLL _Pragma("GCC unroll 32")
-#endif
 
 typedef bits bits_vec __attribute__((vector_size(VECTOR_BYTES)));
 
 INLINE vec load(const real *p) { return *(const vec_in_memory *)p; }
 INLINE void store(real *p, vec v) { *(vec_in_memory *)p = v; }
 
-#if defined __x86_64__ || defined __i386__
+#ifdef OF_VECTOR
 #include <immintrin.h>
 #define INTRINSIC_(bits, name, type) _mm##bits##_##name##_##type
 #define INTRINSIC(bits, name, type) INTRINSIC_(bits, name, type)
-#if BITS == 32
-#define TYPE ps
-#else
-#define TYPE pd
-#endif
-#if defined __AVX512F__
-#define OF_VECTOR 512
-#elif defined __AVX2__
-#define OF_VECTOR 256
-#else
-#define OF_VECTOR
-#endif
 #endif
 
 // The first `width` numbers; zeros take the place of the others
@@ -72,7 +61,6 @@ INLINE void store_part(real *p, vec v, int64_t width) { INTRINSIC(512, mask_stor
 #elif defined __AVX2__
 INLINE __m256i first(int64_t width) {
     bits_vec number;
-    UNROLL
     for (int j = 0; j < LANES; j++) number[j] = j;
     return (__m256i)(number < (bits)width);
 }
@@ -108,7 +96,7 @@ INLINE void put(real *p, vec v, int64_t width) {
     } while (0)
 
 // The smaller and the larger of two: the second where one is NaN
-#ifdef TYPE
+#ifdef OF_VECTOR
 INLINE vec min(vec a, vec b) { return (vec)INTRINSIC(OF_VECTOR, min, TYPE)(a, b); }
 INLINE vec max(vec a, vec b) { return (vec)INTRINSIC(OF_VECTOR, max, TYPE)(a, b); }
 #else
@@ -132,9 +120,6 @@ INLINE vec divide(vec a, vec b) {
 }
 #else
 INLINE vec root(vec a) {
-#ifdef TYPE
-    return (vec)INTRINSIC(OF_VECTOR, sqrt, TYPE)(a);
-#endif
     for (int j = 0; j < LANES; j++) a[j] = BITS == 32 ? sqrtf(a[j]) : sqrt(a[j]);
     return a;
 }
@@ -153,14 +138,12 @@ INLINE real sum_of(vec v) {
 
 // A struct of fields of 8 bytes, and how it is declared, from which Python reads them
 #define STRUCT(Name, ...)                                                               \
-    typedef struct {                                                                    \
-        __VA_ARGS__                                                                     \
-    } Name;                                                                             \
+    typedef struct { __VA_ARGS__ } Name;                                                \
     extern const char EXPORT(Name##_fields)[];                                          \
     const char EXPORT(Name##_fields)[] = #__VA_ARGS__;
 
 // Numbers too small to be normal take a hundred cycles each: they are zero while a kernel runs.
-#if defined __x86_64__ || defined __i386__
+#ifdef OF_VECTOR
 INLINE uint64_t flush_denormals(void) {
     unsigned before = _mm_getcsr();
     _mm_setcsr(before | 0x8040);
@@ -206,5 +189,3 @@ static inline int allocate_all(int count, const int64_t *sizes, real **arrays) {
 }
 
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-#endif

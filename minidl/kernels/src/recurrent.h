@@ -2,8 +2,7 @@
 //
 // A thread computes the sequences lo to hi of a batch. Gradients of weights are sums over shares of the sequences, which
 // are the same for any number of threads; each share has its own place in dWx, dWh, db and dbh.
-#ifndef RECURRENT_H
-#define RECURRENT_H
+#pragma once
 
 #include "functions.h"
 #include "product.h"
@@ -35,6 +34,12 @@ INLINE int64_t share_start(int64_t B, int64_t shares, int64_t s) { return B * s 
 
 INLINE void add_row(int64_t n, const real *x, real *y) {
     EACH(n, put(y + j, get(y + j, width) + get(x + j, width), width););
+}
+
+// y = W[ids] + b, a row for each id
+static void look_up(int64_t rows, int64_t n, const int64_t *ids, const real *W, const real *b, real *y) {
+    for (int64_t i = 0; i < rows; i++, y += n)
+        EACH(n, put(y + j, get(W + ids[i] * n + j, width) + get(b + j, width), width););
 }
 
 // to = from, or 0 where there is none
@@ -82,12 +87,7 @@ INLINE Row row_of(const Recurrent *r, int64_t t, int64_t n) {
 // a = x Wx + b, and 0 where a sequence has ended; Wx is packed, x is room for rows
 static void input_product(const Recurrent *r, int64_t t, int64_t lo, int64_t hi, const real *Wx, real *x, real *a) {
     if (r->x) times(hi - lo, r->G, r->F, input_rows(r, t, lo, hi, x), r->F, Wx, a, r->G, r->b, 0);
-    else
-        for (int64_t n = lo; n < hi; n++) {
-            const real *row = r->Wx + r->ids[t * r->B + n] * r->G;
-            real *sum = a + (n - lo) * r->G;
-            EACH(r->G, put(sum + j, get(row + j, width) + get(r->b + j, width), width););
-        }
+    else look_up(hi - lo, r->G, r->ids + t * r->B + lo, r->Wx, r->b, a);
     set_ended(r, t, lo, hi, r->G, NULL, a);
 }
 
@@ -218,5 +218,3 @@ INLINE int backward(const Recurrent *r, int64_t first, int64_t last, StepBack *s
 #define CELL(name, with_past)                                                                                  \
     KERNEL(name##_forward, Recurrent, r) { return forward(r, lo, hi, name##_step, with_past); }                \
     KERNEL(name##_backward, Recurrent, r) { return backward(r, lo, hi, name##_step_back, with_past); }
-
-#endif

@@ -1,6 +1,5 @@
 // Products of a single row and a matrix, as one stream needs them: they take as long as it takes to read the matrix.
-#ifndef ROWS_H
-#define ROWS_H
+#pragma once
 
 #include "real.h"
 
@@ -68,5 +67,3 @@ static void row_times_transposed(int64_t N, int64_t K, const real *d, const real
     for (; k + 8 <= K; k += 8) add_products(8, N, d, W + k * N, y + k, add);
     for (; k < K; k++) add_products(1, N, d, W + k * N, y + k, add);
 }
-
-#endif
