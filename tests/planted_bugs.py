@@ -719,9 +719,13 @@ BUGS = [
         ("a reset that resets one row", "windows", "carried[...] = 0", "carried[:1] = 0"),
     ),
     *bugs(
+        "minidl.engine.forward",
+        "GRU",
+        ("state from the step before the last", "windows", "steps[0], steps[-1],", "steps[0], steps[-2],"),
+    ),
+    *bugs(
         "minidl.engine.executor",
         "GRU",
-        ("state from the step before the last", "windows", "last = array[-1]", "last = array[-2]"),
         (
             "a carried value that starts where it likes",
             "poison",
