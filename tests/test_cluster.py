@@ -275,8 +275,8 @@ def test_weights_may_be_averaged_instead_of_gradients(tmp_path: Path) -> None:
     model = {"layers": [{"type": "Embedding", "units": 6}, {"type": "GRU", "units": 8}]}
     model["layers"].append({"type": "Dense", "units": "${data.vocab_size}"})
     write(tmp_path, **{**EXPERIMENT, "model": model, "optimizer": {"type": "SGD", "lr": 0.5}})
-    for runs, words in {"sum": (), "each": ("processes.average_every={steps: 1}",)}.items():
-        code, said = run(tmp_path, 2, "--runs", runs, *words)
+    for runs, count, words in (("sum", 0, ()), ("each", 2, ("processes.average_every={steps: 1}",))):
+        code, said = run(tmp_path, count, "--runs", runs, *words)
         assert code == 0, said
     whole, averaged = (read_archive(tmp_path / runs / "tiny/001/checkpoints/last").arrays for runs in ("sum", "each"))
     for name, array in whole.items():

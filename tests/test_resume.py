@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from pydoc_data.topics import topics
@@ -119,10 +120,15 @@ def in_short(path: Path) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_every_shipped_experiment(path: Path, tmp_path: Path) -> None:
-    arguments = in_short(path)
-    if "pydoc_topics" in path.read_text() and "tokens: word" not in path.read_text():
-        (tmp_path / "text.txt").write_text("".join(topics.values())[:60_000])
-        arguments += ("data.source=text.txt",)  # less to count and to compress at the start of a run
+    arguments, text = in_short(path), path.read_text()
+    # less to count and to compress at the start of a run
+    if "pydoc_topics" in text and "tokens: word" not in text:
+        (tmp_path / "text.txt").write_text("".join(topics.values())[:20_000])
+        arguments += ("data.source=text.txt",)
+    elif "documents, text: name" in text:
+        names = [unicodedata.name(chr(code)) for code in range(0x100, 0x377)]
+        (tmp_path / "names.csv").write_text("\n".join(["name", *names]))
+        arguments += ("data.source=names.csv",)
     finish(tmp_path, path.stem, *arguments, cuts=[None])
     expected = left(the_run(tmp_path, path.stem))
     os.rename(tmp_path / "runs", tmp_path / "whole")
