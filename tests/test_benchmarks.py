@@ -34,7 +34,7 @@ def _short_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harness, "ROUNDS", 3)
 
 
-PEERS = {TINY: contestants.OTHERS, WORDS: ["torch"], SAMPLING: contestants.OTHERS, INFERENCE: ["onnxruntime"]}
+PEERS = {TINY: ["torch", "jax"], WORDS: ["keras"], SAMPLING: contestants.OTHERS, INFERENCE: ["onnxruntime"]}
 
 
 @pytest.mark.parametrize("workload", PEERS, ids=lambda workload: str(workload.name))
