@@ -27,9 +27,8 @@ def memory_of(experiment: Experiment, *, in_shares: bool) -> int:
 
     in_shares: whether it is trained as by several processes.
     """
-    model, data = experiment.model, experiment.dataset
-    more = _slots(experiment) + _evaluation(experiment) + (_of_shares(experiment) if in_shares else 0)
-    return model.executor.estimate(_longest(data.train)) + more
+    trained = experiment.model.executor.estimate(_longest(experiment.dataset.train))
+    return trained + _beside_the_model(experiment, in_shares=in_shares)
 
 
 def check_memory(experiment: Experiment, *, in_shares: bool) -> None:
@@ -37,7 +36,7 @@ def check_memory(experiment: Experiment, *, in_shares: bool) -> None:
     model, data = experiment.model, experiment.dataset
     far = _far_example(experiment)
     checkpoint = model.weights.nbytes + _slots(experiment)
-    more = memory_of(experiment, in_shares=in_shares) - model.executor.estimate(_longest(data.train)) + checkpoint
+    more = _beside_the_model(experiment, in_shares=in_shares) + checkpoint
     try:
         model.executor.check_fits(_longest(data.train), more=2 * model.weights.nbytes + more)
     except OutOfMemory as error:
@@ -46,6 +45,11 @@ def check_memory(experiment: Experiment, *, in_shares: bool) -> None:
         raise
     if far and memory_of(experiment, in_shares=in_shares) > WORTH_TELLING:
         logger.warning("%s", far)
+
+
+def _beside_the_model(experiment: Experiment, *, in_shares: bool) -> int:
+    """What training takes besides what the model does."""
+    return _slots(experiment) + _evaluation(experiment) + (_of_shares(experiment) if in_shares else 0)
 
 
 def _slots(experiment: Experiment) -> int:
