@@ -112,25 +112,24 @@ class CRF(Loss):
         dweights: Array | None,
     ) -> None:
         T, B, K = scores.shape
-        inside, one = targets >= 0, np.eye(K, dtype=scores.dtype)
+        inside = targets >= 0
         scale = (dy * self._shares(inside, weights) * inside[0]).astype(scores.dtype)[:, None]
         last = inside.sum(axis=0) - 1
         beta = np.broadcast_to(e, (B, K)).copy()
         dA[...] = 0
-        de[...] = ((np.exp(alpha[-1] + beta - log_Z[:, None]) - one[targets[last, np.arange(B)]]) * scale).sum(axis=0)
+        de[...] = (surplus(alpha[-1], beta, log_Z, targets[last, np.arange(B)]) * scale).sum(axis=0)
         for t in range(T - 1, -1, -1):
             on = inside[t]
-            dv = (np.exp(alpha[t, on] + beta[on] - log_Z[on, None]) - one[targets[t, on]]) * scale[on]
             if dscores is not None:
                 dscores[t] = 0
-                dscores[t, on] = dv
+                dscores[t, on] = surplus(alpha[t, on], beta[on], log_Z[on], targets[t, on]) * scale[on]
             if t:
                 before = scores[t, on] + beta[on]
                 pairs = np.exp(alpha[t - 1, on, :, None] + A + before[:, None] - log_Z[on, None, None])
                 dA += (pairs * scale[on, :, None]).sum(axis=0)
                 np.subtract.at(dA, (targets[t - 1, on], targets[t, on]), scale[on, 0])
                 beta[on] = log_sum_exp(A + before[:, None], axis=2)
-        ds[...] = ((np.exp(alpha[0] + beta - log_Z[:, None]) - one[targets[0]]) * scale).sum(axis=0)
+        ds[...] = (surplus(alpha[0], beta, log_Z, targets[0]) * scale).sum(axis=0)
         if weights is not None and dweights is not None:
             self._weight_gradient(inside, weights, each, y, dy, dweights)
 
@@ -150,6 +149,13 @@ def log_sum_exp(x: Array, axis: int) -> Array:
     largest = x.real.max(axis=axis, keepdims=True)
     total: Array = (largest + np.log(np.exp(x - largest).sum(axis=axis, keepdims=True))).squeeze(axis)
     return total
+
+
+def surplus(alpha: Array, beta: Array, log_Z: Array, tags: Array) -> Array:
+    """p(k) - [k = y] at one step (B, K): by how much the model expects a tag more often than it is there."""
+    p: Array = np.exp(alpha + beta - log_Z[:, None])
+    p[np.arange(len(tags)), tags] -= 1
+    return p
 
 
 def score_of(v: Array, tags: Array, A: Array, s: Array, e: Array) -> Array:
