@@ -13,12 +13,12 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.config.declared import Declared
 from minidl.engine.buffers import zeros
 from minidl.engine.dispatch import implementation
 from minidl.engine.parameters import Part
+from minidl.graph.arrays import Array
 from minidl.graph.operations import norm
 from minidl.optim.groups import Groups, Segment, segments
 from minidl.optim.optimizer_state import Bound, History
@@ -28,7 +28,6 @@ from minidl.system.errors import NumericsError, UsageError
 if TYPE_CHECKING:
     from minidl.model import Model
 
-Array = NDArray[Any]
 BLOCK = 1 << 16  # numbers updated at a time, more or less: fewer lose time in calls, more do not stay in the cache
 
 

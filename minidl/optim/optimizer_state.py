@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from minidl.graph.arrays import Array
 from minidl.system.errors import CheckpointError
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
