@@ -6,15 +6,12 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from minidl.graph.arrays import Declaration, Param
+from minidl.graph.arrays import Array, Declaration, Param
 from minidl.system.errors import ConfigError, suggest
 
-Array = NDArray[Any]
 Initializer = Callable[[Array, np.random.Generator], None]
 
 
