@@ -132,12 +132,7 @@ def _inputs(model: Model) -> dict[str, Symbol]:
 
 def needed_nodes(model: Model) -> set[str]:
     """The nodes and inputs that the outputs depend on."""
-    graph = model.graph
-    needed = {graph.names[symbol] for symbol in _outputs(model).values()}
-    for name in reversed(graph.nodes):
-        if name in needed:
-            needed.update(graph.sources(name))
-    return needed
+    return model.graph.needed_for(model.graph.ends[name] for name in _outputs(model))
 
 
 def _graph(sheet: Sheet) -> GraphProto:

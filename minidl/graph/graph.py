@@ -105,6 +105,14 @@ class Graph:
         """Names of the nodes and inputs that feed a node."""
         return self._sources[name]
 
+    def needed_for(self, ends: Iterable[str]) -> set[str]:
+        """The nodes and inputs that some nodes depend on, themselves included."""
+        needed = set(ends)
+        for name in reversed(self.nodes):
+            if name in needed:
+                needed.update(self.sources(name))
+        return needed
+
     @cached_property
     def readers(self) -> dict[str, list[str]]:
         """By node or input, the nodes that it feeds."""

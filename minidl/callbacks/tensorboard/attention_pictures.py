@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +27,11 @@ class AttentionPictures:
     def draw(self, model: Model, data: Dataset) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """Pictures (H, W, 3) by tag, values/NODE/picture: queries from top to bottom, keys from left to right.
 
-        A panel for each of the first heads; nothing where matplotlib is missing.
+        A panel for each of the first heads; nothing where matplotlib is missing, as `Pictures` says.
         """
         kinds = (Attention, AdditiveAttention)
         names = [name for name, node in model.graph.nodes.items() if isinstance(node.layer, kinds)]
-        if not names or not _possible():
+        if not names or not find_spec("matplotlib"):
             return
         example = _example(data)
         self._reader = self._reader or model.replica()
@@ -51,14 +52,6 @@ class AttentionPictures:
                 panels, keys, {float(s): label for s, label in enumerate(columns)}, below="looks at"
             )
         return self._maps[name].pixels(list(p))
-
-
-def _possible() -> bool:
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        return False  # the pictures of recurrent layers have said so
-    return True
 
 
 def _example(data: Dataset) -> dict[str, Array]:
