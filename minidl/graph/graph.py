@@ -22,9 +22,7 @@ class Graph:
         self.results = dict(results)
         self.inputs: dict[str, Input] = {}
         self.nodes: dict[str, Node] = {}
-        self.owners: dict[
-            str, str
-        ] = {}  # node -> the node whose parameters it uses (its own name but for shared layers)
+        self.owners: dict[str, str] = {}  # by node, the one whose parameters it uses: itself, but for shared layers
         self._by_layer: dict[int, str] = {}  # the first node of each layer object
         self._next: dict[str, int] = {}  # the number that a name taken before is tried with
         order = _in_order(results.values())

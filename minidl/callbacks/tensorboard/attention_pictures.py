@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
+from minidl.callbacks.tensorboard.pictures import labels_of
 from minidl.data.batches import Dataset
 from minidl.graph.arrays import Array
 from minidl.layers import AdditiveAttention, Attention
@@ -71,8 +72,4 @@ def _example(data: Dataset) -> dict[str, Array]:
 
 def _symbols(model: Model, ids: Array | None, steps: int) -> Sequence[str]:
     """What stands at each step, where it is a text."""
-    from minidl.callbacks.tensorboard.events.projector import visible
-
-    if model.vocabulary is None or ids is None or len(ids) < steps:
-        return ()
-    return [visible(model.vocabulary.symbols[i]) for i in ids[:steps, 0].tolist()]
+    return () if ids is None or len(ids) < steps else labels_of(model, ids[:steps, 0])
