@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from os import PathLike
 from typing import Any
 
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 import minidl.layers  # noqa: F401  a model is read from names of layers
 from minidl.data.vocabulary import Vocabulary
 from minidl.engine.executor import Executor
 from minidl.engine.parameters import NamedArrays, Parameters, check_settings, fitting_weights, misfits
+from minidl.graph.arrays import Array
 from minidl.graph.graph import Graph
 from minidl.graph.layer import Layer, Node
 from minidl.graph.results import alone, named_results
@@ -22,7 +23,6 @@ from minidl.storage.archive import Stored, read_archive, write_archive
 from minidl.system.errors import CheckpointError, UsageError
 from minidl.system.provided import provided
 
-Array = NDArray[Any]
 # What reading a description may end with that minidl never wrote.
 STRANGE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, AssertionError)
 

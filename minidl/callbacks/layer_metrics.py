@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from minidl.graph.arrays import Array
 from minidl.graph.operations import norm
 from minidl.training.callback import Callback
 
 if TYPE_CHECKING:
     from minidl.training.callback import Run
-
-Array = NDArray[Any]
 
 
 @dataclass(eq=False)

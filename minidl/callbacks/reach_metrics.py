@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.callbacks.tensorboard.histograms import computed, within_lengths
 from minidl.explain import Subject, by_lag
 from minidl.explain.embedded import Embedded
 from minidl.explain.gates import contents, gate_names
+from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.system.errors import UsageError
 from minidl.training.callback import Callback
@@ -21,7 +21,6 @@ from minidl.training.callback import Callback
 if TYPE_CHECKING:
     from minidl.training.callback import Run
 
-Array = NDArray[Any]
 LAGS = (1, 2, 4, 8, 16, 32)
 LONGEST = 64  # steps of a sequence that are looked at
 REACHES = 0.01  # of the influence of the last step

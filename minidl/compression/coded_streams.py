@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.compression.arithmetic_coder import BITS, Decoder, Encoder
 from minidl.compression.symbol_predictor import Predictor
+from minidl.graph.arrays import Array
 
-Array = NDArray[Any]
 MOST_STREAMS, SYMBOLS_OF_A_STREAM = 32, 512
 
 

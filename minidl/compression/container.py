@@ -11,19 +11,17 @@ import hashlib
 import json
 import zlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from minidl.compression.coded_streams import MOST_STREAMS, decode, encode, streams_for
 from minidl.compression.symbol_predictor import Predictor, untrained
 from minidl.engine.dispatch import in_use
+from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.system.errors import CheckpointError, DataError, UsageError
 
-Array = NDArray[Any]
 FORMAT, VERSION = b"minidl compressed ", b"2\n"
 DIGEST = 32  # bytes of a sha256
 LONGEST_HEADER = 1 << 20

@@ -5,12 +5,10 @@ Each context is a number: a linear hash of the symbols and words that it depends
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from minidl.graph.arrays import Array
+
 ORDERS = (1, 2, 3, 4, 5, 6, 8)  # contexts of so many symbols
 WORDS = (1, 2, 3)  # contexts of so many words, the last of them as far as it is written
 COUNT = len(ORDERS) + len(WORDS)

@@ -11,14 +11,11 @@ A symbol is counted in a context of symbols only where the next longer one did n
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.compression.contexts import COUNT, ORDERS
+from minidl.graph.arrays import Array
 
-Array = NDArray[Any]
 BYTES = 1 << 26  # of the counts of one kind of context; a context is found by its hash
 LIMIT = 255  # of a count: then all counts of a context are halved
 ALMOST_NONE = 1e-3  # of a context that was never seen: all is left to the shorter one

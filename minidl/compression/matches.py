@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from minidl.graph.arrays import Array
+
 LENGTH = 20
 LONGEST = 47  # matches that went on for longer are trusted alike
 SLOTS = 1 << 20

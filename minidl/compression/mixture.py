@@ -12,16 +12,13 @@ were seen, and by how sure the expert is.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.compression.contexts import COUNT, ORDERS, Contexts
 from minidl.compression.counts import ContextCounts
 from minidl.compression.matches import Matches
+from minidl.graph.arrays import Array
 
-Array = NDArray[Any]
 MATCH, NETWORK, EXPERTS = COUNT, COUNT + 1, COUNT + 2
 LEARNING_RATE, AT_FIRST, SOON = 3e-4, 4.0, 500  # it falls from four times as much within some hundred steps
 SEEN = (0.5, 1.5, 2.5, 4.5, 8.5, 16.5, 48.5, 160.5)  # bounds of how often a context was seen

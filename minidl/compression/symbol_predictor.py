@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.compression.mixture import ContextMixer
+from minidl.graph.arrays import Array
 from minidl.graph.symbol import Input
 from minidl.layers import LSTM, Dense, OneHot, SoftmaxCE
 from minidl.model import Model
 from minidl.optim import Adam, Exponential
 
-Array = NDArray[Any]
 WINDOW = 16  # steps after which the network learns
 UNITS = 192  # of a network that begins untrained
 

@@ -11,7 +11,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from minidl.exchange.units import Array, Arrays, natural
+from minidl.exchange.units import Arrays, natural
+from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.storage.atomic import FilePath, write_whole
 from minidl.system.errors import CheckpointError, UsageError

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.exchange.units import Arrays, Unit, recurrent_kind
-
-Array = NDArray[Any]
+from minidl.graph.arrays import Array
 
 
 def swapped(array: Array) -> Array:

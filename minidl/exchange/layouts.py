@@ -8,8 +8,8 @@ from typing import Any
 from minidl import layers
 from minidl.exchange import keras_layout, torch_layout
 from minidl.exchange.stacks import stacks
-from minidl.exchange.units import Array, Arrays
-from minidl.graph.arrays import Param, Tied
+from minidl.exchange.units import Arrays
+from minidl.graph.arrays import Array, Param, Tied
 from minidl.graph.layer import Layer
 from minidl.layers.cell import Cell
 from minidl.model import Model

@@ -14,7 +14,8 @@ from minidl.exchange import keras_layout, torch_layout
 from minidl.exchange.keras_files import read_keras
 from minidl.exchange.layouts import OWN, check_layout
 from minidl.exchange.onnx_weights import read_onnx
-from minidl.exchange.units import Array, Arrays, Unit, assign
+from minidl.exchange.units import Arrays, Unit, assign
+from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.storage.archive import read_archive
 from minidl.storage.atomic import as_path, refuse_special

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minidl.exchange.units import Array, Unit
+from minidl.exchange.units import Unit
+from minidl.graph.arrays import Array
 from minidl.system.errors import CheckpointError, UsageError
 
 # For each of our gates its place among those of ONNX: i, o, f, c for our i, f, g, o; z, r, h for our r, z, n.

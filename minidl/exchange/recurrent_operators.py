@@ -9,7 +9,8 @@ import numpy as np
 
 from minidl.exchange.operators import KINDS
 from minidl.exchange.scan_operators import projected_lstm
-from minidl.exchange.sheet import ABSENT, Array, Desk, StateOutput
+from minidl.exchange.sheet import ABSENT, Desk, StateOutput
+from minidl.graph.arrays import Array
 from minidl.graph.operations import split
 
 INT32 = 6  # ONNX's number for it

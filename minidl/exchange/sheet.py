@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from minidl.graph.arrays import Tied
+from minidl.graph.arrays import Array, Tied
 from minidl.graph.layer import Node
 from minidl.model import Model
 
-Array = NDArray[Any]
 ABSENT = ""  # in the place of an input that an operator is not given
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.exchange.units import Arrays, Unit, natural, recurrent_kind
+from minidl.graph.arrays import Array
 
-Array = NDArray[Any]
 CELL = re.compile(
     r"(?:(?P<module>.+)\.)?(?P<kind>(?:weight|bias)_(?:ih|hh|hr))(?:_l(?P<level>\d+)(?P<back>_reverse)?)?"
 )

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from minidl.graph.arrays import Param, Tied
+from minidl.graph.arrays import Array, Param, Tied
 from minidl.graph.layer import Layer
 from minidl.model import Model
 from minidl.system.errors import CheckpointError
 
-Array = NDArray[Any]
 Arrays = dict[str, Array]
 BIASES = ("b", "bh")  # a layer without them adds zeros
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.explain.subject import Kind, Subject
+from minidl.graph.arrays import Array
 from minidl.system.errors import UsageError
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

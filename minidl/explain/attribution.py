@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.explain.answer import Answer, asked
 from minidl.explain.embedded import Embedded
+from minidl.graph.arrays import Array
 
-Array = NDArray[Any]
 FEWEST, MOST = 32, 1024  # points of the integral
 CLOSE = 1e-4  # how far the parts may be from the whole, in nats or standard deviations
 AT_ONCE = 1 << 22  # numbers read in one pass

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from minidl.graph.arrays import Array
+
 QUOTES, OPENING, CLOSING = "\"'`", "([{", ")]}"
 LEAST = 3  # steps with a feature, and without it, from which a unit may be said to tell it apart
 

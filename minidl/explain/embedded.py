@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.explain.subject import Subject, is_lengths, sources_of
+from minidl.graph.arrays import Array
 from minidl.layers import Embedding, OneHot
 from minidl.model import Model
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

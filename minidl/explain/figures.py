@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.explain.attribution import integrated_gradients
 from minidl.explain.embedded import Embedded
@@ -18,13 +17,13 @@ from minidl.explain.influence import by_lag
 from minidl.explain.spelling import spelt
 from minidl.explain.states import computed, read, recurrent_layers
 from minidl.explain.subject import Subject
+from minidl.graph.arrays import Array
 from minidl.storage.atomic import write_whole
 from minidl.system.errors import UsageError, suggest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Array = NDArray[Any]
 FORMATS = (".png", ".svg", ".pdf")
 
 

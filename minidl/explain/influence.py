@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.explain.answer import Answer, asked
 from minidl.explain.embedded import Embedded
+from minidl.graph.arrays import Array
 
-Array = NDArray[Any]
 PREDICTIONS = 16  # over which the influence by lag is a mean
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.explain.gates import gate_names
 from minidl.explain.subject import Subject, sources_of
+from minidl.graph.arrays import Array
 from minidl.layers import Reverse
 from minidl.layers.cell import Cell
 from minidl.model import Model
-
-Array = NDArray[Any]
 
 
 def read(subject: Subject, sequence: Array) -> None:

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.data.vocabulary import Vocabulary
 from minidl.data.words import split_words
+from minidl.graph.arrays import Array
 from minidl.graph.symbol import Axis, Input
 from minidl.model import Model
 from minidl.system.errors import DataError, UsageError, suggest
 
-Array = NDArray[Any]
 Kind = Literal["softmax", "sigmoid", "numbers"]
 SPLIT: dict[str, Callable[[str], list[str]]] = {"char": list, "word": split_words, "space": str.split}
 KINDS: dict[str, Kind] = {"SoftmaxCE": "softmax", "SigmoidCE": "sigmoid"}  # by the loss that an output feeds

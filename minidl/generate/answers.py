@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.generate.translate import is_translator, translated_ids
+from minidl.graph.arrays import Array
 from minidl.graph.layer import Layer
 from minidl.layers import CRF, GaussianNLL, PoissonNLL, Quantile
 from minidl.layers.crf import viterbi
 from minidl.model import Model
 from minidl.system.errors import UsageError
-
-Array = NDArray[Any]
 
 
 def loss_layer(model: Model) -> Layer | None:

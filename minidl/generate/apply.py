@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.data.independent import Independent, Order
 from minidl.generate.answers import answer
+from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.system.errors import NumericsError
 
-Array = NDArray[Any]
 STEPS, SEQUENCES = 8192, 256  # of a batch at most, all sequences together; one that is longer is a batch of its own
 
 

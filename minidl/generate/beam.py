@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from minidl.graph.arrays import Array
+
 NextLogP = Callable[[Array, Array], Array]  # prefixes (t, R), the case of each (R,) -> log probabilities (R, V)
 
 

@@ -6,16 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
-from numpy.typing import NDArray
 
 from minidl.config.declared import Declared
+from minidl.graph.arrays import Array
 from minidl.system.errors import NumericsError
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

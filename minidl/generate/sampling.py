@@ -14,6 +14,7 @@ from minidl.data.tasks.reader import Reader
 from minidl.data.vocabulary import Vocabulary
 from minidl.engine.dispatch import implementation
 from minidl.generate.sampler import Sampler
+from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.system.errors import UsageError, expect
 
@@ -51,7 +52,7 @@ def generate(
 
 
 def _draws(
-    sampler: Sampler, scores: NDArray[Any], rng: np.random.Generator, never: Sequence[int], written: NDArray[np.bool_]
+    sampler: Sampler, scores: Array, rng: np.random.Generator, never: Sequence[int], written: NDArray[np.bool_]
 ) -> Callable[[], int]:
     """What draws a symbol from what the model has left in `scores`, and notes it in `written`."""
     as_they_are = not never and sampler.repetition_penalty == 1
@@ -69,7 +70,7 @@ def _draws(
     return call
 
 
-def without(scores: NDArray[Any], never: Sequence[int]) -> NDArray[Any]:
+def without(scores: Array, never: Sequence[int]) -> Array:
     """Logits (..., V) by which some symbols are not drawn."""
     if not never:
         return scores
@@ -127,7 +128,7 @@ def sample_texts(
     ids, logits = _ends(replica, None)
     replica.reset_state()
     given = np.repeat(np.asarray(start, np.int64)[:, None], count, axis=1)
-    columns: list[NDArray[Any]] = []
+    columns: list[Array] = []
     written: NDArray[np.bool_] | None = None
     ended = np.zeros(count, bool)
     while len(columns) < length and not ended.all():
@@ -142,7 +143,7 @@ def sample_texts(
     return ["".join(until(stop, _pieces(vocabulary, int(start[-1]), text))) for text in texts]
 
 
-def _start(model: Model, prime: str) -> tuple[Vocabulary, NDArray[Any], tuple[int, ...]]:
+def _start(model: Model, prime: str) -> tuple[Vocabulary, Array, tuple[int, ...]]:
     """The vocabulary, the ids that a text goes on from, and those of start and end, if it is a document."""
     expect(Model, model, "text is written by a Model")
     if model.vocabulary is None:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.data.padded import IGNORED, PADDING, pad
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.reader import Reader
 from minidl.data.tasks.translation import TranslationReader
 from minidl.generate.beam import Beam, Hypothesis
+from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.system.errors import UsageError
 
-Array = NDArray[Any]
 BATCH = 64  # texts that are translated at a time
 
 

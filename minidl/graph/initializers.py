@@ -6,15 +6,12 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from minidl.graph.arrays import Declaration, Param
+from minidl.graph.arrays import Array, Declaration, Param
 from minidl.system.errors import ConfigError, suggest
 
-Array = NDArray[Any]
 Initializer = Callable[[Array, np.random.Generator], None]
 
 
@@ -101,6 +98,19 @@ def initializer(function: Initializer) -> Initializer:
         raise ConfigError(f"{name!r} is an initializer of minidl already: choose another name")
     INITIALIZERS[name] = function
     return function
+
+
+def name_of(function: Initializer) -> str:
+    """The name of a function given in the place of one; it is registered, as layers are known by names alone."""
+    name = getattr(function, "__name__", "")
+    if not name.isidentifier():
+        raise ConfigError(f"init names functions: give {function!r} a name, with def and not with lambda")
+    return name if INITIALIZERS.get(name) is function else initializer(function).__name__
+
+
+def is_known(name: str) -> bool:
+    """Whether an initializer of that name is there."""
+    return name in INITIALIZERS or GATED.fullmatch(name) is not None
 
 
 def find(named: str | Initializer) -> Initializer:

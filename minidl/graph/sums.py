@@ -8,9 +8,9 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from minidl.graph.arrays import Array
+
 T = TypeVar("T")
 ROWS_OF_A_SHARE, MOST_SHARES = 8, 8  # sequences at the least, and shares at the most, in a sum
 told: ContextVar[int | None] = ContextVar("told", default=None)  # how many the batch that is run now has

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from minidl.exchange.html import Sample, page
 from minidl.explain import Subject, figures
+from minidl.graph.arrays import Array
 from minidl.graph.summary import cell_text, html_table
 from minidl.model import Model
 from minidl.storage.atomic import write_whole
@@ -140,7 +141,7 @@ def _looking(run: str | Path) -> Any:
     return Looking(model_file(str(run), Path("runs")))
 
 
-def _read(subject: Subject, sequence: str | ArrayLike) -> NDArray[Any]:
+def _read(subject: Subject, sequence: str | ArrayLike) -> Array:
     if isinstance(sequence, str):
         return subject.ids(subject.symbols(sequence))
     return np.asarray(sequence)

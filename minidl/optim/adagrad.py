@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from minidl.graph.arrays import Array
 from minidl.optim.optimizer import Optimizer
 from minidl.optim.schedules import Clock, Hyper, NonNegative, PositiveHyper, current
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

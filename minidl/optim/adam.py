@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from minidl.graph.arrays import Array
 from minidl.optim.optimizer import Optimizer
 from minidl.optim.schedules import Clock, Decay, Hyper, PositiveHyper, current
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

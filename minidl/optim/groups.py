@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numpy.typing import NDArray
-
 from minidl.config.plain import plain
 from minidl.engine.parameters import Part
+from minidl.graph.arrays import Array
 from minidl.system.errors import ConfigError, UsageError, suggest
 
 if TYPE_CHECKING:
@@ -37,6 +36,10 @@ class Segment(NamedTuple):
     def is_frozen(self, steps: int) -> bool:
         """Whether it is left alone after so many steps."""
         return steps < self.freeze
+
+    def updates(self, steps: int) -> int:
+        """How often it has been changed after so many steps."""
+        return steps - int(self.freeze) if math.isfinite(self.freeze) else steps
 
 
 class Groups(Mapping[str, Mapping[str, Any]]):
@@ -103,7 +106,7 @@ def _not_of_group(name: str, kind: str, known: Sequence[str]) -> str:
     return f"there is no {name!r} in {kind}{suggest(name, known)} (known: {', '.join((FREEZE, *known))})"
 
 
-def segments(optimizer: Any, weights: NDArray[Any], parts: Sequence[Part]) -> tuple[Segment, ...]:
+def segments(optimizer: Any, weights: Array, parts: Sequence[Part]) -> tuple[Segment, ...]:
     """The weights as neighbours that have the same hyperparameters; one by one for rules that see a parameter."""
     groups = optimizer.groups
     if groups is not None and not parts:

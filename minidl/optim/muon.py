@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Gt
-from numpy.typing import NDArray
 
+from minidl.graph.arrays import Array
 from minidl.optim.adam import Adam
 from minidl.optim.optimizer import Optimizer
 from minidl.optim.schedules import Clock, Decay, Hyper, PositiveHyper, current
 
-Array = NDArray[Any]
 QUINTIC = (3.4445, -4.7750, 2.0315)  # moves every singular value in (0, 1] to about 1 within five rounds
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from minidl.graph.arrays import Array
 from minidl.optim.optimizer import Optimizer
 from minidl.optim.schedules import Clock, Decay, Hyper, NonNegative, PositiveHyper, current
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from minidl.graph.arrays import Array
 from minidl.optim.optimizer import Optimizer
 from minidl.optim.schedules import Clock, Decay, Hyper, PositiveHyper, current
 
-Array = NDArray[Any]
 TRACTABLE = 5.0  # degrees of freedom from which on the variance of the adaptive step is known well enough
 
 

@@ -7,20 +7,19 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.data.independent import Order
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.forecast_reader import ForecastReader
 from minidl.data.tasks.time_order import series
 from minidl.generate.apply import apply
+from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.predictor.answer_columns import PREDICTION, Answers, Piece
 from minidl.predictor.parts import Part
 from minidl.predictor.times import times_after
 from minidl.system.errors import DataError, UsageError
 
-Array = NDArray[Any]
 logger = logging.getLogger("minidl")
 
 

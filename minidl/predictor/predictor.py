@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.data import Data, Reader, Series, Table
 from minidl.data.sources.columns import PIECE
@@ -21,6 +20,7 @@ from minidl.data.tasks.tagging import TagReader
 from minidl.data.tasks.translation import TranslationReader
 from minidl.experiment.run.load_model import load_trained
 from minidl.generate.apply import apply
+from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.predictor.answer_columns import OF_CLASS, PREDICTION, Answers, Piece, answers
 from minidl.predictor.forecast import forecasts
@@ -30,7 +30,6 @@ from minidl.predictor.translations import Searching, translations
 from minidl.storage.run_folder import model_file
 from minidl.system.errors import CheckpointError, DataError, UsageError, expect
 
-Array = NDArray[Any]
 CELLS, COLUMNS = 400_000, 20  # of a piece: what is held at a time, and how many columns a row may well have
 NAMED = 8  # unseen symbols that a note names
 

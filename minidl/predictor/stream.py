@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.series_reader import SeriesReader
 from minidl.generate.answers import answer_on
+from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.predictor.answer_columns import Answers, Piece
 from minidl.predictor.parts import Part
@@ -37,7 +36,7 @@ def stream_answers(model: Model, reader: SeriesReader, parts: Iterable[Part], ah
         yield Piece(part.rows, Answers(columns, beyond))
 
 
-def _outputs(model: Model, reader: SeriesReader, rows: Rows) -> Iterator[NDArray[Any]]:
+def _outputs(model: Model, reader: SeriesReader, rows: Rows) -> Iterator[Array]:
     """What the model says of the next rows (n, K), window by window."""
     x = reader.scaled(rows)
     for start in range(0, len(x), WINDOW):

@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from minidl.data.batches import ArraySpec
 from minidl.data.tasks.reader import softmax
+from minidl.graph.arrays import Array
 from minidl.graph.layer import Node
 from minidl.graph.symbol import Input
 from minidl.layers import SoftmaxCE
 from minidl.sklearn.estimator import SequenceEstimator
 from minidl.sklearn.sequences import read_sequences
-
-Array = NDArray[Any]
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -16,6 +15,7 @@ from minidl.callbacks import EarlyStop, Evaluate
 from minidl.data.batches import ArraySpec, Dataset
 from minidl.data.padded import PaddedBatches
 from minidl.generate.apply import apply
+from minidl.graph.arrays import Array
 from minidl.graph.layer import Node
 from minidl.graph.symbol import Input, Symbol
 from minidl.model import Model
@@ -25,8 +25,6 @@ from minidl.sklearn.keep_best import KeepBest
 from minidl.sklearn.sequences import Numbers, Symbols, learn_vocabulary, read_sequences
 from minidl.training.callback import Callback, Every
 from minidl.training.trainer import Trainer
-
-Array = NDArray[Any]
 
 
 class SequenceEstimator(BaseEstimator):  # type: ignore[misc]

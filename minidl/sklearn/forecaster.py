@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 
 from minidl.data.batches import ArraySpec
+from minidl.graph.arrays import Array
 from minidl.graph.layer import Node
 from minidl.graph.symbol import Input
 from minidl.layers import MSE
 from minidl.sklearn.estimator import SequenceEstimator
 from minidl.sklearn.sequences import Numbers
-
-Array = NDArray[Any]
 
 
 class Forecaster(RegressorMixin, SequenceEstimator):  # type: ignore[misc]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from numpy.typing import NDArray
-
+from minidl.graph.arrays import Array
 from minidl.training.callback import Callback
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ class KeepBest(Callback):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._best: NDArray[Any] | None = None
+        self._best: Array | None = None
 
     def act(self, trainer: Run) -> None:
         """Copy them where this step is the best so far."""

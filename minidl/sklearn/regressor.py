@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from minidl.data.batches import ArraySpec
+from minidl.graph.arrays import Array
 from minidl.graph.layer import Node
 from minidl.graph.symbol import Input
 from minidl.layers import MSE
 from minidl.sklearn.estimator import SequenceEstimator
 from minidl.sklearn.sequences import read_sequences
-
-Array = NDArray[Any]
 
 
 class SequenceRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, validate_data
 
 from minidl.data import UNKNOWN, Vocabulary, split_words
+from minidl.graph.arrays import Array
 
-Array = NDArray[Any]
 Tokens = Literal["char", "word"]
 
 

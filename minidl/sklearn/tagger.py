@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.data.batches import ArraySpec
 from minidl.data.tasks.reader import softmax
+from minidl.graph.arrays import Array
 from minidl.graph.layer import Node
 from minidl.graph.symbol import Input, Symbol
 from minidl.layers import SoftmaxCE
 from minidl.sklearn.estimator import SequenceEstimator
 from minidl.sklearn.estimator_network import Network
 from minidl.sklearn.sequences import read_sequences
-
-Array = NDArray[Any]
 
 
 class SequenceTagger(SequenceEstimator):

@@ -21,14 +21,12 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.lib import format as npy
-from numpy.typing import NDArray
 
 from minidl.engine.memory_limit import fitting
+from minidl.graph.arrays import Array
 from minidl.storage.archive_meta import FOREIGN, META, OLDER, format_meta, parse_meta
 from minidl.storage.atomic import FilePath, as_path, refuse_special, unreadable, write_whole
 from minidl.system.errors import CheckpointError, MinidlError, UsageError
-
-Array: TypeAlias = NDArray[Any]
 
 
 class Stored(NamedTuple):

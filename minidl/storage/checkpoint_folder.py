@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
+from minidl.graph.arrays import Array
 from minidl.storage.archive import Archive, Check, read_archive, write_archive
 from minidl.storage.atomic import link_whole, make_folder, refuse_link, refusing, sweep
 from minidl.system.errors import CheckpointError, NewerFormat
@@ -26,7 +25,7 @@ class CheckpointFolder:
     def __init__(self, path: Path, check: Callable[[], None] = lambda: None) -> None:
         self.path, self._check = path, check
 
-    def save(self, step: int, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], *, best: bool) -> Path:
+    def save(self, step: int, arrays: Mapping[str, Array], meta: Mapping[str, Any], *, best: bool) -> Path:
         """Write a file, then let the links point to it; StorageError where the disk refuses."""
         path = self._write(step, arrays, meta)
         self._link("last", path)
@@ -34,11 +33,11 @@ class CheckpointFolder:
             self._link("best", path)
         return path
 
-    def save_best(self, step: int, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
+    def save_best(self, step: int, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> None:
         """Write the best of an earlier step, which the disk refused then."""
         self._link("best", self._write(step, arrays, meta))
 
-    def _write(self, step: int, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Path:
+    def _write(self, step: int, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> Path:
         self._check()
         path = self._file(step)
         with refusing(path):

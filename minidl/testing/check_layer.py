@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from minidl.graph.arrays import Array
 from minidl.graph.layer import Layer
 from minidl.system.errors import NumericsError, expect
 from minidl.testing import contract
 from minidl.testing.trial import Trial, attempt, raised
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

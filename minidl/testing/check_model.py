@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from minidl.graph.arrays import Ids, Tied
+from minidl.graph.arrays import Array, Ids, Tied
 from minidl.graph.layer import Layer, Node
 from minidl.graph.symbol import Axis, Symbol
 from minidl.model import Model
@@ -35,6 +35,8 @@ def layers_as_fed(model: Model, feeds: Mapping[str, ArrayLike]) -> Iterator[tupl
     for name, node in model.graph.nodes.items():
         sources = model.graph.sources(name)
         if node.layer in tried or not set(sources) <= values.keys() or not _stands_alone(node):
+            continue
+        if not all(np.isfinite(values[source]).all() for source in sources):  # the layer to blame is one before
             continue
         tried.add(node.layer)
         fed = zip(node.ports, sources, node.inputs, strict=True)
@@ -62,7 +64,7 @@ def _stands_alone(node: Node) -> bool:
     return node.layer.reads is None and not any(isinstance(item, Tied) for item in node.declarations.values())
 
 
-def _few(value: NDArray[Any], symbol: Symbol) -> NDArray[Any]:
+def _few(value: Array, symbol: Symbol) -> Array:
     """Some steps of some sequences; of ids, the last one takes part, so that it is known how many there are."""
     axes = [axis.symbol if isinstance(axis, Axis) else "" for axis in symbol.shape]
     some = np.array(value[tuple(slice(FEW.get(axis)) for axis in axes)])

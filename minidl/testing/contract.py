@@ -9,18 +9,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.engine import threads
 from minidl.engine.backward import BackwardProgram
 from minidl.engine.dispatch import implementation, using
-from minidl.graph.arrays import State
+from minidl.graph.arrays import Array, State
 from minidl.graph.layer import Layer
 from minidl.system.errors import DataError
 from minidl.testing.gradcheck import gradcheck
 from minidl.testing.trial import Trial, WrongLayer, distance, same
-
-Array = NDArray[Any]
 
 
 def round_trip(trial: Trial) -> None:

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from minidl.graph.arrays import Array
 from minidl.graph.summary import html_table
 from minidl.model import Model
 
-Array = NDArray[Any]
 TOLERANCE = 1e-10
 STEP = 1e-30
 FLOOR = 1e-4  # of the longest gradient: what a gradient that is 0 differs from it by rounding is no error

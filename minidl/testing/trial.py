@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from minidl.graph.arrays import Array
 from minidl.graph.layer import Layer
 from minidl.graph.symbol import Axis
 from minidl.model import Model
 
-Array = NDArray[Any]
 Arrays = dict[str, Array]
 
 

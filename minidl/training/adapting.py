@@ -12,21 +12,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt
-from numpy.typing import NDArray
 
 from minidl.config.declared import Declared
 from minidl.data.batches import Batches
 from minidl.data.streams import Streams
+from minidl.graph.arrays import Array
 from minidl.graph.operations import norm
 from minidl.model import Model
 from minidl.system.errors import UsageError
 from minidl.training.metrics import MetricAccumulator, unit_of_loss
 
-Array = NDArray[Any]
 SCALED_BY = 64  # batches of training data over which gradients are squared
 GRID = {"lr": (1e-4, 3e-4, 1e-3, 3e-3), "decay": (0.0, 0.003)}  # of the RMS rule
 GRID_SGD = {"lr": (0.03, 0.1, 0.3), "decay": (0.0, 0.003)}

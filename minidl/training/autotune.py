@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.engine import dispatch, threads
+from minidl.graph.arrays import Array
 from minidl.model import Model
 
 ROUNDS, ENOUGH = 5, 1.0  # trials of each number, and seconds after which no further round is begun
@@ -28,7 +27,7 @@ def use_threads(count: int) -> None:
     threads.limit_blas(1 if compiled else count)
 
 
-def use_fastest(model: Model, inputs: Mapping[str, NDArray[Any]]) -> int:
+def use_fastest(model: Model, inputs: Mapping[str, Array]) -> int:
     """Measure a few training steps on a replica of a model, and keep the number of threads that was the fastest.
 
     inputs: what `forward` takes, with targets. The model itself is left alone, and layers that are not minidl's are not
@@ -54,7 +53,7 @@ def _trial(model: Model) -> Model:
     return trial
 
 
-def _seconds(trial: Model, inputs: Mapping[str, NDArray[Any]], most: int) -> dict[int, float]:
+def _seconds(trial: Model, inputs: Mapping[str, Array], most: int) -> dict[int, float]:
     """The shortest time of a step, by the number of threads: 1, 2, 4, ..."""
     seconds = {2**power: math.inf for power in range(most.bit_length())}
     _step(trial, inputs)  # allocates, and compiles
@@ -69,7 +68,7 @@ def _seconds(trial: Model, inputs: Mapping[str, NDArray[Any]], most: int) -> dic
 
 
 @np.errstate(all="ignore")
-def _step(trial: Model, inputs: Mapping[str, NDArray[Any]]) -> float:
+def _step(trial: Model, inputs: Mapping[str, Array]) -> float:
     begun = time.perf_counter()
     trial.forward(**inputs)
     trial.backward()

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.generate.answers import answering_node
-from minidl.graph.arrays import Shape
+from minidl.graph.arrays import Array, Shape
 from minidl.graph.sums import add_in_pairs, columns, shares
 from minidl.graph.symbol import is_batch
 from minidl.model import Model
 from minidl.system.errors import UsageError
 from minidl.training.metrics import MetricAccumulator, inside_of, loss_node, predicted, targets_of
-
-Array = NDArray[Any]
 
 
 def weights_of_sequences(model: Model, inputs: Mapping[str, Array]) -> Array:

@@ -10,15 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.config.diff import differences
+from minidl.graph.arrays import Array
 from minidl.storage.archive import Archive
 from minidl.system.errors import CheckpointError
 from minidl.training.callback import Callback, Run
 from minidl.training.progress import Progress
 
-Array = NDArray[Any]
 TRAINED = "training/weights"  # the vector that is trained, where an average of it is evaluated
 
 

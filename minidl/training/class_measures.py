@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from minidl.graph.arrays import Array
+
 LARGEST_MATRIX = 512  # classes; of more only hits, predictions and targets are counted
 
 

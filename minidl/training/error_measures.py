@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from minidl.graph.arrays import Array
+
 ROUNDING = 1e-9
 LEAST_SPREAD = 1e-12  # of targets that vary, relative to their size: less is what rounding leaves of a constant
 

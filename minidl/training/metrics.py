@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.generate.answers import answering_node, best_classes, point
 from minidl.generate.translate import is_translator
+from minidl.graph.arrays import Array
 from minidl.graph.layer import Layer
 from minidl.graph.symbol import Axis
 from minidl.layers import CRF, MAE, MSE, GaussianNLL, Huber, PoissonNLL, Quantile, SigmoidCE, SoftmaxCE
@@ -26,7 +26,6 @@ from minidl.training.class_measures import (
 from minidl.training.entities import EntityCounts, is_of_entities
 from minidl.training.error_measures import Coverage, ErrorSums
 
-Array = NDArray[Any]
 LARGEST_EXPONENT = 700.0  # of a perplexity that a float can hold
 
 

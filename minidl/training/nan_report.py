@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.system.errors import NumericsError
 from minidl.training.callback import Run
 
 logger = logging.getLogger("minidl")
-Array = NDArray[Any]
 SHOWN = 60  # characters of the text
 
 

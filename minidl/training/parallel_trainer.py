@@ -17,9 +17,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.data.batches import Batch, Dataset
+from minidl.graph.arrays import Array
 from minidl.graph.sums import add_in_pairs, shares
 from minidl.model import Model
 from minidl.optim import Optimizer
@@ -32,7 +32,6 @@ from minidl.training.shares import Shares
 from minidl.training.trainer import Trainer
 
 logger = logging.getLogger("minidl")
-Array = NDArray[Any]
 
 
 class ParallelTrainer(Trainer):

@@ -14,11 +14,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.data.batches import Batch
 from minidl.engine.binding import is_compiled
-from minidl.graph.arrays import Param, Tied
+from minidl.graph.arrays import Array, Param, Tied
 from minidl.graph.layer import Node
 from minidl.graph.sums import add_in_pairs, columns, part_of_a_batch, shares
 from minidl.model import Model
@@ -27,8 +26,6 @@ from minidl.training.batch_parts import cut, measured, sequences_of, weights_of_
 from minidl.training.gradient import fill_gradient
 from minidl.training.metrics import MetricAccumulator, is_mean, predicted
 from minidl.training.whole_batch import WholeBatch
-
-Array = NDArray[Any]
 
 
 def branches(processes: int, count: int) -> list[tuple[int, int]]:

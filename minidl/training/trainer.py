@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.data.batches import Batch, Dataset
 from minidl.engine.parameters import Parameters
+from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.optim import Clock, Optimizer
 from minidl.optim.schedule_checks import check_schedules
@@ -126,7 +126,7 @@ class Trainer:
         """What was predicted of the last batch, counted in the shares in which several processes would compute it."""
         return measured(self.model, self.batch.inputs)
 
-    def carried(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    def carried(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """What the next step depends on besides weights: the state of recurrent layers, and random generators."""
         return self.model.executor.state_dict()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-from minidl.graph.arrays import Cache
+from minidl.graph.arrays import Array, Cache
 from minidl.graph.layer import Node
 from minidl.graph.symbol import Axis, is_batch
 
@@ -29,13 +29,13 @@ class WholeBatch:
         return self._rng.bit_generator
 
     def random(
-        self, size: tuple[int, ...] | None = None, dtype: DTypeLike = np.float64, out: NDArray[Any] | None = None
-    ) -> NDArray[Any]:
+        self, size: tuple[int, ...] | None = None, dtype: DTypeLike = np.float64, out: Array | None = None
+    ) -> Array:
         """As `random` of the generator."""
         shape: tuple[int, ...] = out.shape if size is None and out is not None else size or ()
         axis = next((axis for declared in self._shapes if (axis := self._axis(declared, shape)) is not None), None)
         whole = shape if axis is None else (*shape[:axis], self.batch, *shape[axis + 1 :])
-        drawn: NDArray[Any] = self._rng.random(whole, dtype)  # type: ignore[arg-type]
+        drawn: Array = self._rng.random(whole, dtype)  # type: ignore[arg-type]
         own = drawn if axis is None else drawn[(slice(None),) * axis + (self.columns,)]
         if out is None:
             return own

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
 from minidl.data.batches import Dataset
+from minidl.graph.arrays import Array
 from minidl.layers import AdditiveAttention, Attention
 from minidl.model import Model
 
-Array = NDArray[Any]
 HEADS_DRAWN, MOST_STEPS = 4, 64
 
 

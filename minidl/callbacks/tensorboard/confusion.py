@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
+from minidl.graph.arrays import Array
 
 MOST_CLASSES = 64  # whose names can be read in a picture
 LINE = 0.2  # inches that the name of a class takes
@@ -28,7 +29,7 @@ class ConfusionPictures:
             if kind == "confusion" and len(counts) <= MOST_CLASSES and find_spec("matplotlib"):
                 yield tag, self._pixels(tag, np.array(counts), list(reports[f"{part}/classes"]))
 
-    def _pixels(self, tag: str, counts: NDArray[Any], names: list[str]) -> NDArray[np.uint8]:
+    def _pixels(self, tag: str, counts: Array, names: list[str]) -> NDArray[np.uint8]:
         if tag not in self._maps:
             size = max(1.8, LINE * len(names))
             panel = Panel("is", len(names), 0.0, 1.0, names, size)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from minidl.graph.arrays import Array
+
 Pixels = NDArray[np.uint8]
 Place = tuple[slice, slice]  # rows and columns of pixels
 WIDTH, DPI = 11.0, 80  # inches, pixels an inch

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.explain.gates import gate_names
-from minidl.graph.arrays import Out, State
+from minidl.graph.arrays import Array, Out, State
 from minidl.graph.sums import ROWS_OF_A_SHARE
 from minidl.graph.symbol import is_batch
 from minidl.model import Model
 
-Array = NDArray[Any]
 SHOWN = ROWS_OF_A_SHARE  # sequences of a batch: those that a process has of it, however many processes there are
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +15,12 @@ from minidl.data.batches import Dataset
 from minidl.data.streams import Streams
 from minidl.explain.gates import contents, gate_names
 from minidl.explain.states import is_reversed
+from minidl.graph.arrays import Array
 from minidl.layers import OneHot
 from minidl.layers.cell import Cell
 from minidl.model import Model
 
 logger = logging.getLogger("minidl")
-Array = NDArray[Any]
 TEXT_LENGTH = 64  # symbols
 ROWS_LABELLED = 12  # of a gate's units
 MOST_LABELS = 128  # rows of a matrix that are labelled

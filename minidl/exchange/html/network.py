@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.explain.states import is_reversed
 from minidl.explain.subject import Subject, sources_of
-from minidl.graph.arrays import Param, Tied
+from minidl.graph.arrays import Array, Param, Tied
 from minidl.graph.layer import Node
 from minidl.layers.cell import Cell
 from minidl.model import Model
 from minidl.system.errors import UsageError
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Array]
 Places = dict[str, tuple[int, int]]
 
 # Layers that layers.js has, with the settings that it knows; others have to be as they are by default.

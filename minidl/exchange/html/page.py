@@ -11,11 +11,11 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.exchange.html.network import nodes_of, weights_of
 from minidl.explain.cells import Feature
 from minidl.explain.subject import Subject
+from minidl.graph.arrays import Array
 from minidl.storage.atomic import FilePath, write_whole
 from minidl.system.errors import UsageError
 
@@ -116,7 +116,7 @@ def _zeros(subject: Subject) -> str:
     return "\n".join([",".join(f"{mean:.6g}" for mean in means)] * max(2, subject.window))
 
 
-def _base64(arrays: Mapping[str, NDArray[Any]]) -> str:
+def _base64(arrays: Mapping[str, Array]) -> str:
     """All weights, one after the other, little-endian float32."""
     flat = b"".join(np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values())
     return base64.b64encode(flat).decode("ascii")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.callbacks.evaluate import accumulate
 from minidl.data import Arrays, Batches, Data, Reader, Series, Table, Text, evaluation_streams, read_text
@@ -19,6 +18,7 @@ from minidl.data.sources.download import without_connections
 from minidl.data.tasks.series_reader import SeriesReader
 from minidl.experiment.run.load_model import Trained, load_trained, tell_unseen
 from minidl.experiment.run.number_report import number_report
+from minidl.graph.arrays import Array
 from minidl.system.errors import CheckpointError, ConfigError, DataError, UsageError
 from minidl.training.metrics import MetricAccumulator, unit_of_loss
 
@@ -153,7 +153,7 @@ def _pair(data: Series, source: str) -> str | list[str]:
     return pair
 
 
-def text_of(trained: Trained, source: str) -> NDArray[Any]:
+def text_of(trained: Trained, source: str) -> Array:
     """The ids of another text in the vocabulary of a model; what is not in it is told."""
     vocabulary = trained.model.vocabulary
     if vocabulary is None:

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.explain import Attribution, Subject, by_lag, influence, integrated_gradients
 from minidl.explain.embedded import Embedded
 from minidl.explain.spelling import spelt
-
-Array = NDArray[Any]
+from minidl.graph.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from collections.abc import Sequence as PlainSequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.data import Table
 from minidl.data.batches import Batch, Batches, Dataset
@@ -24,10 +23,10 @@ from minidl.experiment.run.load_model import Trained, load_trained
 from minidl.explain import Feature, Subject, rank_units
 from minidl.explain.cells import class_features, column_features, text_features
 from minidl.explain.states import states_of
+from minidl.graph.arrays import Array
 from minidl.system.errors import DataError, MinidlError
 
 logger = logging.getLogger("minidl")
-Array = NDArray[Any]
 Key = TypeVar("Key")
 Item = TypeVar("Item")
 SHOWN, RANKED = 240, 8000  # steps that a page shows first, and from which units are ranked

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.data import Batches, Reader
 from minidl.data.tasks.forecast_reader import ForecastReader
+from minidl.graph.arrays import Array
 from minidl.training.error_measures import ErrorSums
-
-Array = NDArray[Any]
 
 
 def number_report(reader: Any, errors: ErrorSums, batches: Batches, unit: Sequence[float] | None) -> dict[str, Any]:

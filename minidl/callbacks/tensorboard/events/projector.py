@@ -6,20 +6,19 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.callbacks.tensorboard.events.text_event import encodable
+from minidl.graph.arrays import Array
 from minidl.storage.atomic import write_whole
 from minidl.system.errors import UsageError
 
 _CONFIG = "projector_config.pbtxt"
 
 
-def write_projector(folder: Path, name: str, matrix: NDArray[Any], labels: Sequence[str]) -> None:
+def write_projector(folder: Path, name: str, matrix: Array, labels: Sequence[str]) -> None:
     """Write, or write anew, the vectors of one embedding beside a run's event files.
 
     folder: the run's. name: such as "embedding/W". matrix: (V, E). labels: V, one a row, such as
@@ -53,7 +52,7 @@ def visible(label: str) -> str:
     return "".join(shown).replace(" ", "␣") or "(empty)"
 
 
-def _table(matrix: NDArray[Any]) -> bytes:
+def _table(matrix: Array) -> bytes:
     table = io.BytesIO()
     np.savetxt(table, matrix, fmt="%.6g", delimiter="\t")
     return table.getvalue()
