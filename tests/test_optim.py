@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
@@ -210,6 +211,22 @@ def test_interrupted_and_restored_is_bit_identical(optimizer: Optimizer) -> None
             other.load_state_dict(kept)
         other.update(broken, gradient.copy())
     assert straight.tobytes() == broken.tobytes()
+
+
+def test_a_copy_goes_on_by_itself(optimizer: Optimizer) -> None:
+    w, g = np.ones(50, np.float32), np.empty(50, np.float32)
+
+    def moved(by: Optimizer) -> bytes:
+        w[...], g[...] = 1, 0.5
+        by.update(w, g)
+        return w.tobytes()
+
+    moved(optimizer)
+    twin, kept = copy.deepcopy(optimizer), optimizer.state_dict()
+    of_twin = moved(twin)
+    for name, value in optimizer.state_dict().items():
+        np.testing.assert_array_equal(value, kept[name])
+    assert moved(optimizer) == of_twin
 
 
 def test_keeps_the_dtype(optimizer: Optimizer) -> None:

@@ -138,7 +138,7 @@ OPTIONS: list[tuple[Callable[[], None], list[Bug]]] = [
             ("groups", "steps < self.freeze", "steps <= self.freeze"),
             ("groups", "key == before and", "True and"),
             ("optimizer", "gradient[segment.part] = 0", "pass"),
-            ("optimizer", "history.steps - segment.freeze", "history.steps"),
+            ("groups", "steps - int(self.freeze) if math.isfinite(self.freeze) else steps", "steps"),
         ),
     ),
     (

@@ -96,6 +96,7 @@ def of(room: str, *bugs: tuple[str, str, str]) -> list[Bug]:
 
 OPTIMIZERS = of(
     "optim",
+    ("optimizer", "not history.bound.fits(arrays)", "False"),
     ("adam", "c1, c2 = 1 - beta1**t, math.sqrt(1 - beta2**t)", "c1, c2 = 1 - beta1, math.sqrt(1 - beta2)"),
     ("adam", "r *= lr * c2 / c1", "r *= lr"),
     ("adam", "w *= 1 - lr * current(self.weight_decay, clock)", "w *= 1 - current(self.weight_decay, clock)"),

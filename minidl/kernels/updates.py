@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.engine import threads
 from minidl.generate.sampler import Sampler
 from minidl.graph.operations import norm
-from minidl.kernels.library import address, computing, function, packed
+from minidl.kernels.library import address, function, kernel, layout
 from minidl.optim import SGD, Adam, Optimizer, RMSprop
 from minidl.optim.schedules import Clock, current
 
@@ -22,49 +21,60 @@ if TYPE_CHECKING:
     from minidl.engine.feeds import Feeds
 
 Array = NDArray[Any]
+Change = Callable[..., None]  # by the optimizer of the moment
 VECTOR = 16  # numbers: what a share of the weights is counted in
 PER_WEIGHT = 20  # multiplications that moving a weight is worth: it waits for memory
 
 
-def length(optimizer: Optimizer, gradient: Array) -> float:
+def length(gradient: Array) -> Callable[[Optimizer], float]:
     """As Optimizer.length."""
     squares = function("sum_of_squares", gradient.dtype, ctypes.c_double, ctypes.c_void_p, ctypes.c_int64)
-    square = squares(address(gradient), gradient.size)
-    return math.sqrt(square) if math.isfinite(square) else norm(gradient)
+    where, size = ctypes.c_void_p(address(gradient)), ctypes.c_int64(gradient.size)
+
+    def call(optimizer: Optimizer) -> float:
+        square = squares(where, size)
+        return math.sqrt(square) if math.isfinite(square) else norm(gradient)
+
+    return call
 
 
-def move(name: str, now: Optimizer, w: Array, g: Array, length: float, clock: Clock, values: Mapping[str, Any]) -> None:
-    """Clip the gradient and change the weights, in as many shares of whole vectors as there are threads."""
-    bound = math.inf if now.clip_value is None else current(now.clip_value, clock)
-    longest = math.inf if now.clip_norm is None else current(now.clip_norm, clock)
-    scale = longest / length if length > longest else 1.0
-    clips = length > bound or scale < 1  # no entry is larger than the norm
-    block = packed("Update", {"n": w.size, "w": w, "g": g, "clips": clips, "bound": bound, "scale": scale, **values})
-    call = partial(computing(name, w.dtype), block)
-    threads.in_shares(-(-w.size // VECTOR), PER_WEIGHT * w.size, call)
+def twin(name: str, numbers: Callable[..., tuple[float, ...]]) -> Callable[..., Change]:
+    """What binds a rule to weights w, their gradient g and what is kept from step to step. numbers: those of a step."""
+
+    def bound(w: Array, g: Array, **kept: Array) -> Change:
+        rates = np.zeros(len(layout("Rates")[0]))
+        values = {"n": w.size, "w": w, "g": g, "rates": rates, **kept}
+        change = kernel(name, "Update", w.dtype, -(-w.size // VECTOR), PER_WEIGHT * w.size, **values)
+
+        def call(now: Optimizer, length: float, t: int, clock: Clock) -> None:
+            highest = math.inf if now.clip_value is None else current(now.clip_value, clock)
+            longest = math.inf if now.clip_norm is None else current(now.clip_norm, clock)
+            scale = longest / length if length > longest else 1.0
+            clips = length > highest or scale < 1  # no entry is larger than the norm
+            rates[:] = (clips, highest, scale, *numbers(now, t, clock))
+            change()
+
+        return call
+
+    return bound
 
 
-def adam(optimizer: Adam, w: Array, g: Array, length: float, t: int, clock: Clock, m: Array, v: Array) -> None:
-    """As Optimizer.change, by the equations of Adam."""
-    beta1, beta2 = (current(beta, clock) for beta in optimizer.betas)
-    lr, eps = current(optimizer.lr, clock), current(optimizer.eps, clock)
-    root, kept = (1 - beta2**t) ** -0.5, 1 - lr * current(optimizer.weight_decay, clock)
-    lr /= 1 - beta1**t
-    values = {"m": m, "v": v, "lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps, "root": root, "kept": kept}
-    move("adam", optimizer, w, g, length, clock, values)
+def adam(now: Adam, t: int, clock: Clock) -> tuple[float, ...]:
+    """The numbers of Adam's equations."""
+    beta1, beta2 = (current(beta, clock) for beta in now.betas)
+    lr, eps = current(now.lr, clock), current(now.eps, clock)
+    root, kept = (1 - beta2**t) ** -0.5, 1 - lr * current(now.weight_decay, clock)
+    return lr / (1 - beta1**t), beta1, beta2, eps, root, kept, 0
 
 
-def rmsprop(optimizer: RMSprop, w: Array, g: Array, length: float, t: int, clock: Clock, v: Array) -> None:
-    """As Optimizer.change, by the equations of RMSprop."""
-    lr, rho, eps = (current(value, clock) for value in (optimizer.lr, optimizer.rho, optimizer.eps))
-    move("rmsprop", optimizer, w, g, length, clock, {"v": v, "lr": lr, "beta2": rho, "eps": eps})
+def rmsprop(now: RMSprop, t: int, clock: Clock) -> tuple[float, ...]:
+    """The numbers of RMSprop's equations."""
+    return current(now.lr, clock), 0, current(now.rho, clock), current(now.eps, clock), 0, 0, 0
 
 
-def sgd(optimizer: SGD, w: Array, g: Array, length: float, t: int, clock: Clock, u: Array) -> None:
-    """As Optimizer.change, by the equations of SGD."""
-    momentum = current(optimizer.momentum, clock)
-    values = {"m": u, "lr": current(optimizer.lr, clock), "beta1": momentum, "nesterov": optimizer.nesterov}
-    move("sgd", optimizer, w, g, length, clock, values)
+def sgd(now: SGD, t: int, clock: Clock) -> tuple[float, ...]:
+    """The numbers of SGD's equations."""
+    return current(now.lr, clock), current(now.momentum, clock), 0, 0, 0, 0, now.nesterov
 
 
 def within(feeds: Feeds, ids: Array, lowest: int, highest: int) -> bool:

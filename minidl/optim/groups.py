@@ -37,6 +37,10 @@ class Segment(NamedTuple):
         """Whether it is left alone after so many steps."""
         return steps < self.freeze
 
+    def updates(self, steps: int) -> int:
+        """How often it has been changed after so many steps."""
+        return steps - int(self.freeze) if math.isfinite(self.freeze) else steps
+
 
 class Groups(Mapping[str, Mapping[str, Any]]):
     """Settings by pattern, checked and hashable."""

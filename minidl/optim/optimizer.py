@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -21,7 +21,7 @@ from minidl.engine.parameters import Part
 from minidl.graph.arrays import Array
 from minidl.graph.operations import norm
 from minidl.optim.groups import Groups, Segment, segments
-from minidl.optim.optimizer_state import History
+from minidl.optim.optimizer_state import Bound, History
 from minidl.optim.schedules import Clock, Hyper, PositiveHyper, at, current, scheduled
 from minidl.system.errors import NumericsError, UsageError
 
@@ -98,27 +98,42 @@ class Optimizer(Declared, family="optimizer"):
             if segment.is_frozen(history.steps):
                 gradient[segment.part] = 0
         steps = [None if s.is_frozen(history.steps) else s.optimizer.now(clock) for s in found]
-        length = self._functions_for(weights)[0](self, gradient)
-        history.grad_norm = length
+        bound = self._bound_to(weights, gradient, found)
+        length = history.grad_norm = bound.length(self)
         if not math.isfinite(length):
             raise NumericsError("the gradient holds NaN or infinity; the weights have not been changed")
         history.clipped_by = max(1.0, length / current(self.clip_norm or math.inf, clock))
         history.steps += 1
-        for segment, now in zip(found, steps, strict=True):
+        for segment, now, change in zip(found, steps, bound.changes, strict=True):
             if now is not None:
-                self._change(now, segment, weights, gradient, clock)
+                change(now, length=length, t=segment.updates(history.steps), clock=clock)
 
-    def _change(self, now: Optimizer, segment: Segment, weights: Array, gradient: Array, clock: Clock) -> None:
-        """Let the rule, with the hyperparameters of now, change one segment of the weights."""
-        history, part, k = self.history, segment.part, segment.number
-        kept = {name: history.slots[name][part] for name in now.slot_names}
-        kept |= {name: history.scalars[name][k : k + 1] for name in now.scalars}
-        w, g = weights[part], gradient[part]
+    def _bound_to(self, weights: Array, gradient: Array, found: Sequence[Segment]) -> Bound:
+        """`length`, and `change` for each segment, or their compiled twins, with their arrays in place."""
+        history = self.history
+        arrays = (weights, gradient, found, *history.slots.values(), *history.scalars.values())
+        if history.bound is None or not history.bound.fits(arrays):
+            length = self._bind("length", weights.dtype, gradient=gradient)
+            history.bound = Bound(arrays, length, [self._change(segment, weights, gradient) for segment in found])
+        return history.bound
+
+    def _change(self, segment: Segment, weights: Array, gradient: Array) -> Callable[..., None]:
+        """What lets the rule of a segment change it, with the hyperparameters of the moment."""
+        own, part, k = segment.optimizer, segment.part, segment.number
+        arrays = {"w": weights[part], "g": gradient[part]}
+        arrays |= {name: self.history.slots[name][part] for name in own.slot_names}
         if segment.shape is not None:
-            w, g = w.reshape(segment.shape), g.reshape(segment.shape)
-            kept |= {name: kept[name].reshape(segment.shape) for name in now.slot_names}
-        t = history.steps - segment.freeze if math.isfinite(segment.freeze) else history.steps
-        segment.optimizer._functions_for(weights)[1](now, w, g, history.grad_norm, t, clock, **kept)
+            arrays = {name: array.reshape(segment.shape) for name, array in arrays.items()}
+        scalars = {name: self.history.scalars[name][k : k + 1] for name in own.scalars}
+        change: Callable[..., None] = own._bind("change", weights.dtype, **arrays, **scalars)
+        return change
+
+    def _bind(self, function: str, dtype: np.dtype[Any], **arrays: Array) -> Callable[..., Any]:
+        """A method, or its compiled twin, with its arrays in place: it is called with the optimizer of the moment."""
+        kind = self.compiled_as()
+        own = getattr(kind or type(self), function)
+        found = own if kind is None else implementation(kind, function, dtype)
+        return partial(own, **arrays) if found is own else found(**arrays)
 
     def for_parameter(self, name: str, shape: tuple[int, ...]) -> Optimizer:
         """Of a rule that is given one parameter at a time: what moves this one."""
@@ -215,17 +230,3 @@ class Optimizer(Declared, family="optimizer"):
         if (found := self._segments.get(key)) is None:
             found = self._segments[key] = segments(self, weights, parts)
         return found
-
-    @cached_property
-    def _functions(self) -> dict[np.dtype[Any], tuple[Callable[..., float], Callable[..., None]]]:
-        """`length` and `change`, or their compiled twins, by the type of the weights."""
-        return {}
-
-    def _functions_for(self, weights: Array) -> tuple[Callable[..., float], Callable[..., None]]:
-        if (functions := self._functions.get(weights.dtype)) is None:
-            kind = self.compiled_as()
-            length, change = type(self).length, type(self).change
-            if kind is not None:
-                length, change = (implementation(kind, name, weights.dtype) for name in ("length", "change"))
-            functions = self._functions[weights.dtype] = length, change
-        return functions

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +13,27 @@ from minidl.graph.arrays import Array
 from minidl.system.errors import CheckpointError
 
 
+@dataclass(frozen=True)
+class Bound:
+    """Functions with their arrays in place, for as long as an optimizer is given the same arrays."""
+
+    arrays: Sequence[Any]
+    length: Callable[..., float]
+    changes: Sequence[Callable[..., None]]
+
+    def fits(self, arrays: Sequence[Any]) -> bool:
+        """Whether these are the arrays, and not only equal ones."""
+        return len(arrays) == len(self.arrays) and all(map(operator.is_, arrays, self.arrays))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a copy of an optimizer has arrays of its own, and binds to them
+        return type(None), ()
+
+
 @dataclass
 class History:
     """Updates done, a vector for each slot, numbers for each group, the last gradient's norm before clipping.
 
-    clipped_by: how many times larger that was than after clipping by norm.
+    clipped_by: how many times larger that was than after clipping by norm. bound: the functions of the last update.
     """
 
     steps: int = 0
@@ -24,6 +41,7 @@ class History:
     scalars: dict[str, Array] = field(default_factory=dict)
     grad_norm: float = 0.0
     clipped_by: float = 1.0
+    bound: Bound | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Everything, as arrays and numbers by name; arrays are copies."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import traceback
@@ -39,7 +40,9 @@ class Builder:
         try:
             settings = rules.model_validate_json(json.dumps(given))
         except ValidationError as error:
-            yield from explain(error, given, list(rules.model_fields), ())
+            for item in explain(error, given, list(rules.model_fields), ()):
+                near = "" if item.path[0] in given else suggest(str(item.path[0]), offered)
+                yield dataclasses.replace(item, message=f"{item.message}{near}")
             return None, {}
         chosen = {name: getattr(settings, name) for name in (*rules.model_fields, *(settings.model_extra or ()))}
         asked = inspect.signature(self.build).parameters.keys() & offered.keys() - chosen.keys()

@@ -1,60 +1,55 @@
 // SGD, RMSprop and Adam: the equations of minidl/optim, with clipping, in one pass over the vectors.
 #include "functions.h"
 
-// weights w, gradient g, what is kept from step to step (m, v or u), each (n). Where it clips, each entry of the gradient
-// is held within +-bound, and then multiplied by scale.
-STRUCT(Update, int64_t n, nesterov, clips; real *w, *g, *m, *v;
-       double bound, scale, lr, beta1, beta2, eps, root, kept;)
+// The numbers of a step. Where it clips, each entry of the gradient is held within +-highest, and then multiplied by scale
+STRUCT(Rates, double clips, highest, scale, lr, beta1, beta2, eps, root, kept, nesterov;)
 
-INLINE vec clipped(const Update *u, int64_t j, int64_t width) {
-    vec g = get(u->g + j, width);
-    if (!u->clips) return g;
-    g = clamp(g, u->bound) * (real)u->scale;
-    put(u->g + j, g, width);
-    return g;
+// weights w, gradient g, what is kept from step to step (m, v or u), each (n)
+STRUCT(Update, int64_t n; real *w, *g, *m, *u, *v; const Rates *rates;)
+
+INLINE vec clipped(Rates now, real *g, int64_t width) {
+    if (now.clips) put(g, clamp(get(g, width), now.highest) * (real)now.scale, width);
+    return get(g, width);
 }
 
-// Sixteens lo to hi of n numbers
-#define EACH_WEIGHT(u, ...) EACH_FROM(lo * 16, least(hi * 16, u->n), __VA_ARGS__)
+// Do something for sixteens lo to hi of n numbers, with copies of what the compiler cannot know to stay as it is
+#define EACH_WEIGHT(given, ...)                                              \
+    const Update here = *given, *s = &here;                                  \
+    const Rates now = *s->rates;                                             \
+    EACH_FROM(lo * 16, least(hi * 16, s->n), __VA_ARGS__);                   \
+    return 0;
 
 // m += (1 - beta1) (g - m)   v += (1 - beta2) (g^2 - v)   w = kept w - lr m / (sqrt(v) root + eps)
 KERNEL(adam, Update, given) {
-    const Update here = *given, *u = &here;
-    real new1 = 1 - u->beta1, new2 = 1 - u->beta2, lr = u->lr, root_ = u->root, eps = u->eps, kept = u->kept;
-    EACH_WEIGHT(u, {
-        vec g = clipped(u, j, width), m = get(u->m + j, width), v = get(u->v + j, width);
-        m += new1 * (g - m);
-        v += new2 * (g * g - v);
-        put(u->m + j, m, width);
-        put(u->v + j, v, width);
-        put(u->w + j, kept * get(u->w + j, width) - divide(lr * m, root(v) * root_ + eps), width);
-    });
-    return 0;
+    EACH_WEIGHT(given, {
+        vec g = clipped(now, s->g + j, width), m = get(s->m + j, width), v = get(s->v + j, width);
+        m += (real)(1 - now.beta1) * (g - m);
+        v += (real)(1 - now.beta2) * (g * g - v);
+        put(s->m + j, m, width);
+        put(s->v + j, v, width);
+        vec change = divide((real)now.lr * m, root(v) * (real)now.root + (real)now.eps);
+        put(s->w + j, (real)now.kept * get(s->w + j, width) - change, width);
+    })
 }
 
 // v += (1 - beta2) (g^2 - v)   w -= lr g / (sqrt(v) + eps)
 KERNEL(rmsprop, Update, given) {
-    const Update here = *given, *u = &here;
-    real new2 = 1 - u->beta2, lr = u->lr, eps = u->eps;
-    EACH_WEIGHT(u, {
-        vec g = clipped(u, j, width), v = get(u->v + j, width);
-        v += new2 * (g * g - v);
-        put(u->v + j, v, width);
-        put(u->w + j, get(u->w + j, width) - divide(lr * g, root(v) + eps), width);
-    });
-    return 0;
+    EACH_WEIGHT(given, {
+        vec g = clipped(now, s->g + j, width), v = get(s->v + j, width);
+        v += (real)(1 - now.beta2) * (g * g - v);
+        put(s->v + j, v, width);
+        put(s->w + j, get(s->w + j, width) - divide((real)now.lr * g, root(v) + (real)now.eps), width);
+    })
 }
 
-// m = beta1 m + g   w -= lr m, or lr (beta1 m + g) with Nesterov's look ahead
+// u = beta1 u + g   w -= lr u, or lr (beta1 u + g) with Nesterov's look ahead
 KERNEL(sgd, Update, given) {
-    const Update here = *given, *u = &here;
-    real beta1 = u->beta1, lr = u->lr;
-    EACH_WEIGHT(u, {
-        vec g = clipped(u, j, width), m = beta1 * get(u->m + j, width) + g;
-        put(u->m + j, m, width);
-        put(u->w + j, get(u->w + j, width) - lr * (u->nesterov ? beta1 * m + g : m), width);
-    });
-    return 0;
+    EACH_WEIGHT(given, {
+        vec g = clipped(now, s->g + j, width), u = (real)now.beta1 * get(s->u + j, width) + g;
+        put(s->u + j, u, width);
+        vec step = now.nesterov ? (real)now.beta1 * u + g : u;
+        put(s->w + j, get(s->w + j, width) - (real)now.lr * step, width);
+    })
 }
 
 // The sum of squares of n numbers, in sums of parts, which lose nothing of long vectors
