@@ -234,7 +234,7 @@ def test_what_training_has_not_seen_is_told(home: Path, capsys: pytest.CaptureFi
 def test_columns_are_the_same_where_nothing_can_be_read(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home / "nothing.csv").write_text("name\n\u2603\n")
     answers, _ = predict(capsys, "classify_names", "--data", "nothing.csv", "--proba")
-    asked = Predictor.load("classify_names").reader.headings
+    asked = Predictor.load("classify_names").reader.headings()
     assert answers == [dict.fromkeys(("name", *asked), "") | {"name": "\u2603"}]
     assert len(asked) > 3
 

@@ -27,8 +27,7 @@ class ClassReader(SequenceReader):
     def targets(self) -> tuple[str, ...]:
         return (self.label,)
 
-    @property
-    def headings(self) -> tuple[str, ...]:
+    def headings(self) -> list[str]:
         return headings_of(self.classes)
 
     def numbers(self, rows: Rows, members: Sequence[Order]) -> Array:
@@ -37,7 +36,7 @@ class ClassReader(SequenceReader):
     def decode(self, outputs: Array, examples: Independent, chosen: Order) -> Answers:
         shares = softmax(outputs)
         names = [self.classes[i] for i in shares.argmax(axis=-1).tolist()]
-        return dict(zip(self.headings, (names, shares.max(axis=-1).tolist(), *shares.T.tolist()), strict=False))
+        return dict(zip(self.headings(), (names, shares.max(axis=-1).tolist(), *shares.T.tolist()), strict=False))
 
 
 def one_name_each(rows: Rows, column: str, members: Sequence[Order]) -> Sequence[str]:

@@ -30,8 +30,7 @@ class LabelsReader(SequenceReader):
     def targets(self) -> tuple[str, ...]:
         return (self.labels,)
 
-    @property
-    def headings(self) -> tuple[str, ...]:
+    def headings(self) -> list[str]:
         return headings_of(self.classes)
 
     def numbers(self, rows: Rows, members: Sequence[Order]) -> Array:
@@ -47,7 +46,7 @@ class LabelsReader(SequenceReader):
         taken = shares > 0.5
         names = [SEPARATOR.join(self.classes[k] for k in np.flatnonzero(row)) for row in taken]
         right = np.where(taken, shares, 1 - shares).prod(axis=-1)
-        return dict(zip(self.headings, (names, right.tolist(), *shares.T.tolist()), strict=False))
+        return dict(zip(self.headings(), (names, right.tolist(), *shares.T.tolist()), strict=False))
 
 
 def names_of(rows: Rows, column: str, members: Sequence[Order]) -> list[list[str]]:

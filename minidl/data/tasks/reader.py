@@ -84,10 +84,9 @@ class Reader(SnakeCased, family="reader"):
         """The columns that hold what is to be predicted, which training and evaluation need."""
         raise NotImplementedError
 
-    @property
-    def headings(self) -> tuple[str, ...]:
+    def headings(self) -> list[str]:
         """The columns that every answer has, whether or not there is anything to read."""
-        return ("prediction",)
+        return ["prediction"]
 
     def read(self, rows: Rows, *, targets: bool = False, batch_size: int = 32) -> Independent:
         """What the model reads of these rows, in their order; DataError with the place of what it cannot read."""
@@ -102,9 +101,9 @@ class Reader(SnakeCased, family="reader"):
         raise NotImplementedError
 
 
-def headings_of(classes: Sequence[str]) -> tuple[str, ...]:
+def headings_of(classes: Sequence[str]) -> list[str]:
     """The columns of an answer that names classes: which, how surely, and how probable each is."""
-    return "prediction", "probability", *(f"probability:{name}" for name in classes)
+    return ["prediction", "probability", *(f"probability:{name}" for name in classes)]
 
 
 def softmax(logits: Array) -> Array:

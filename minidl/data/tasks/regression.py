@@ -30,16 +30,15 @@ class NumberReader(SequenceReader):
     def targets(self) -> tuple[str, ...]:
         return self.outputs.columns
 
-    @property
-    def headings(self) -> tuple[str, ...]:
-        return ("prediction",) if len(self.targets) == 1 else tuple(f"prediction:{name}" for name in self.targets)
+    def headings(self) -> list[str]:
+        return ["prediction"] if len(self.targets) == 1 else [f"prediction:{name}" for name in self.targets]
 
     def numbers(self, rows: Rows, members: Sequence[Order]) -> Array:
         return self.outputs.apply(numbers_of(rows, self.targets, members)).astype(np.float64)
 
     def decode(self, outputs: Array, examples: Independent, chosen: Order) -> Answers:
         """Numbers in the units of the file: "prediction", or "prediction:COLUMN" for each of several columns."""
-        return dict(zip(self.headings, self.outputs.undo(outputs).T.tolist(), strict=False))
+        return dict(zip(self.headings(), self.outputs.undo(outputs).T.tolist(), strict=False))
 
 
 def numbers_of(rows: Rows, names: tuple[str, ...], members: Sequence[Order]) -> Array:
