@@ -127,6 +127,7 @@ def launch(folder: Path, work: Callable[[], int], redirect: Callable[[], None] =
             logging.getLogger("minidl").handlers.clear()
             os.environ.setdefault("MINIDL_KERNELS", "numpy")
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
             code = work()
         except BaseException:
             traceback.print_exc()

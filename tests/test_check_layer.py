@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from minidl import Layer
+from minidl import Layer, Model
+from minidl.graph import initializers
 from minidl.graph.arrays import LENGTHS, Array, Cache, InputSpec, Out, Param, State
 from minidl.graph.operations import sigmoid, split, tanh
 from minidl.layers import GRU, LSTM, RNN, Bidirectional, Cell, Dense, SoftmaxCE
 from minidl.optim import SGD, Adam, Optimizer
+from minidl.system.errors import ConfigError
 from minidl.testing import LayerError, check_layer, check_optimizer
 
 rng = np.random.default_rng(0)
@@ -23,6 +26,7 @@ CALLS: list[int] = []
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Layer, "registry", dict(Layer.registry))
+    monkeypatch.setattr(initializers, "INITIALIZERS", dict(initializers.INITIALIZERS))
     CALLS.clear()
 
 
@@ -287,3 +291,24 @@ def test_optimizers_pass_and_a_wrong_one_is_named() -> None:
             check_optimizer(Uphill())
     finally:
         Optimizer.registry.pop("Uphill", None)
+
+
+def half(out: Array, rng: np.random.Generator) -> None:
+    out[...] = 0.5
+
+
+def test_a_function_in_the_place_of_an_initializer(tmp_path: Path) -> None:
+    """It is known by its name; a file is loaded where nobody knows that name."""
+    layer = Bidirectional(LSTM(2, init={"Wh": half}))  # type: ignore[dict-item]
+    assert check_layer(layer, X)
+    assert Layer.from_config(layer.config()) == layer
+    model = Model.of(layer, X)
+    assert (model.parameters["bidirectional_forward/Wh"] == 0.5).all()
+    model.save(tmp_path / "model.npz")
+    del initializers.INITIALIZERS["half"]
+    assert (Model.load(tmp_path / "model.npz").parameters["bidirectional_forward/Wh"] == 0.5).all()
+
+
+def test_a_function_without_a_name_is_no_initializer_of_a_layer() -> None:
+    with pytest.raises(ConfigError, match="with def and not with lambda"):
+        Dense(2, init={"W": lambda out, rng: None})  # type: ignore[dict-item]

@@ -267,6 +267,13 @@ def test_a_model_file_may_have_annotations_and_defaults_that_no_file_can_hold(fo
     assert experiment.resolved()["model"] == {"type": "free", "units": 5}
 
 
+def test_a_misspelt_fact_of_the_data_is_told(folder: Path) -> None:
+    text = BUILDER.replace("vocab_size", "vocab_siz")
+    (folder / "models/free.py").write_text(text)
+    message = refusal(folder / "small.yaml", "model={type: free, units: 5}")
+    assert "'vocab_siz' is missing; did you mean 'vocab_size'?" in message
+
+
 def test_layers_of_two_model_files_may_have_one_name_but_not_that_of_ours(folder: Path) -> None:
     other = BUILDER.replace("factor: float = 2.0", "factor: float = 2.0\n    unused: int = 1")
     (folder / "models/other.py").write_text(other)

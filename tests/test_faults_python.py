@@ -18,7 +18,7 @@ from minidl.generate import sample_text
 from minidl.graph.arrays import Cache, Out
 from minidl.layers import LSTM, Dense, OneHot, SoftmaxCE
 from minidl.optim import Adam
-from minidl.system.errors import MinidlError
+from minidl.system.errors import GraphError, MinidlError
 from minidl.testing import check_layer
 from minidl.training import Trainer
 
@@ -138,6 +138,43 @@ def test_what_arrays_of_a_layer_declares(case: str, monkeypatch: pytest.MonkeyPa
         small(Through(name="mine"))
     assert says in str(raised.value)
     assert "node 'mine' (Through, fed by 'lstm' (T, B, 4))" in str(raised.value)
+
+
+@dataclass(frozen=True)
+class Listed(Through):
+    inputs = ["x"]  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Selfless(Through):
+    def forward(x, y):  # type: ignore[override]
+        y[...] = x
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [(Listed(), "Listed.inputs should be InputSpecs by name"), (Selfless(), "Selfless.forward should take self first")],
+)
+def test_what_a_layer_is_declared_with(layer: Layer, says: str) -> None:
+    with pytest.raises(GraphError, match=says):
+        small(layer)
+
+
+@pytest.mark.parametrize("method", ["forward", "backward"])
+def test_a_layer_that_ends_the_program_is_an_error(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is not done does not end with exit code 0."""
+    monkeypatch.setattr(Through, method, {"forward": leave_forward, "backward": leave_backward}[method])
+    with pytest.raises(RuntimeError, match=f"{method} of the node 'layer' ends the program") as raised:
+        passed(small(Through(name="layer")))
+    assert raised.traceback[-1].name == f"leave_{method}"
+
+
+def leave_forward(self: Layer, x: Array, y: Array) -> None:
+    raise SystemExit(0)
+
+
+def leave_backward(self: Layer, dy: Array, dx: Array) -> None:
+    raise SystemExit(0)
 
 
 @pytest.mark.parametrize("method", ["arrays", "forward", "backward"])

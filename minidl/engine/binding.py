@@ -105,6 +105,9 @@ def carry_out(calls: Sequence[tuple[str, Call]], function: str) -> None:
     try:
         for node, call in calls:  # noqa: B007  read where a call fails
             call()
+    except SystemExit as error:  # would end a run that is not done as if it were
+        ended = RuntimeError(f"{function} of the node {node!r} ends the program (SystemExit): {error}")
+        raise ended.with_traceback(error.__traceback__) from None
     except Exception as error:
         remark(error, f"in {function} of the node {node!r}")
         raise

@@ -182,7 +182,7 @@ def first_values(name: str, param: Param, rng: np.random.Generator) -> Array:
     what = f"the initializer {label} of {name} {param.shape}"
     try:
         fill(values, rng)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(blame(what, error)) from error
     if missing := int(np.isnan(values).sum()):
         code = getattr(fill, "__code__", None)

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from minidl.graph.arrays import MadeName, Param, Tied
+from minidl.graph.initializers import is_known
 from minidl.graph.layer import Layer, Node
 from minidl.graph.symbol import Input, Symbol, show
 from minidl.system.errors import GraphError, suggest
@@ -22,9 +23,7 @@ class Graph:
         self.results = dict(results)
         self.inputs: dict[str, Input] = {}
         self.nodes: dict[str, Node] = {}
-        self.owners: dict[
-            str, str
-        ] = {}  # node -> the node whose parameters it uses (its own name but for shared layers)
+        self.owners: dict[str, str] = {}  # by node, the one whose parameters it uses: itself, but for shared layers
         self._by_layer: dict[int, str] = {}  # the first node of each layer object
         self._next: dict[str, int] = {}  # the number that a name taken before is tried with
         order = _in_order(results.values())
@@ -105,6 +104,14 @@ class Graph:
         """Names of the nodes and inputs that feed a node."""
         return self._sources[name]
 
+    def needed_for(self, ends: Iterable[str]) -> set[str]:
+        """The nodes and inputs that some nodes depend on, themselves included."""
+        needed = set(ends)
+        for name in reversed(self.nodes):
+            if name in needed:
+                needed.update(self.sources(name))
+        return needed
+
     @cached_property
     def readers(self) -> dict[str, list[str]]:
         """By node or input, the nodes that it feeds."""
@@ -147,11 +154,20 @@ class Graph:
         known: dict[str, Symbol] = {item["name"]: Input(**item) for item in config["inputs"]}
         layers: dict[str, Layer] = {}
         for item in config["nodes"]:
-            fields = {key: value for key, value in item.items() if key not in ("inputs", "shares")}
+            fields = {key: _loadable(key, value) for key, value in item.items() if key not in ("inputs", "shares")}
             layer = layers[item["shares"]] if "shares" in item else Layer.from_config(fields)
             layers[item["name"]] = layer
             known[item["name"]] = _revived(layer, item["inputs"], known)
         return cls({name: known[node] for name, node in config["results"]})
+
+
+def _loadable(key: str, value: Any) -> Any:
+    """A field of a layer, without initializers that only the program that wrote it knew: its weights are loaded."""
+    if not isinstance(value, Mapping):
+        return value
+    if key == "init":
+        return {array: name for array, name in value.items() if not isinstance(name, str) or is_known(name)}
+    return {inner: _loadable(inner, item) for inner, item in value.items()}
 
 
 def _revived(layer: Layer, sources: Any, known: Mapping[str, Symbol]) -> Node:

@@ -100,6 +100,19 @@ def initializer(function: Initializer) -> Initializer:
     return function
 
 
+def name_of(function: Initializer) -> str:
+    """The name of a function given in the place of one; it is registered, as layers are known by names alone."""
+    name = getattr(function, "__name__", "")
+    if not name.isidentifier():
+        raise ConfigError(f"init names functions: give {function!r} a name, with def and not with lambda")
+    return name if INITIALIZERS.get(name) is function else initializer(function).__name__
+
+
+def is_known(name: str) -> bool:
+    """Whether an initializer of that name is there."""
+    return name in INITIALIZERS or GATED.fullmatch(name) is not None
+
+
 def find(named: str | Initializer) -> Initializer:
     """The initializer of that name, or the function itself; ValueError with the nearest name where there is none."""
     if callable(named):

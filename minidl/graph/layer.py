@@ -20,11 +20,11 @@ from minidl.config.declared import Declared, snake_case
 from minidl.config.plain import FrozenMapping
 from minidl.graph.arrays import Declaration, InputSpec, Param, Shape, State, Tied
 from minidl.graph.fit import check_inputs, check_parameters, checked
-from minidl.graph.initializers import initialized
+from minidl.graph.initializers import initialized, name_of
 from minidl.graph.symbol import Symbol, show
 from minidl.system.blame import remark
 from minidl.system.errors import GraphError, suggest
-from minidl.system.signatures import asked_by
+from minidl.system.signatures import asked_by, first_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Layer(Declared, family="layer"):
     being written. Calling a layer on nodes adds it to a graph; calling the same object twice shares its weights.
 
     name: of the node; made from the type where it is not given. init: how weights start, by the name of the array, in
-    the place of what the layer says: {"W": "orthogonal"}.
+    the place of what the layer says: {"W": "orthogonal"}; a function of one's own is registered, and named.
 
     Raises ConfigError where an argument is out of its range, GraphError where it is called with nodes that do not fit.
     """
@@ -60,9 +60,10 @@ class Layer(Declared, family="layer"):
         return connect(self, inputs, named)
 
     def __post_init__(self) -> None:
+        if isinstance(self.init, Mapping):
+            named = {array: name_of(given) if callable(given) else given for array, given in self.init.items()}
+            object.__setattr__(self, "init", FrozenMapping(named))
         super().__post_init__()
-        if self.init is not None:
-            object.__setattr__(self, "init", FrozenMapping(self.init))
 
     @classmethod
     def default_name(cls) -> str:
@@ -207,24 +208,26 @@ def input_specs(layer: Layer, count: int, ports: Sequence[str] | None = None) ->
 
 
 def check_complete(layer: Layer) -> None:
-    """A layer says which arrays it needs, and computes in both directions."""
+    """A layer says what feeds it and which arrays it needs, and computes in both directions."""
+    kind = type(layer).__name__
     for function in ("arrays", "forward", "backward"):
         if not hasattr(layer, function):
-            raise GraphError(
-                f"{type(layer).__name__} has no method {function!r}; a layer needs arrays, forward, backward"
-            )
+            raise GraphError(f"{kind} has no method {function!r}; a layer needs arrays, forward, backward")
+    if not (isinstance(layer.inputs, dict) and all(isinstance(spec, InputSpec) for spec in layer.inputs.values())):
+        example = 'such as {"x": InputSpec("... F")}'
+        raise GraphError(f"{kind}.inputs should be InputSpecs by name, {example}; got {layer.inputs!r:.60}")
 
 
 def check_arguments(layer: Layer, declarations: Mapping[str, Declaration]) -> None:
     """Every argument of forward and backward is an input, a declared array, or one of the names the executor gives."""
     for function in ("forward", "backward"):
-        known = offered_arrays(layer, declarations, function)
+        known, called = offered_arrays(layer, declarations, function), f"{type(layer).__name__}.{function}"
+        if (first := first_of(getattr(type(layer), function))) in known:
+            raise GraphError(f"{called} should take self first, and takes {first!r}")
         for name in layer.arguments(function):
             if name not in known and name not in layer.optional(function):
-                raise GraphError(
-                    f"{type(layer).__name__}.{function} asks for {name!r}{suggest(name, known)} "
-                    f"(inputs and declared arrays: {', '.join(sorted(known))})"
-                )
+                there_are = f"(inputs and declared arrays: {', '.join(sorted(known))})"
+                raise GraphError(f"{called} asks for {name!r}{suggest(name, known)} {there_are}")
 
 
 def offered_arrays(layer: Layer, declarations: Mapping[str, Declaration], function: str) -> set[str]:

@@ -16,3 +16,13 @@ def asked_by(method: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
     ['iterable']
     """
     return tuple(inspect.signature(method).parameters.values())[1:]
+
+
+@lru_cache(maxsize=4096)
+def first_of(method: Callable[..., Any]) -> str | None:
+    """What a method calls the object itself; None where it takes nothing.
+
+    >>> first_of(str.join)
+    'self'
+    """
+    return next(iter(inspect.signature(method).parameters), None)

@@ -36,6 +36,8 @@ def layers_as_fed(model: Model, feeds: Mapping[str, ArrayLike]) -> Iterator[tupl
         sources = model.graph.sources(name)
         if node.layer in tried or not set(sources) <= values.keys() or not _stands_alone(node):
             continue
+        if not all(np.isfinite(values[source]).all() for source in sources):  # the layer to blame is one before
+            continue
         tried.add(node.layer)
         fed = zip(node.ports, sources, node.inputs, strict=True)
         yield name, node.layer, {port: _few(values[source], symbol) for port, source, symbol in fed}

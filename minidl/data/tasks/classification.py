@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-
-from minidl.data.baselines import majority
 from minidl.data.batches import ArraySpec
 from minidl.data.independent import Independent, Order
 from minidl.data.sources.rows import Rows
-from minidl.data.tasks.class_names import check_filled, class_names, number_each, one_string_each
+from minidl.data.tasks.class_names import check_filled, class_names, number_each, of_classes, one_string_each
 from minidl.data.tasks.reader import Answers, Array, softmax
 from minidl.data.tasks.sequence_task import SequenceReader, SequenceTask
 from minidl.data.tasks.split import Kind
@@ -81,10 +78,4 @@ class Classification(SequenceTask):
         return ArraySpec("int", len(reader.classes), ("B",))
 
     def describe(self, reader: ClassReader, examples: Any, parts: list[Order]) -> dict[str, Any]:
-        targets = examples.targets
-        counts = np.bincount(targets[parts[0]], minlength=len(reader.classes))
-        return {
-            "facts": {"classes": len(reader.classes)},
-            "metadata": {"class_names": list(reader.classes), "class_counts": counts.tolist()},
-            "baselines": majority(*([targets[part]] if part.size else [] for part in parts[:2])),
-        }
+        return of_classes(reader.classes, *(examples.targets[part] for part in parts[:2]))

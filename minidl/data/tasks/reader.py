@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.config.declared import Declared, snake_case
+from minidl.config.declared import SnakeCased
 from minidl.data.independent import Independent, Order
 from minidl.data.sources.rows import Rows
 from minidl.data.vocabulary import Vocabulary
@@ -40,16 +40,11 @@ Self = TypeVar("Self", bound="Reader")
 
 
 @dataclass(frozen=True)
-class Reader(Declared, family="reader"):
+class Reader(SnakeCased, family="reader"):
     """Base of what a task has fixed in training: fields of plain data, and the vocabulary beside them.
 
     vocabulary: of the texts; None where numbers are read. unseen: symbols that were met and that it does not have.
     """
-
-    @classmethod
-    def type_name(cls) -> str:
-        """The name in files: the class in small letters."""
-        return snake_case(cls.__name__)
 
     @property
     def vocabulary(self) -> Vocabulary | None:

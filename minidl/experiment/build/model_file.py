@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import traceback
@@ -39,7 +40,9 @@ class Builder:
         try:
             settings = rules.model_validate_json(json.dumps(given))
         except ValidationError as error:
-            yield from explain(error, given, list(rules.model_fields), ())
+            for item in explain(error, given, list(rules.model_fields), ()):
+                near = "" if item.path[0] in given else suggest(str(item.path[0]), offered)
+                yield dataclasses.replace(item, message=f"{item.message}{near}")
             return None, {}
         chosen = {name: getattr(settings, name) for name in (*rules.model_fields, *(settings.model_extra or ()))}
         asked = inspect.signature(self.build).parameters.keys() & offered.keys() - chosen.keys()
@@ -106,20 +109,21 @@ def load_builder(path: Path) -> Builder:
 def run_file(path: Path) -> ModuleType:
     """A file of models/ run anew, with those that it imports; ExperimentError shows what its code has raised."""
     begin(path.parent)
-    try:
-        return load(path)
-    except (Exception, SystemExit) as error:
-        raise ExperimentError(theirs(path, error)) from error
+    return _loaded(path)
 
 
 def load_folder(folder: Path) -> None:
     """All files of a models/ folder, for the layers that they define."""
     begin(folder)
     for path in sorted(folder.glob("*.py")):
-        try:
-            load(path)
-        except (Exception, SystemExit) as error:
-            raise ExperimentError(theirs(path, error)) from error
+        _loaded(path)
+
+
+def _loaded(path: Path) -> ModuleType:
+    try:
+        return load(path)
+    except (Exception, SystemExit) as error:
+        raise ExperimentError(theirs(path, error)) from error
 
 
 def theirs(path: Path, error: BaseException) -> str:
