@@ -134,7 +134,7 @@ def _compressed(*texts: str) -> Iterator[list[Future[int]]]:
     is_over = Event()
 
     def packed(text: str) -> int:
-        """In pieces, so that a signal does not wait for the end."""
+        """The size of a text when it is compressed, in pieces: a signal does not have to wait for the end."""
         compressor, size, encoded = lzma.LZMACompressor(), 0, text.encode("utf-8", "surrogatepass")
         for start in range(0, len(encoded), PIECE):
             if is_over.is_set():

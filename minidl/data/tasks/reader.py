@@ -48,7 +48,7 @@ class Reader(SnakeCased, family="reader"):
 
     @property
     def vocabulary(self) -> Vocabulary | None:
-        """Of the texts that are read."""
+        """The symbols of the texts that are read; None where numbers are."""
         found: Vocabulary | None = self.__dict__.get("_vocabulary")
         return found
 

@@ -106,7 +106,7 @@ class SequenceTask(Task, abstract=True):
         return (*((self.text,) if self.text is not None else self.columns or ()), *self.asked)
 
     def classes_of(self, rows: Rows, members: Sequence[Order]) -> list[Any] | None:
-        """By what a split is stratified."""
+        """The class of each example, by which a split is stratified; None where there are no classes."""
         return None
 
     def learn(self, rows: Rows, members: Sequence[Order], parts: list[Order], base: dict[str, Any]) -> SequenceReader:
