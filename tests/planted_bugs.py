@@ -685,6 +685,17 @@ BUGS = [
         ),
     ),
     *bugs(
+        "minidl.engine.forward",
+        "Graph",
+        (
+            "caches that nobody keeps are shown",
+            "uncached",
+            "if self.context.caches or not isinstance(item, Cache)",
+            "if True",
+        ),
+        ("caches lie where their own node works", "uncached", "else (i, i)", "else (i + 1, i + 1)"),
+    ),
+    *bugs(
         "minidl.engine.backward",
         "Graph",
         ("fan-out is not summed", "gradient", "len(summands) > 1", "len(summands) > 99"),

@@ -43,9 +43,7 @@ class TrainMetrics(Callback):
         if math.isfinite(trainer.loss):
             tally = MetricAccumulator()
             tally.add(trainer.model, trainer.loss, trainer.batch.inputs, measures=False)
-            self._accumulator.count += tally.count
-            for name, value in tally.sums.items():
-                self._accumulator.sums[name] = self._accumulator.sums.get(name, 0.0) + value
+            self._accumulator += tally
             loss = tally.sums["loss"] / max(tally.count, 1)
             self._smoothed = loss if math.isnan(self._smoothed) else KEEP * self._smoothed + (1 - KEEP) * loss
         super().step(trainer)

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     if kind == "html":
         return _write_page(path, arguments)
     trained = load_trained(path)
-    out = arguments.out or Path(f"{_title(trained.path)}.{ENDINGS.get(kind, kind)}")
+    out = arguments.out or Path(f"{trained.name}.{ENDINGS.get(kind, kind)}")
     found = _write(trained.model, out, kind, arguments.layout)
     if arguments.json:
         print(json_line({"file": str(out), "format": kind, **found}))
@@ -89,13 +89,6 @@ def _write_page(path: Path, arguments: argparse.Namespace) -> int:
     size = looking.write(out)
     print(json_line({"file": str(out), "format": "html", "bytes": size}) if arguments.json else f"wrote {out}")
     return 0
-
-
-def _title(path: Path) -> str:
-    """NAME-NUMBER of the run that a checkpoint is of; else the name of the file."""
-    path = path.absolute()
-    run = path.parent.parent
-    return f"{run.parent.name}-{run.name}" if path.parent.name == "checkpoints" else path.stem
 
 
 def _write(model: Model, out: Path, kind: str, layout: str | None) -> dict[str, dict[str, Any]]:

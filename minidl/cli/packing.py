@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minidl.cli.arguments import Parser
-from minidl.system.errors import UsageError
 
 if TYPE_CHECKING:
     from minidl.model import Model
@@ -33,10 +32,9 @@ def read_input(name: str) -> bytes:
 
 def write_output(out: Path, data: bytes, *, force: bool) -> None:
     """Write a file whole or not at all; one that is there is left alone, unless it is to be replaced."""
-    from minidl.storage.atomic import write_whole
+    from minidl.storage.atomic import refuse_existing, write_whole
 
-    if out.exists() and not force:
-        raise UsageError(f"{out} is there already: choose another with --out, or replace it with --force")
+    refuse_existing(out, force=force)
     write_whole(out, data)
 
 

@@ -15,7 +15,6 @@ from minidl.system.persistent_signals import until_heard
 
 if TYPE_CHECKING:
     from minidl.experiment.run.load_model import Trained
-    from minidl.generate.sampler import Sampler
     from minidl.model import Model
     from minidl.training.adapting import AdaptingModel
 
@@ -67,13 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
     sampler = Sampler(arguments.temperature, *limits, arguments.repetition_penalty)
     trained = load_trained(model_file(arguments.run, arguments.runs))
     model = trained.model
+    given = {"length": arguments.length, "sampler": sampler, "seed": arguments.seed, "stop": arguments.stop}
     if ends_of(model):
-        _write_documents(trained, arguments, sampler)
+        _write_documents(trained, arguments, given)
         return 0
     reader = _reader(model) if arguments.adapt else None
     model = model if reader is None else reader.model
     if arguments.chat:
-        _chat(model, arguments.length, sampler, arguments.seed, reader, arguments.stop)
+        _chat(model, reader, given)
         return 0
     prime = _prime(arguments)
     if prime is not None:
@@ -81,7 +81,6 @@ def run(arguments: argparse.Namespace) -> int:
         _write(prime if arguments.samples == 1 else "")
         if reader is not None:
             reader.read_text(prime)
-    given = {"length": arguments.length, "sampler": sampler, "seed": arguments.seed, "stop": arguments.stop}
     if arguments.samples > 1:
         _write_several(model, arguments.samples, prime, given)
         return 0
@@ -106,7 +105,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError("--stop should be a text of one character or more")
 
 
-def _write_documents(trained: Trained, arguments: argparse.Namespace, sampler: Sampler) -> None:
+def _write_documents(trained: Trained, arguments: argparse.Namespace, given: dict[str, Any]) -> None:
     """Documents below one another, each to its own end, and how many of them are new."""
     from minidl.experiment.run.novelty import novelty
     from minidl.generate.sampling import sample_texts
@@ -116,7 +115,6 @@ def _write_documents(trained: Trained, arguments: argparse.Namespace, sampler: S
         raise UsageError("this model writes documents, each of its own: it has no conversation to go on with")
     prime = _prime(arguments) or ""
     _warn(trained.model, prime)
-    given = {"length": arguments.length, "sampler": sampler, "seed": arguments.seed, "stop": arguments.stop}
     texts = [prime + text for text in sample_texts(trained.model, arguments.samples, prime=prime, **given)]
     for text in texts:
         _write(f"{text}\n")
@@ -131,9 +129,7 @@ def _write_several(model: Model, count: int, prime: str | None, given: dict[str,
         _write(f"--- {i + 1}\n{prime or ''}{text}\n")
 
 
-def _chat(
-    model: Model, length: int, sampler: Sampler, seed: int, reader: AdaptingModel | None, stop: list[str]
-) -> None:
+def _chat(model: Model, reader: AdaptingModel | None, given: dict[str, Any]) -> None:
     """Answer each line; the model has read what was said before, and a reader learns from what is typed."""
     from minidl.generate.sampling import sample_text
 
@@ -144,8 +140,7 @@ def _chat(
         if reader is not None:
             reader.read_text(line)
         with contextlib.suppress(*_ends_an_answer()), until_heard():
-            given: dict[str, Any] = {"length": length, "sampler": sampler, "seed": seed + turn, "stop": stop}
-            for piece in sample_text(model, prime=said[-CONTEXT:], **given):
+            for piece in sample_text(model, prime=said[-CONTEXT:], **{**given, "seed": given["seed"] + turn}):
                 _write(piece)
                 said += piece
         print()

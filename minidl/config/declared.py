@@ -21,7 +21,7 @@ Self = TypeVar("Self", bound="Declared")
 class Declared:
     """Base of everything that is described by its fields.
 
-    A direct subclass given `family="layer"` opens a registry; the dataclasses below it enter it by their `type_name`.
+    A subclass given `family="layer"` opens a registry; the dataclasses below it enter it by their `type_name`.
     """
 
     family: ClassVar[str] = ""
@@ -103,6 +103,15 @@ class Declared:
 
         result: Self = build(cls, config)
         return result
+
+
+class SnakeCased(Declared, abstract=True):
+    """Base of declarations that files call by the name of the class in small letters."""
+
+    @classmethod
+    def type_name(cls) -> str:
+        """The name in files."""
+        return snake_case(cls.__name__)
 
 
 def snake_case(name: str) -> str:

@@ -105,8 +105,7 @@ def mean_value(train: NDArray[Any], validation: NDArray[Any]) -> dict[str, float
     """
     kept = tuple(range(train.ndim - 1)) if train.ndim > 2 else None
     with np.errstate(over="ignore"):
-        error = validation - train.mean(axis=kept, dtype=np.float64)
-        return {"mean_absolute_error/mean": float(np.abs(error).mean()), "loss/mean": float(np.square(error).mean())}
+        return error_of(train.mean(axis=kept, dtype=np.float64), validation, "mean")
 
 
 def error_of(guess: NDArray[Any], targets: NDArray[Any], name: str) -> dict[str, float]:
@@ -115,7 +114,7 @@ def error_of(guess: NDArray[Any], targets: NDArray[Any], name: str) -> dict[str,
     >>> error_of(np.array([[0.0], [1.0]]), np.array([[1.0], [3.0]]), "last_value")
     {'mean_absolute_error/last_value': 1.5, 'loss/last_value': 2.5}
     """
-    if not len(guess):
+    if not targets.size:
         return {}
     error = targets - guess
     return {

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from minidl.config.declared import Declared, snake_case
+from minidl.config.declared import SnakeCased
 from minidl.data.batches import Dataset
 from minidl.system.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Data(Declared, family="data"):
+class Data(SnakeCased, family="data"):
     """Base of the kinds of data. `facts` names the numbers that `load` finds out, for `${data.NAME}` in files."""
 
     facts: ClassVar[tuple[str, ...]] = ()
@@ -23,11 +23,6 @@ class Data(Declared, family="data"):
         source = getattr(self, "source", None)
         if isinstance(source, dict):
             _check_download(source)
-
-    @classmethod
-    def type_name(cls) -> str:
-        """The name in files: the class in small letters."""
-        return snake_case(cls.__name__)
 
     def load(self, folder: Path) -> Dataset:
         """Read and prepare the data; `folder` is where relative paths start."""

@@ -109,7 +109,7 @@ class Series(Data):
         """What a model is measured on: one stream, as `predict` reads it; None for no rows."""
         return NumberStreams(x, y, 1, self.seq_len, partial=True) if len(x) else None
 
-    def rows(self, source: Any, folder: Path, *, only: bool = False) -> Rows:
+    def rows(self, source: Any, folder: Path) -> Rows:
         """The rows of a source, read as this series is."""
         return self.table(source, folder)[0]
 

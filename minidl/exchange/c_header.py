@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from minidl.exchange import c_layers, c_recurrent
-from minidl.exchange.c_layers import HELPERS, Writer
-from minidl.exchange.onnx import needed_nodes
+from minidl.exchange.c_layers import HELPERS, Writer, identifier
+from minidl.exchange.onnx import needed_nodes, outputs_of
 from minidl.graph.symbol import Axis, Input
 from minidl.model import Model
 from minidl.storage.atomic import FilePath, write_whole
@@ -49,9 +48,7 @@ def c_header(model: Model, name: str = "model") -> str:
     True
     """
     name = identifier(name)
-    inputs, outputs = _inputs(model), {key: end for key, end in model.graph.ends.items() if key != "loss"}
-    if not outputs:
-        raise UsageError("this model has no outputs besides its loss: name one, as in Model(loss, outputs={'y': node})")
+    inputs, outputs = _inputs(model), {key: model.graph.ends[key] for key in outputs_of(model)}
     writer = Writer(model, name)
     needed = needed_nodes(model)
     for node in model.graph.nodes:
@@ -66,18 +63,8 @@ def c_header(model: Model, name: str = "model") -> str:
 def write_c(model: Model, path: FilePath, name: str) -> dict[str, list[int]]:
     """Write the header; the shape of each of its inputs and outputs."""
     write_whole(path, c_header(model, name).encode())
-    symbols = {**_inputs(model), **{key: symbol for key, symbol in model.graph.results.items() if key != "loss"}}
+    symbols = {**_inputs(model), **outputs_of(model)}
     return {key: [int(size) for size in symbol.shape if not isinstance(size, Axis)] for key, symbol in symbols.items()}
-
-
-def identifier(name: str) -> str:
-    """A name of C.
-
-    >>> identifier("char_lstm-001"), identifier("1st/Wx")
-    ('char_lstm_001', 'm_1st_Wx')
-    """
-    plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    return plain if re.match(r"[A-Za-z]", plain) else f"m_{plain}"
 
 
 def _write(writer: Writer, node: str) -> None:

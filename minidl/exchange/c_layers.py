@@ -55,7 +55,7 @@ class Writer:
 
     def value(self, source: str) -> str:
         """Where the output of a node, or an input, is to be found."""
-        return self._values.get(source) or _plain(source)
+        return self._values.get(source) or identifier(source)
 
     def size(self, source: str) -> int:
         """How many numbers a node or an input gives at a step."""
@@ -72,7 +72,7 @@ class Writer:
 
     def room(self, node: str, size: int, what: str = "") -> str:
         """Numbers of a step, by a name of their own."""
-        name = f"v_{_plain(node)}{what and '_'}{what}"
+        name = f"v_{identifier(node)}{what and '_'}{what}"
         self.locals[name] = size
         if not what:
             self._values[node] = name
@@ -81,7 +81,7 @@ class Writer:
     def constant(self, node: str, array: str) -> str:
         """A trained array of a node, or of the one whose weights it shares."""
         owner = self.model.graph.owners[node]
-        name = f"w_{_plain(owner)}_{array}"
+        name = f"w_{identifier(owner)}_{array}"
         self.constants[name] = own_arrays(self.model, owner)[array]
         return f"{self.name}_{name}"
 
@@ -94,15 +94,20 @@ class Writer:
 
     def state(self, node: str, name: str, size: int) -> str:
         """What a node carries from step to step."""
-        self.states[f"{_plain(node)}_{name}"] = size
-        return f"state->{_plain(node)}_{name}"
+        self.states[f"{identifier(node)}_{name}"] = size
+        return f"state->{identifier(node)}_{name}"
 
     def lies_in(self, node: str, place: str) -> None:
         """Where the output of a node is found."""
         self._values[node] = place
 
 
-def _plain(name: str) -> str:
+def identifier(name: str) -> str:
+    """A name of C.
+
+    >>> identifier("char_lstm-001"), identifier("1st/Wx")
+    ('char_lstm_001', 'm_1st_Wx')
+    """
     plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
     return plain if re.match(r"[A-Za-z]", plain) else f"m_{plain}"
 
@@ -148,7 +153,7 @@ def layer_norm(at: Writer, node: str) -> None:
     layer, size = layer_of(at, node), at.size(node)
     if layer.axes != 1:
         raise UsageError(f"node {node!r}: there is no C code for a LayerNorm over several axes")
-    y, x, part = at.room(node, size), at.value(at.source(node)), _plain(node)
+    y, x, part = at.room(node, size), at.value(at.source(node)), identifier(node)
     at.add(f"float mean_{part} = 0.0f, var_{part} = 0.0f;")
     each(at, size, f"mean_{part} += {x}[k] / {size}.0f;")
     each(at, size, f"var_{part} += ({x}[k] - mean_{part}) * ({x}[k] - mean_{part}) / {size}.0f;")

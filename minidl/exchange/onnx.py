@@ -95,7 +95,7 @@ def _shape(value: ValueInfoProto) -> list[int | str]:
 def _written(model: Model) -> Sheet:
     """The nodes that the outputs depend on, as operators."""
     sheet = Sheet(model)
-    needed, outputs = needed_nodes(model), _outputs(model)
+    needed, outputs = needed_nodes(model), outputs_of(model)
     for name in model.graph.nodes:
         if name in needed:
             _write(sheet, name)
@@ -118,7 +118,8 @@ def _write(sheet: Sheet, name: str) -> None:
     WRITERS[type(layer)](Desk(sheet, name))
 
 
-def _outputs(model: Model) -> dict[str, Symbol]:
+def outputs_of(model: Model) -> dict[str, Symbol]:
+    """The results but for the loss; UsageError where there are none."""
     outputs = {name: symbol for name, symbol in model.graph.results.items() if name != "loss"}
     if not outputs:
         raise UsageError("this model has no outputs besides its loss: name one, as in Model(loss, outputs={'y': node})")
@@ -132,12 +133,7 @@ def _inputs(model: Model) -> dict[str, Symbol]:
 
 def needed_nodes(model: Model) -> set[str]:
     """The nodes and inputs that the outputs depend on."""
-    graph = model.graph
-    needed = {graph.names[symbol] for symbol in _outputs(model).values()}
-    for name in reversed(graph.nodes):
-        if name in needed:
-            needed.update(graph.sources(name))
-    return needed
+    return model.graph.needed_for(model.graph.ends[name] for name in outputs_of(model))
 
 
 def _graph(sheet: Sheet) -> GraphProto:
@@ -146,7 +142,7 @@ def _graph(sheet: Sheet) -> GraphProto:
     if sum(array.nbytes for array in sheet.constants.values()) >= LIMIT:
         raise UsageError("the weights are more than the 2 GB that a file of ONNX may hold; export them as safetensors")
     inputs = [_described(name, symbol.dtype, symbol.shape) for name, symbol in _inputs(sheet.model).items()]
-    outputs = [_described(name, symbol.dtype, symbol.shape) for name, symbol in _outputs(sheet.model).items()]
+    outputs = [_described(name, symbol.dtype, symbol.shape) for name, symbol in outputs_of(sheet.model).items()]
     for name, state in sheet.states.items():
         shape = (OPEN["B"], state.size)
         inputs.append(_described(name, "float", shape))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from minidl.exchange.sequence_operators import inside
+from minidl.exchange.sequence_operators import without_padding
 from minidl.exchange.sheet import Desk
 from minidl.layers.activation import GELU_CUBIC, GELU_SCALE
 
@@ -72,8 +72,7 @@ def reverse(at: Desk) -> None:
     """All steps, or those of each sequence; what lies past its end is 0."""
     x = at.inputs[0]
     if at.lengths is not None:
-        x = at.put("Where", inside(at, x, at.lengths), x, at.constant("zero", 0.0))
-        at.give("ReverseSequence", x, at.lengths, time_axis=0, batch_axis=1)
+        at.give("ReverseSequence", without_padding(at, x, at.lengths), at.lengths, time_axis=0, batch_axis=1)
         return
     end, start, time = at.constant("end", [-1]), at.constant("start", [BEFORE_THE_START]), at.constant("time", [0])
     at.give("Slice", x, end, start, time, end)

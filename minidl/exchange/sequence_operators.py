@@ -40,17 +40,14 @@ def pool(at: Desk) -> None:
         lowest = at.constant("lowest", -float("inf"))
         at.give(kind, at.put("Where", inside(at, x, lengths), x, lowest), axes=[0], keepdims=0)
     else:
-        kept = at.put("Where", inside(at, x, lengths), x, at.constant("zero", 0.0))
-        total = at.put("ReduceSum", kept, at.constant("time", [0]), keepdims=0)
+        total = at.put("ReduceSum", without_padding(at, x, lengths), at.constant("time", [0]), keepdims=0)
         count = at.put("Unsqueeze", at.put("Cast", lengths, to=1), at.constant("features", [1]))
         at.give("Div", total, count)
 
 
 def conv1d(at: Desk) -> None:
     """Convolution over time, with zeros around the sequence."""
-    x, layer = at.inputs[0], at.layer
-    if at.lengths is not None:
-        x = at.put("Where", inside(at, x, at.lengths), x, at.constant("zero", 0.0))
+    x, layer = without_padding(at, at.inputs[0], at.lengths), at.layer
     before = layer.width - 1 if layer.padding == "causal" else (layer.width - 1) // 2
     pads = [before * layer.dilation, (layer.width - 1 - before) * layer.dilation]
     kernel = at.constant("W", at.array("W").transpose(2, 1, 0))
@@ -97,9 +94,9 @@ def _weigh(at: Desk, scores: str, v: str) -> None:
 
 def by_heads(at: Desk, x: str, lengths: str | None) -> str:
     """(T, B, H) -> (B, heads, T, H / heads), with zeros past the end of each sequence."""
-    if lengths is not None:
-        x = at.put("Where", inside(at, x, lengths), x, at.constant("zero", 0.0))
-    parts = at.put("Reshape", x, at.constant("heads", [0, 0, getattr(at.layer, "heads", 1), -1]))
+    parts = at.put(
+        "Reshape", without_padding(at, x, lengths), at.constant("heads", [0, 0, getattr(at.layer, "heads", 1), -1])
+    )
     return at.put("Transpose", parts, perm=[1, 2, 0, 3])
 
 
@@ -127,6 +124,11 @@ def steps_of(at: Desk, x: str) -> str:
     shape = at.put("Shape", x, start=0, end=1)
     count = at.put("Squeeze", shape, at.constant("first", [0]))
     return at.put("Range", at.constant("none", 0), count, at.constant("one", 1))
+
+
+def without_padding(at: Desk, x: str, lengths: str | None) -> str:
+    """A value (T, B, F) with zeros past the end of each sequence, where there are lengths."""
+    return x if lengths is None else at.put("Where", inside(at, x, lengths), x, at.constant("zero", 0.0))
 
 
 def inside(at: Desk, x: str, lengths: str) -> str:

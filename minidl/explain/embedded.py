@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.explain.subject import Subject, is_lengths, sources_of
+from minidl.explain.subject import Subject, is_lengths
 from minidl.graph.arrays import Array
 from minidl.layers import Embedding, OneHot
 from minidl.model import Model
@@ -77,7 +77,7 @@ def _graph(subject: Subject, lookups: set[str]) -> dict[str, Any]:
     """The configuration of the graph with inputs in the place of lookups, and no further than the output."""
     graph = subject.model.graph
     end = graph.ends[subject.output]
-    needed = sources_of(subject.model, {end})
+    needed = graph.needed_for([end])
     config = graph.config()
     nodes = [{**node} for node in config["nodes"] if node["name"] in needed - lookups]
     for node in nodes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minidl.explain.gates import gate_names
-from minidl.explain.subject import Subject, sources_of
+from minidl.explain.subject import Subject
 from minidl.graph.arrays import Array
 from minidl.layers import Reverse
 from minidl.layers.cell import Cell
@@ -21,7 +21,7 @@ def read(subject: Subject, sequence: Array) -> None:
 def recurrent_layers(subject: Subject) -> list[str]:
     """The recurrent nodes that the answer depends on."""
     graph = subject.model.graph
-    needed = sources_of(subject.model, {graph.ends[subject.output]})
+    needed = graph.needed_for([graph.ends[subject.output]])
     return [name for name, node in graph.nodes.items() if name in needed and isinstance(node.layer, Cell)]
 
 

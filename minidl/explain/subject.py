@@ -121,6 +121,24 @@ class Subject:
         """The ids (T,) of symbols."""
         return np.asarray(self.vocabulary.encode_words(symbols), np.int64)
 
+    def standardised(self, rows: Array) -> Array:
+        """Rows (T, F) in the units of their columns as the network reads them."""
+        means, deviations = self._scaling
+        scaled: Array = (rows - means) / deviations
+        return scaled
+
+    def in_units(self, rows: Array) -> Array:
+        """Rows (T, F) that the network reads, in the units of their columns."""
+        means, deviations = self._scaling
+        numbers: Array = rows * deviations + means
+        return numbers
+
+    @property
+    def _scaling(self) -> Array:
+        """Means and deviations (2, F); 0 and 1 for a column that was not standardised."""
+        scales = [self.scales.get(name, {"mean": 0.0, "deviation": 1.0}) for name in self.columns]
+        return np.array([[scale[key] for scale in scales] for key in ("mean", "deviation")])
+
     def feeds(self, sequence: Array, copies: int = 1) -> dict[str, Array]:
         """A sequence (T,) of ids or (T, F) of numbers as inputs of the model, so many times side by side."""
         feeds = {self.input: np.repeat(np.asarray(sequence)[:, None], copies, axis=1)}
@@ -138,21 +156,12 @@ def is_lengths(node: Input) -> bool:
 def _input_of(model: Model) -> Input:
     """The one input that holds a sequence."""
     ends = {model.graph.ends[name] for name in model.graph.results if name != "loss"}
-    needed = sources_of(model, ends)
+    needed = model.graph.needed_for(ends)
     found = [node for name, node in model.graph.inputs.items() if name in needed and not is_lengths(node)]
     if len(found) != 1 or (found[0].dtype == "float" and len(found[0].shape) != 3):
         names = ", ".join(model.graph.inputs)
         raise UsageError(f"one sequence is looked at, and this model reads {len(found)} (its inputs: {names})")
     return found[0]
-
-
-def sources_of(model: Model, ends: set[str]) -> set[str]:
-    """The nodes and inputs that some nodes depend on, themselves included."""
-    needed = set(ends)
-    for name in reversed(model.graph.nodes):
-        if name in needed:
-            needed.update(model.graph.sources(name))
-    return needed
 
 
 def _output_of(model: Model) -> str:

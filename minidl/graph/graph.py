@@ -23,9 +23,7 @@ class Graph:
         self.results = dict(results)
         self.inputs: dict[str, Input] = {}
         self.nodes: dict[str, Node] = {}
-        self.owners: dict[
-            str, str
-        ] = {}  # node -> the node whose parameters it uses (its own name but for shared layers)
+        self.owners: dict[str, str] = {}  # by node, the one whose parameters it uses: itself, but for shared layers
         self._by_layer: dict[int, str] = {}  # the first node of each layer object
         self._next: dict[str, int] = {}  # the number that a name taken before is tried with
         order = _in_order(results.values())
@@ -105,6 +103,14 @@ class Graph:
     def sources(self, name: str) -> tuple[str, ...]:
         """Names of the nodes and inputs that feed a node."""
         return self._sources[name]
+
+    def needed_for(self, ends: Iterable[str]) -> set[str]:
+        """The nodes and inputs that some nodes depend on, themselves included."""
+        needed = set(ends)
+        for name in reversed(self.nodes):
+            if name in needed:
+                needed.update(self.sources(name))
+        return needed
 
     @cached_property
     def readers(self) -> dict[str, list[str]]:

@@ -38,14 +38,18 @@ def named_results(loss: Node | None, outputs: Mapping[str, Symbol] | None) -> di
 
 def alone(layer: Layer, inputs: Sequence[ArrayLike], named: Mapping[str, ArrayLike]) -> tuple[Node, dict[str, Array]]:
     """A layer on inputs that are like these arrays, given by place and by name; and the arrays by the inputs' names."""
-    expect(Layer, layer, "what is tried on arrays is a layer, such as Dense(3)")
-    specs = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
-    given = [*zip(specs, inputs, strict=False), *named.items()]
-    feeds = {name: np.asarray(array) for name, array in given}
+    feeds = named_arrays(layer, inputs, named)
     first = next(iter(feeds.values()), np.empty(0))
     symbols = {name: input_like(name, array, layer.inputs.get(name), first) for name, array in feeds.items()}
-    placed = [symbols.pop(name) for name, _ in given[: len(inputs)]]
+    placed = [symbols.pop(name) for name in list(feeds)[: len(inputs)]]
     return layer(*placed, **symbols), feeds
+
+
+def named_arrays(layer: Layer, inputs: Sequence[ArrayLike], named: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    """Arrays that are given by place and by name, all by the names of the layer's inputs."""
+    expect(Layer, layer, "what is tried on arrays is a layer, such as Dense(3)")
+    names = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
+    return {name: np.asarray(array) for name, array in [*zip(names, inputs, strict=False), *named.items()]}
 
 
 def input_like(name: str, array: Array, spec: InputSpec | None = None, first: Array | None = None) -> Input:

@@ -15,7 +15,7 @@ from minidl.data.tasks.time_order import series
 from minidl.generate.apply import apply
 from minidl.graph.arrays import Array
 from minidl.model import Model
-from minidl.predictor.answer_columns import PREDICTION, Answers, Piece
+from minidl.predictor.answer_columns import Answers, Piece
 from minidl.predictor.parts import Part
 from minidl.predictor.times import times_after
 from minidl.system.errors import DataError, UsageError
@@ -28,7 +28,7 @@ def forecasts(model: Model, reader: ForecastReader, parts: Iterable[Part], ahead
 
     model: a replica. ahead: rows beyond the end of each series.
     """
-    headings, any_yet, short = headings_of(reader), False, 0
+    headings, any_yet, short = reader.headings_of_row(), False, 0
     for part in parts:
         rows = part.rows
         ordered = series(rows, reader.group, reader.time)
@@ -58,22 +58,9 @@ def _least(reader: ForecastReader) -> str:
     return f"a row is predicted from {reader.window + reader.steps[0] - 1} before it{gap}"
 
 
-def headings_of(reader: ForecastReader) -> list[str]:
-    """The columns of answers for one row: of each target its quantiles.
-
-    Those of the reader are of all rows that are predicted from one window.
-    """
-    plain = len(reader.targets) == 1 and reader.quantiles is None
-    return [
-        PREDICTION + ("" if plain else f":{name}") + ("" if quantile is None else f":{quantile:g}")
-        for name in reader.targets
-        for quantile in reader.quantiles or (None,)
-    ]
-
-
 def _predicted(model: Model, reader: ForecastReader, rows: Rows, ordered: list[Order]) -> list[Array]:
     """What is predicted for each row of each series, and for as many after it as a window reaches (n + horizon, K)."""
-    tables = [np.full((len(order) + reader.horizon, len(headings_of(reader))), np.nan) for order in ordered]
+    tables = [np.full((len(order) + reader.horizon, len(reader.headings_of_row())), np.nan) for order in ordered]
     which, place = np.zeros(len(rows), np.intp), np.zeros(len(rows), np.intp)
     for k, order in enumerate(ordered):
         which[order], place[order] = k, np.arange(len(order))
@@ -110,7 +97,7 @@ def _beyond(model: Model, reader: ForecastReader, known: Rows, direct: Array, ah
         found = np.concatenate([found, more[np.isfinite(more).all(axis=1)]])
     place: dict[str, Any] = {} if reader.group is None else {reader.group: known.column(reader.group)[0]}
     times = [] if reader.time is None else times_after(known, reader.time, ahead)
-    headings = headings_of(reader)
+    headings = reader.headings_of_row()
     rows = [place | dict(zip(headings, row, strict=True)) for row in found[:ahead].tolist()]
     return [row | {str(reader.time): time} for row, time in zip(rows, times, strict=True)] if times else rows
 

@@ -12,8 +12,6 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 from minidl.data.batches import ArraySpec
 from minidl.data.tasks.reader import softmax
 from minidl.graph.arrays import Array
-from minidl.graph.layer import Node
-from minidl.graph.symbol import Input
 from minidl.layers import SoftmaxCE
 from minidl.sklearn.estimator import SequenceEstimator
 from minidl.sklearn.sequences import read_sequences
@@ -28,6 +26,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
     (['a', 'b'], 1.0)
     """
 
+    _loss = SoftmaxCE
+
     def fit(self, X: Any, y: Any) -> SequenceClassifier:
         """Learn the classes y (N,) of sequences X."""
         sequences = read_sequences(self, X, self.tokens, fitted=False)
@@ -39,12 +39,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"Classifier can't train when only one class is present: {self.classes_[0]!r}")
-        spec = ArraySpec("int", len(self.classes_), ("B",))
-        self._fit(sequences, numbers.astype(np.int64), len(self.classes_), spec)
+        self._fit(sequences, numbers.astype(np.int64), ArraySpec("int", len(self.classes_), ("B",)))
         return self
-
-    def _loss(self, answer: Node) -> Node:
-        return SoftmaxCE(name="loss")(answer, Input("targets", dtype="int", depth=len(self.classes_), shape=("B",)))
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class (N, C), in the order of `classes_`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -16,7 +16,7 @@ from minidl.data.batches import ArraySpec, Dataset
 from minidl.data.padded import PaddedBatches
 from minidl.generate.apply import apply
 from minidl.graph.arrays import Array
-from minidl.graph.layer import Node
+from minidl.graph.layer import Layer, Node
 from minidl.graph.symbol import Input, Symbol
 from minidl.model import Model
 from minidl.optim import Adam
@@ -37,6 +37,8 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     whether a share of `validation_fraction` is held out and training ends after `n_iter_no_change` epochs without a
     lower loss there; the best weights are kept. random_state: of weights, batches and dropout.
     """
+
+    _loss: ClassVar[type[Layer]]  # which compares answers with targets
 
     def __init__(
         self,
@@ -63,15 +65,11 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         self.early_stopping, self.validation_fraction = early_stopping, validation_fraction
         self.n_iter_no_change, self.random_state = n_iter_no_change, random_state
 
-    def _loss(self, answer: Node) -> Node:
-        """The loss of an answer."""
-        raise NotImplementedError
-
     def _answer(self, network: Network, read: Symbol, lengths: Input, outputs: int) -> Node:
         """What the network says."""
         return network.whole(read, lengths, outputs)
 
-    def _fit(self, X: Any, targets: Any, outputs: int, spec: ArraySpec) -> None:
+    def _fit(self, X: Any, targets: Any, spec: ArraySpec) -> None:
         """Learn targets, one array (N, ...) or one of each sequence, from X, which has been checked against them."""
         if self.cell not in CELLS:
             raise ValueError(f"cell should be one of {', '.join(CELLS)}, got {self.cell!r}")
@@ -88,8 +86,9 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         network = Network(self.cell, self.units, self.depth, self.bidirectional, self.embedding, self.dropout)
         symbols = None if self.vocabulary_ is None else len(self.vocabulary_)
         _, lengths, read = network.inputs(symbols, len(self.mean_))
-        answer = self._answer(network, read, lengths, outputs)
-        self.model_ = Model(self._loss(answer), {"answer": answer}, seed=seed)
+        answer = self._answer(network, read, lengths, spec.depth or 1)
+        wanted = Input("targets", dtype=spec.dtype, depth=spec.depth, shape=spec.shape)
+        self.model_ = Model(self._loss(name="loss")(answer, wanted), {"answer": answer}, seed=seed)
         self.model_.vocabulary = self.vocabulary_
         self._train(dataset)
 
@@ -139,7 +138,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         """What the network says of sequences that have been checked."""
         examples = self._batches(self._encode(X), None)
         found: list[Array] = [np.empty(0)] * len(examples)
-        for chosen, outputs in apply(self.model_.replica(), examples):
+        for chosen, outputs in apply(self.model_.replica(caches=False), examples):
             for b, i in enumerate(chosen.tolist()):
                 found[i] = outputs[b].copy() if outputs.ndim == 2 else outputs[: examples.lengths[i], b].copy()
         return found

@@ -5,19 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 
-from minidl.data.batches import ArraySpec
 from minidl.graph.arrays import Array
-from minidl.graph.layer import Node
-from minidl.graph.symbol import Input
-from minidl.layers import MSE
-from minidl.sklearn.estimator import SequenceEstimator
+from minidl.sklearn.number_estimator import NumberEstimator
 from minidl.sklearn.sequences import Numbers
 
 
-class Forecaster(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
+class Forecaster(NumberEstimator):
     """Numbers `horizon` rows ahead of a series X (N, F) or (N,), from the `window` rows before; further parameters as
     in `SequenceEstimator`. y (N,) or (N, K): what is predicted; X itself where it is None.
 
@@ -68,13 +63,9 @@ class Forecaster(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
         check_consistent_length(series, numbers)
         if len(series) <= self.horizon:
             raise ValueError(f"X has {len(series)} sample(s): it takes more than {self.horizon} to look so far ahead")
-        self._is_column, table = numbers.ndim == 1, numbers.reshape(len(numbers), -1)
         self._feeds_back = y is None
-        self.y_mean_, deviation = table.mean(axis=0), table.std(axis=0)
-        self.y_scale_, self.n_outputs_ = np.where(deviation > 0, deviation, 1.0), table.shape[1]
-        targets = ((table[self.horizon :] - self.y_mean_) / self.y_scale_).astype(np.float32)
-        spec = ArraySpec("float", self.n_outputs_, ("B", self.n_outputs_))
-        self._fit(self._windows(series, len(series) - self.horizon), targets, self.n_outputs_, spec)
+        targets = self._learn_units(numbers)[self.horizon :]
+        self._fit(self._windows(series, len(series) - self.horizon), targets, self._spec)
         self.tail_ = series[-self.window - self.horizon :]
         return self
 
@@ -88,7 +79,7 @@ class Forecaster(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
         table = np.tile(self.y_mean_, (len(series), 1))
         if len(series) > self.horizon:
             table[self.horizon :] = self._ahead_of(series, len(series) - self.horizon)
-        return table[:, 0] if self._is_column else table
+        return self._as_given(table)
 
     def forecast(self, steps: int, X: Any = None) -> Array:
         """The `steps` rows after the end of X, or of what was learnt from; it reads what it has predicted."""
@@ -103,7 +94,7 @@ class Forecaster(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
             if more is None:
                 raise ValueError(f"X has {len(rows)} rows: it takes {self.horizon} to look so far ahead")
             found = np.concatenate([found, more])
-        return found[:steps, 0] if self._is_column else found[:steps]
+        return self._as_given(found[:steps])
 
     def _series(self, X: Any, *, reset: bool) -> Array:
         is_series = getattr(X, "ndim", 0) == 1 or (isinstance(X, list) and X and np.isscalar(X[0]))
@@ -117,14 +108,9 @@ class Forecaster(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
 
     def _ahead_of(self, series: Array, count: int) -> Array:
         """What is said of the windows that end with each of the first rows (count, K)."""
-        outputs = np.array(self._said(self._windows(series, count)), dtype=np.float64)
-        table: Array = outputs * self.y_scale_ + self.y_mean_
-        return table
-
-    def _loss(self, answer: Node) -> Node:
-        return MSE(name="loss")(answer, Input("targets", shape=("B", self.n_outputs_)))
+        return self._in_units(self._said(self._windows(series, count)))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output, tags.target_tags.required = True, False
+        tags.target_tags.required = False
         return tags

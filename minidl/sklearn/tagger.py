@@ -28,6 +28,8 @@ class SequenceTagger(SequenceEstimator):
     ([['x', 'd']], 1.0)
     """
 
+    _loss = SoftmaxCE
+
     def fit(self, X: Any, y: Any) -> SequenceTagger:
         """Learn the tags of each step of sequences X."""
         sequences = read_sequences(self, X, self.tokens, fitted=False)
@@ -37,14 +39,11 @@ class SequenceTagger(SequenceEstimator):
         if len(self.classes_) < 2:
             raise ValueError(f"all steps have the tag {self.classes_[0]!r}: there is nothing to tell apart")
         numbers = [np.searchsorted(self.classes_, each).astype(np.int64) for each in tags]
-        self._fit(sequences, numbers, len(self.classes_), ArraySpec("int", len(self.classes_), ("T", "B")))
+        self._fit(sequences, numbers, ArraySpec("int", len(self.classes_), ("T", "B")))
         return self
 
     def _answer(self, network: Network, read: Symbol, lengths: Input, outputs: int) -> Node:
         return network.each_step(read, lengths, outputs)
-
-    def _loss(self, answer: Node) -> Node:
-        return SoftmaxCE(name="loss")(answer, Input("targets", dtype="int", depth=len(self.classes_)))
 
     def predict_proba(self, X: Any) -> list[Array]:
         """The probability of each tag for each step of each sequence (T, C), in the order of `classes_`."""

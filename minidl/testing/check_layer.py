@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from minidl.graph.arrays import Array
 from minidl.graph.layer import Layer
-from minidl.system.errors import NumericsError, expect
+from minidl.graph.results import named_arrays
+from minidl.system.errors import NumericsError
 from minidl.testing import contract
 from minidl.testing.trial import Trial, attempt, raised
 
@@ -48,14 +49,16 @@ def check_layer(layer: Layer, *inputs: ArrayLike, raises: bool = True, **named: 
     >>> all(point.passed for point in check_layer(LSTM(5), x))
     True
     """
-    expect(Layer, layer, "what is tried on arrays is a layer, such as Dense(3)")
-    names = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
-    feeds = {name: np.asarray(array) for name, array in [*zip(names, inputs, strict=False), *named.items()]}
-    points = _points(layer, feeds)
+    points = _points(layer, named_arrays(layer, inputs, named))
+    return judged(layer, points) if raises else points
+
+
+def judged(tried: object, points: list[Point]) -> list[Point]:
+    """The points that were tried on a layer or an optimizer; LayerError for all that it does wrong."""
     wrong = [point for point in points if not point.passed]
-    if wrong and raises:
+    if wrong:
         what = "\n".join(f"  {point.number}. {point.name}: {point.wrong}" for point in wrong)
-        raise LayerError(f"{layer!r} is wrong in {len(wrong)} of {len(points)} points:\n{what}", points)
+        raise LayerError(f"{tried!r} is wrong in {len(wrong)} of {len(points)} points:\n{what}", points)
     return points
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from minidl.optim.optimizer import Optimizer
 from minidl.system.errors import NumericsError
-from minidl.testing.check_layer import LayerError, Point
-from minidl.testing.trial import WrongLayer, raised
+from minidl.testing.check_layer import Point, judged
+from minidl.testing.trial import WrongLayer, attempt
 
 SIZE, STEPS = 200_000, 12  # several blocks, of which the last is shorter
 
@@ -26,20 +26,9 @@ def check_optimizer(optimizer: Optimizer, *, raises: bool = True) -> list[Point]
     >>> all(point.passed for point in check_optimizer(Adam()))
     True
     """
-    points = []
-    for number, (name, check) in enumerate(CHECKS.items(), start=1):
-        try:
-            check(optimizer)
-            points.append(Point(number, name))
-        except WrongLayer as wrong:
-            points.append(Point(number, name, str(wrong)))
-        except Exception as error:
-            points.append(Point(number, name, raised(error)))
-    wrongs = [point for point in points if not point.passed]
-    if wrongs and raises:
-        what = "\n".join(f"  {point.number}. {point.name}: {point.wrong}" for point in wrongs)
-        raise LayerError(f"{optimizer!r} is wrong in {len(wrongs)} of {len(points)} points:\n{what}", points)
-    return points
+    checks = enumerate(CHECKS.items(), start=1)
+    points = [Point(number, name, attempt(check, optimizer)) for number, (name, check) in checks]
+    return judged(optimizer, points) if raises else points
 
 
 def _fresh(optimizer: Optimizer) -> Optimizer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from minidl.graph.symbol import Axis
 from minidl.model import Model
 
 Arrays = dict[str, Array]
+Tried = TypeVar("Tried")  # a layer on trial, or an optimizer
 
 
 class WrongLayer(Exception):
@@ -109,11 +110,11 @@ class Trial:
         }
 
 
-def attempt(check: Callable[[Trial], Any], trial: Trial) -> str:
-    """What a check finds wrong; an exception of the layer's own is shown with the lines that led there."""
+def attempt(check: Callable[[Tried], Any], tried: Tried) -> str:
+    """What a check finds wrong; an exception of the user's code is shown with the lines that led there."""
     try:
         with np.errstate(all="ignore"):
-            check(trial)
+            check(tried)
     except WrongLayer as wrong:
         return str(wrong)
     except Exception as error:

@@ -9,9 +9,10 @@ Krause, Kahembwe, Murray, Renals 2018, "Dynamic evaluation of neural sequence mo
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -27,9 +28,9 @@ from minidl.system.errors import UsageError
 from minidl.training.metrics import MetricAccumulator, unit_of_loss
 
 SCALED_BY = 64  # batches of training data over which gradients are squared
-GRID = {"lr": (1e-4, 3e-4, 1e-3, 3e-3), "decay": (0.0, 0.003)}  # of the RMS rule
-GRID_SGD = {"lr": (0.03, 0.1, 0.3), "decay": (0.0, 0.003)}
-WINDOWS = (20, 50)
+Rule = Literal["rms", "sgd"]
+RATES: dict[Rule, tuple[float, ...]] = {"rms": (1e-4, 3e-4, 1e-3, 3e-3), "sgd": (0.03, 0.1, 0.3)}  # `tune` tries them
+DECAYS, WINDOWS = (0.0, 0.003), (20, 50)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Adaptation(Declared, family="adaptation", abstract=False):
     Adaptation(lr=0.001)
     """
 
-    rule: Literal["rms", "sgd"] = "rms"
+    rule: Rule = "rms"
     lr: Annotated[float, Gt(0)] = 3e-4
     decay: Annotated[float, Ge(0)] = 0.003
     window: Annotated[int, Gt(0)] = 20
@@ -153,34 +154,21 @@ def evaluate_adapting(
 
 def tune(model: Model, batches: Batches, scale: Array | None, *, unit: str, symbols: int = 20_000) -> Adaptation:
     """The settings that do best on the first symbols of the validation part: rule, rate, decay and window."""
-    part = _beginning(batches, symbols)
-    tried = {
-        adaptation: evaluate_adapting(model, part, adaptation, split="val", unit=unit, scale=scale)["val_adapted/loss"]
-        for adaptation in _grid(WINDOWS[:1])
-    }
-    best = min(tried, key=tried.__getitem__)
-    for window in WINDOWS[1:]:
-        wider = Adaptation(best.rule, best.lr, best.decay, window)
-        tried[wider] = evaluate_adapting(model, part, wider, split="val", unit=unit, scale=scale)["val_adapted/loss"]
-    return min(tried, key=tried.__getitem__)
+    part = Streams(_ids(batches)[: symbols + 1], 1, WINDOWS[0], partial=True)
 
+    @cache
+    def loss(tried: Adaptation) -> float:
+        return evaluate_adapting(model, part, tried, split="val", unit=unit, scale=scale)["val_adapted/loss"]
 
-def _grid(windows: Iterable[int]) -> Iterator[Adaptation]:
-    for window in windows:
-        for lr, decay in itertools.product(GRID["lr"], GRID["decay"]):
-            yield Adaptation("rms", lr, decay, window)
-        for lr, decay in itertools.product(GRID_SGD["lr"], GRID_SGD["decay"]):
-            yield Adaptation("sgd", lr, decay, window)
+    grid = [Adaptation(rule, lr, decay, WINDOWS[0]) for rule in RATES for lr in RATES[rule] for decay in DECAYS]
+    best = min(grid, key=loss)
+    return min((dataclasses.replace(best, window=window) for window in WINDOWS), key=loss)
 
 
 def _windows(batches: Batches, window: int) -> Iterator[dict[str, Array]]:
     ids = _ids(batches)
     streams = Streams(ids, 1, window, partial=True)
     return (streams.batch(step).inputs for step in range(streams.steps_per_epoch))
-
-
-def _beginning(batches: Batches, symbols: int) -> Streams:
-    return Streams(_ids(batches)[: symbols + 1], 1, WINDOWS[0], partial=True)
 
 
 def _ids(batches: Batches) -> Array:

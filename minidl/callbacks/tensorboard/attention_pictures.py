@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
+from minidl.callbacks.tensorboard.pictures import labels_of
 from minidl.data.batches import Dataset
 from minidl.graph.arrays import Array
 from minidl.layers import AdditiveAttention, Attention
@@ -26,11 +28,11 @@ class AttentionPictures:
     def draw(self, model: Model, data: Dataset) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """Pictures (H, W, 3) by tag, values/NODE/picture: queries from top to bottom, keys from left to right.
 
-        A panel for each of the first heads; nothing where matplotlib is missing.
+        A panel for each of the first heads; nothing where matplotlib is missing, as `Pictures` says.
         """
         kinds = (Attention, AdditiveAttention)
         names = [name for name, node in model.graph.nodes.items() if isinstance(node.layer, kinds)]
-        if not names or not _possible():
+        if not names or not find_spec("matplotlib"):
             return
         example = _example(data)
         self._reader = self._reader or model.replica()
@@ -53,14 +55,6 @@ class AttentionPictures:
         return self._maps[name].pixels(list(p))
 
 
-def _possible() -> bool:
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        return False  # the pictures of recurrent layers have said so
-    return True
-
-
 def _example(data: Dataset) -> dict[str, Array]:
     """The first example of the validation part, or of the training part, cut off where it ends."""
     batch = (data.validation or data.train).batch(0).inputs
@@ -78,8 +72,4 @@ def _example(data: Dataset) -> dict[str, Array]:
 
 def _symbols(model: Model, ids: Array | None, steps: int) -> Sequence[str]:
     """What stands at each step, where it is a text."""
-    from minidl.callbacks.tensorboard.events.projector import visible
-
-    if model.vocabulary is None or ids is None or len(ids) < steps:
-        return ()
-    return [visible(model.vocabulary.symbols[i]) for i in ids[:steps, 0].tolist()]
+    return () if ids is None or len(ids) < steps else labels_of(model, ids[:steps, 0])

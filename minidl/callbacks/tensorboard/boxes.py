@@ -31,20 +31,9 @@ def _parts(graph: Graph, name: str) -> set[str]:
     ahead = graph.sources(name)[0]
     while ahead in graph.nodes and str(graph.nodes[ahead].layer.name).startswith(f"{graph.nodes[name].layer.name}_"):
         ahead = graph.sources(ahead)[0]
-    return _behind(graph, name) - _behind(graph, ahead)
+    return (graph.needed_for([name]) - graph.needed_for([ahead])) & graph.nodes.keys()
 
 
 def _is_bidirectional(graph: Graph, name: str) -> bool:
     layer, ahead = graph.nodes[name].layer, graph.nodes.get(graph.sources(name)[0])
     return isinstance(layer, Concat) and ahead is not None and ahead.layer.name == f"{layer.name}_forward"
-
-
-def _behind(graph: Graph, name: str) -> set[str]:
-    """A node and all nodes that it depends on."""
-    found, waiting = set(), [name]
-    while waiting:
-        node = waiting.pop()
-        if node in graph.nodes and node not in found:
-            found.add(node)
-            waiting += graph.sources(node)
-    return found

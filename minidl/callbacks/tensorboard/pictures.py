@@ -93,7 +93,7 @@ class Pictures:
             signed = (*contents(layer), "y")
             panels = [_unit_panel(array, order_of_units, array in signed) for array in shown]
             order = symbols[::-1] if is_reversed(reader, name) else symbols
-            labels = {float(t): label for t, label in enumerate(_labels(reader, order))}
+            labels = {float(t): label for t, label in enumerate(labels_of(reader, order))}
             self._maps[tag] = HeatMap(
                 panels, len(symbols), labels, below="the text, from left to right; rows are units"
             )
@@ -108,7 +108,8 @@ def _text(data: Dataset) -> Array:
     return part.ids()[:TEXT_LENGTH]
 
 
-def _labels(model: Model, ids: Array) -> list[str]:
+def labels_of(model: Model, ids: Array) -> list[str]:
+    """What the symbols of these ids look like; nothing where the model has no vocabulary."""
     from minidl.callbacks.tensorboard.events.projector import visible
 
     return [] if model.vocabulary is None else [visible(model.vocabulary.symbols[i]) for i in ids]
@@ -119,7 +120,7 @@ def _input_symbols(model: Model, name: str) -> Sequence[str]:
     source = model.graph.nodes.get(model.graph.sources(name)[0])
     rows = len(model.parameters[f"{name}/Wx"])
     one_hot = source is not None and isinstance(source.layer, OneHot)
-    return _labels(model, np.arange(rows)) if one_hot and rows <= MOST_LABELS else ()
+    return labels_of(model, np.arange(rows)) if one_hot and rows <= MOST_LABELS else ()
 
 
 def _matrix_panel(title: str, matrix: Array, labels: Sequence[str]) -> Panel:

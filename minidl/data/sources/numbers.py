@@ -35,6 +35,15 @@ def parse_numbers(
     return _parse((cell.replace(",", ".") for cell in cells) if decimal != "." else cells, out, gaps=gaps)
 
 
+def is_number(text: str | bytes) -> bool:
+    """Whether Python reads it as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def has_commas(cells: Iterable[str]) -> bool:
     """Whether a column has numbers with a decimal comma beyond doubt.
 

@@ -95,11 +95,10 @@ def read_table_in_pieces(
     size: int,
     *,
     wanted: Sequence[str] = (),
-    only: bool = False,
     lines: bool = False,
 ) -> Iterator[Rows]:
     """As `read_table`, so many rows at a time: no file but .npz and .wav is ever in memory as a whole."""
-    asked = Asked(dialect, size, wanted, only, lines)
+    asked = Asked(dialect, size, wanted, lines=lines)
     with _opened(source, folder, dialect) as (name, file):
         if _ending(name) in JSON and not lines:
             with _text(file, dialect) as text:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from minidl.data.sources.columns import PIECE, Cells, NumberColumn, TextColumn
+from minidl.data.sources.numbers import is_number
 from minidl.data.sources.rows import Rows
 from minidl.system.errors import DataError
 
@@ -77,16 +78,8 @@ def _numbers(cells: list[str], name: str, line: int) -> list[float]:
     try:
         return [np.nan if cell.strip() in ("?", "NaN") else float(cell) for cell in cells]
     except ValueError:
-        wrong = next(cell for cell in cells if not _is_number(cell))
+        wrong = next(cell for cell in cells if not is_number(cell) and cell.strip() != "?")
         raise DataError(f"{name}:{line}: {wrong.strip()[:40]!r} is no number") from None
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return cell.strip() == "?"
-    return True
 
 
 def _pieces(found: Iterator[Series], name: str, size: int) -> Iterator[Rows]:

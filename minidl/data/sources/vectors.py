@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minidl.data.sources.numbers import is_number
 from minidl.data.sources.source import find_file, unreadable
 from minidl.system.errors import DataError
 
@@ -56,7 +57,7 @@ def _wanted(path: Path, lines: Iterable[bytes], wanted: set[bytes], width: int) 
                 raise DataError(_other_width(path, int(line.split()[1]), width))
             continue
         word, *numbers = line.rstrip().rsplit(b" ", width)
-        if number == 1 and (len(numbers) != width or _is_number(word.rpartition(b" ")[2])):
+        if number == 1 and (len(numbers) != width or is_number(word.rpartition(b" ")[2])):
             raise DataError(_other_width(path, len(line.split()) - 1, width))
         if word not in wanted:
             continue
@@ -73,14 +74,6 @@ def _wanted(path: Path, lines: Iterable[bytes], wanted: set[bytes], width: int) 
 def _is_header(line: bytes) -> bool:
     parts = line.split()
     return len(parts) == 2 and all(part.isdigit() for part in parts)
-
-
-def _is_number(text: bytes) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _other_width(path: Path, found: int, width: int) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
+from minidl.data.baselines import majority
 from minidl.data.independent import Order
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.reader import Array
@@ -43,6 +45,16 @@ def class_names(
     if len(known) < least:
         raise DataError(f"{rows.name}: all rows are of class {known[0]!r}: there is nothing to tell apart")
     return tuple(known)
+
+
+def of_classes(names: Names, training: Array, validation: Array) -> dict[str, Any]:
+    """What a data set says of its classes, from the targets of two parts: facts, metadata and baselines."""
+    counts = np.bincount(training, minlength=len(names))
+    return {
+        "facts": {"classes": len(names)},
+        "metadata": {"class_names": list(names), "class_counts": counts.tolist()},
+        "baselines": majority([training], [validation] if validation.size else []),
+    }
 
 
 def unknown_class(rows: Rows, row: int, name: str, known: Names) -> DataError:

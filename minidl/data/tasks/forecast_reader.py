@@ -63,14 +63,14 @@ class ForecastReader(Reader):
         return tuple(range(1, self.horizon + 1)) if self.path else (self.horizon,)
 
     def headings(self) -> list[str]:
-        """The columns of answers, one for each output of the model: of each step the targets, of each its quantiles."""
+        """The columns of answers, one for each output of the model: of each step those of one row."""
+        return [name for step in self.steps for name in self.headings_of_row(f":+{step}" if self.path else "")]
+
+    def headings_of_row(self, step: str = "") -> list[str]:
+        """The columns of what is predicted of one row: of each target its quantiles."""
         plain = len(self.targets) == 1 and self.quantiles is None
         return [
-            "prediction"
-            + ("" if plain else f":{name}")
-            + (f":+{step}" if self.path else "")
-            + (f":{quantile:g}" if quantile is not None else "")
-            for step in self.steps
+            "prediction" + ("" if plain else f":{name}") + step + (f":{quantile:g}" if quantile is not None else "")
             for name in self.targets
             for quantile in self.quantiles or (None,)
         ]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.data.sources.columns import NumberColumn
+from minidl.data.sources.numbers import is_number
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.time_order import groups, parse_times
 from minidl.system.errors import DataError
@@ -48,7 +49,7 @@ def tell_odd_order(rows: Rows, used: set[str], *, time: str | None, group: str |
 def _is_time(rows: Rows, name: str) -> bool:
     """Whether a column is one of times: by its cells where these are dates, by its name where they are numbers."""
     cells = rows.column(name)
-    numbers = isinstance(cells, NumberColumn) or _is_number(cells[0])
+    numbers = isinstance(cells, NumberColumn) or is_number(cells[0])
     if numbers and name.strip().lower() not in TIMES:
         return False
     try:
@@ -57,19 +58,11 @@ def _is_time(rows: Rows, name: str) -> bool:
         return False
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
 def _mixing(rows: Rows, names: list[str], times: NDArray[Any] | None) -> str | None:
     """A column by which rows are in order, or in blocks, where they are not as a whole."""
     for name in names:
         cells = rows.column(name)
-        if isinstance(cells, NumberColumn) or _is_number(cells[0]):
+        if isinstance(cells, NumberColumn) or is_number(cells[0]):
             continue
         found = groups(rows, name)
         if not 2 <= len(found) <= len(rows) // LEAST:

@@ -20,14 +20,14 @@ With `targets=True` the columns `reader.targets` are read as well, and the examp
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.config.declared import Declared, snake_case
+from minidl.config.declared import SnakeCased
 from minidl.data.independent import Independent, Order
 from minidl.data.sources.rows import Rows
 from minidl.data.vocabulary import Vocabulary
@@ -40,16 +40,11 @@ Self = TypeVar("Self", bound="Reader")
 
 
 @dataclass(frozen=True)
-class Reader(Declared, family="reader"):
+class Reader(SnakeCased, family="reader"):
     """Base of what a task has fixed in training: fields of plain data, and the vocabulary beside them.
 
     vocabulary: of the texts; None where numbers are read. unseen: symbols that were met and that it does not have.
     """
-
-    @classmethod
-    def type_name(cls) -> str:
-        """The name in files: the class in small letters."""
-        return snake_case(cls.__name__)
 
     @property
     def vocabulary(self) -> Vocabulary | None:
@@ -89,6 +84,10 @@ class Reader(Declared, family="reader"):
         """The columns that hold what is to be predicted, which training and evaluation need."""
         raise NotImplementedError
 
+    def headings(self) -> list[str]:
+        """The columns that every answer has, whether or not there is anything to read."""
+        return ["prediction"]
+
     def read(self, rows: Rows, *, targets: bool = False, batch_size: int = 32) -> Independent:
         """What the model reads of these rows, in their order; DataError with the place of what it cannot read."""
         raise NotImplementedError
@@ -100,6 +99,11 @@ class Reader(Declared, family="reader"):
         scaled numbers (B, K).
         """
         raise NotImplementedError
+
+
+def headings_of(classes: Sequence[str]) -> list[str]:
+    """The columns of an answer that names classes: which, how surely, and how probable each is."""
+    return ["prediction", "probability", *(f"probability:{name}" for name in classes)]
 
 
 def softmax(logits: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.config.declared import Declared, snake_case
+from minidl.config.declared import SnakeCased
 from minidl.data.batches import ArraySpec
 from minidl.data.independent import Order
 from minidl.data.ragged import Ragged
@@ -52,13 +52,8 @@ class Sequences:
 
 
 @dataclass(frozen=True)
-class SequenceInput(Declared, family="sequence_input"):
+class SequenceInput(SnakeCased, family="sequence_input"):
     """Base of what is read."""
-
-    @classmethod
-    def type_name(cls) -> str:
-        """The name in files: the class in small letters."""
-        return snake_case(cls.__name__)
 
     @property
     def columns(self) -> tuple[str, ...]:

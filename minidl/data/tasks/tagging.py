@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-
-from minidl.data.baselines import majority
 from minidl.data.batches import ArraySpec
 from minidl.data.independent import Independent, Order
 from minidl.data.ragged import Ragged
 from minidl.data.sources.rows import Rows
-from minidl.data.tasks.class_names import class_names, number_classes
+from minidl.data.tasks.class_names import class_names, number_classes, of_classes
 from minidl.data.tasks.reader import Answers, Array, softmax
 from minidl.data.tasks.sequence_task import SequenceReader, SequenceTask
 from minidl.data.tasks.stand_ins import with_stand_ins
@@ -118,10 +115,4 @@ class Tagging(SequenceTask):
         return ArraySpec("int", len(reader.classes), ("T", "B"))
 
     def describe(self, reader: TagReader, examples: Any, parts: list[Order]) -> dict[str, Any]:
-        targets = examples.targets
-        counts = np.bincount(targets.inside(parts[0]), minlength=len(reader.classes))
-        return {
-            "facts": {"classes": len(reader.classes)},
-            "metadata": {"class_names": list(reader.classes), "class_counts": counts.tolist()},
-            "baselines": majority(*([targets.inside(part)] if part.size else [] for part in parts[:2])),
-        }
+        return of_classes(reader.classes, *(examples.targets.inside(part) for part in parts[:2]))

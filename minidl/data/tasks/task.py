@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from minidl.config.declared import Declared, snake_case
+from minidl.config.declared import SnakeCased
 from minidl.data.batches import Dataset
 from minidl.data.independent import Order
 from minidl.data.sources.rows import Rows
@@ -60,17 +60,12 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Task(Declared, family="task"):
+class Task(SnakeCased, family="task"):
     """Base of the kinds of tasks.
 
     A task learns from the training part what has to be the same for all rows to come (vocabulary, classes, scales) and
     puts it into a `Reader`, which stands in `Dataset.reader`; see `minidl.data.tasks.reader`.
     """
-
-    @classmethod
-    def type_name(cls) -> str:
-        """The name in files: the class in small letters."""
-        return snake_case(cls.__name__)
 
     @property
     def reads_lines(self) -> bool:

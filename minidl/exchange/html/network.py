@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minidl.explain.states import is_reversed
-from minidl.explain.subject import Subject, sources_of
+from minidl.explain.subject import Subject
 from minidl.graph.arrays import Array, Param, Tied
 from minidl.graph.layer import Node
 from minidl.layers.cell import Cell
@@ -44,7 +44,7 @@ FED = {"x", "ids", "query", "keys", "values"}  # the inputs of layers that the p
 def nodes_of(subject: Subject) -> list[dict[str, Any]]:
     """The nodes that the output depends on, in the order in which they run."""
     model = subject.model
-    needed = sources_of(model, {model.graph.ends[subject.output]})
+    needed = model.graph.needed_for([model.graph.ends[subject.output]])
     nodes = {name: node for name, node in model.graph.nodes.items() if name in needed}
     if not any(isinstance(node.layer, Cell) for node in nodes.values()):
         raise UsageError("the page shows recurrent layers, and this model has none")

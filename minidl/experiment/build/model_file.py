@@ -109,20 +109,21 @@ def load_builder(path: Path) -> Builder:
 def run_file(path: Path) -> ModuleType:
     """A file of models/ run anew, with those that it imports; ExperimentError shows what its code has raised."""
     begin(path.parent)
-    try:
-        return load(path)
-    except (Exception, SystemExit) as error:
-        raise ExperimentError(theirs(path, error)) from error
+    return _loaded(path)
 
 
 def load_folder(folder: Path) -> None:
     """All files of a models/ folder, for the layers that they define."""
     begin(folder)
     for path in sorted(folder.glob("*.py")):
-        try:
-            load(path)
-        except (Exception, SystemExit) as error:
-            raise ExperimentError(theirs(path, error)) from error
+        _loaded(path)
+
+
+def _loaded(path: Path) -> ModuleType:
+    try:
+        return load(path)
+    except (Exception, SystemExit) as error:
+        raise ExperimentError(theirs(path, error)) from error
 
 
 def theirs(path: Path, error: BaseException) -> str:

@@ -31,9 +31,7 @@ class Explanation:
         """What stands for each step: the symbol, or the row of a series in its own units."""
         if self.subject.tokens is not None:
             return [spelt(self.subject.vocabulary.symbols[i]) for i in self.sequence]
-        scales = [self.subject.scales.get(name, {"mean": 0.0, "deviation": 1.0}) for name in self.subject.columns]
-        means, deviations = ([scale[key] for scale in scales] for key in ("mean", "deviation"))
-        return [", ".join(f"{value:.4g}" for value in row) for row in self.sequence * deviations + means]
+        return [", ".join(f"{value:.4g}" for value in row) for row in self.subject.in_units(self.sequence)]
 
     @property
     def name(self) -> str:

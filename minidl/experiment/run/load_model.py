@@ -30,6 +30,13 @@ class Trained:
     archive: Archive
     model: Model
 
+    @property
+    def name(self) -> str:
+        """NAME-NUMBER of the run, or the name of the file."""
+        path = self.path.absolute()
+        run = path.parent.parent
+        return f"{run.parent.name}-{run.name}" if path.parent.name == "checkpoints" else path.stem
+
 
 def load_trained(path: Path) -> Trained:
     """The model in a checkpoint or model file.

@@ -57,9 +57,7 @@ class Looking:
     @property
     def name(self) -> str:
         """NAME-NUMBER of the run, or the name of the file."""
-        path = self.trained.path.absolute()
-        run = path.parent.parent
-        return f"{run.parent.name}-{run.name}" if path.parent.name == "checkpoints" else path.stem
+        return self.trained.name
 
     @property
     def about(self) -> str:
@@ -134,8 +132,7 @@ class Looking:
                 rows = list(sequence.read)
             elif np.array_equal(sequence.read[:-1], np.array(rows[len(rows) - len(sequence.read) + 1 :])):
                 rows.append(sequence.read[-1])
-        scales = [self.subject.scales.get(name, {"mean": 0.0, "deviation": 1.0}) for name in self.subject.columns]
-        return np.array([[x * s["deviation"] + s["mean"] for x, s in zip(row, scales, strict=True)] for row in rows])
+        return self.subject.in_units(np.reshape(rows, (-1, len(self.subject.columns))))
 
     def features(self, most: int = 5) -> list[Feature]:
         """Units that tell a feature of the data apart; none without data."""
@@ -171,7 +168,7 @@ class Looking:
         if self.subject.tokens is not None:
             return self.subject.ids(self.subject.symbols(text))
         rows = read_rows(",".join(self.subject.columns) + "\n" + text, "the series").numbers(self.subject.columns)
-        return self._standardised(rows)
+        return self.subject.standardised(rows)
 
     def row(self, source: str, number: int) -> Array:
         """What the network reads of a row of a file, counted from 1 without the header.
@@ -184,13 +181,9 @@ class Looking:
         rows = data.rows(source, Path()) if isinstance(data, Table) else read_table(source, Path())
         if self.subject.text_column is not None:
             return self.read(_numbered(rows.column(self.subject.text_column), number, source, "rows"))
-        series = self._standardised(rows.numbers(self.subject.columns))
+        series = self.subject.standardised(rows.numbers(self.subject.columns))
         _numbered(range(len(series)), number, source, "rows")
         return series[max(0, number - self.subject.window) if self.subject.window else 0 : number]
-
-    def _standardised(self, rows: Array) -> Array:
-        scales = [self.subject.scales.get(name, {"mean": 0.0, "deviation": 1.0}) for name in self.subject.columns]
-        return (rows - [scale["mean"] for scale in scales]) / [scale["deviation"] for scale in scales]
 
 
 def _paragraph(text: str) -> str:

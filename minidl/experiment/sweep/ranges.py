@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from minidl.experiment.yaml.document import inline
 from minidl.experiment.yaml.loader import read
-from minidl.experiment.yaml.overrides import SOURCE
+from minidl.experiment.yaml.overrides import SOURCE, Refused
 from minidl.experiment.yaml.source_positions import Mark, Mistake, refuse
 from minidl.system.errors import UsageError, suggest
 
@@ -142,8 +142,8 @@ def read_space(changes: Sequence[str]) -> Space:
             continue
         try:
             ranges[_key(change)] = _Reader(change, number).range(found)
-        except _Wrong as wrong:
-            mistakes += wrong.mistakes
+        except Refused as refused:
+            mistakes += refused.mistakes
     if mistakes:
         refuse(*mistakes)
     if not ranges:
@@ -161,11 +161,6 @@ def _key(change: str) -> str:
     return change.partition("=")[0].strip()
 
 
-class _Wrong(Exception):
-    def __init__(self, *mistakes: Mistake) -> None:
-        self.mistakes = mistakes
-
-
 class _Reader:
     """One range on its way from text; its values are YAML, as everywhere."""
 
@@ -173,7 +168,7 @@ class _Reader:
         self.change, self.number = change, number
 
     def range(self, found: re.Match[str]) -> OneOf | Between:
-        """The range, or _Wrong."""
+        """The range, or Refused."""
         kind, start = found["kind"], found.start("values")
         if kind not in EXAMPLES:
             known = ", ".join(EXAMPLES.values())
@@ -182,7 +177,7 @@ class _Reader:
             )
         reading = read(f"{' ' * (start - 1)}[{found['values']}]", self._locate)  # blanks keep the columns
         if reading.mistakes:
-            raise _Wrong(*reading.mistakes)
+            raise Refused(*reading.mistakes)
         return self._one_of(start, reading.value) if kind == "choice" else self._between(start, kind, reading.value)
 
     def _one_of(self, start: int, values: list[Any]) -> OneOf:
@@ -207,5 +202,5 @@ class _Reader:
     def _locate(self, offset: int) -> Mark:
         return Mark(SOURCE, self.number, offset + 1, self.change)
 
-    def _wrong(self, offset: int, message: str) -> _Wrong:
-        return _Wrong(Mistake(self._locate(offset), message))
+    def _wrong(self, offset: int, message: str) -> Refused:
+        return Refused(Mistake(self._locate(offset), message))

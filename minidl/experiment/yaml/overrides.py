@@ -30,13 +30,15 @@ def apply(document: Document, changes: Sequence[str]) -> None:
     for number, change in enumerate(changes, start=1):
         try:
             _apply_one(document, change, number)
-        except _Refused as refused:
+        except Refused as refused:
             mistakes += refused.mistakes
     if mistakes:
         refuse(*mistakes)
 
 
-class _Refused(Exception):
+class Refused(Exception):
+    """Why one of several changes cannot be made, so that those of all can be told together."""
+
     def __init__(self, *mistakes: Mistake) -> None:
         self.mistakes = mistakes
 
@@ -48,16 +50,16 @@ def _apply_one(document: Document, change: str, number: int) -> None:
     key, equals, value = change.partition("=")
     names = [(found[0], locate(found.start())) for found in re.finditer(r"[^.\s][^.]*", key.rstrip())]
     if not equals:
-        raise _Refused(Mistake(locate(0), f"a change is written key=value, such as {_with_equals(change)}"))
+        raise Refused(Mistake(locate(0), f"a change is written key=value, such as {_with_equals(change)}"))
     if not key.isprintable():
-        raise _Refused(Mistake(locate(0), f"{key!r} cannot be a name: it holds what is no character of a text"))
+        raise Refused(Mistake(locate(0), f"{key!r} cannot be a name: it holds what is no character of a text"))
     if len(names) != key.count(".") + 1:
-        raise _Refused(Mistake(locate(0), "a name is missing before '=': a change is written section.key=value"))
+        raise Refused(Mistake(locate(0), "a name is missing before '=': a change is written section.key=value"))
     reading = read(" " * (len(key) + 1) + value, locate)  # blanks keep the columns
     if reading.mistakes:
-        raise _Refused(*reading.mistakes)
+        raise Refused(*reading.mistakes)
     if len(names) + max(map(len, reading.marks)) >= DEPTH:
-        raise _Refused(Mistake(locate(0), TOO_DEEP))
+        raise Refused(Mistake(locate(0), TOO_DEEP))
     _put(document, names, reading)
 
 
@@ -99,8 +101,8 @@ def _step(parent: Any, path: TreePath, name: str, mark: Mark) -> Any:
     where = dotted(path)
     if not isinstance(parent, list):
         message = f"{where} is {parent!r:.40}, not a mapping: to make it one, write {where}={{{name}: VALUE}}"
-        raise _Refused(Mistake(mark, message))
+        raise Refused(Mistake(mark, message))
     if name not in map(str, range(len(parent))):
         allowed = f"indices are 0 to {len(parent) - 1}" if parent else "it has no items"
-        raise _Refused(Mistake(mark, f"{where} is a list of length {len(parent)}, {allowed}: got {name!r}"))
+        raise Refused(Mistake(mark, f"{where} is a list of length {len(parent)}, {allowed}: got {name!r}"))
     return int(name)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from annotated_types import Ge, Gt, Lt
 
-from minidl.config.declared import Declared, snake_case
+from minidl.config.declared import Declared, SnakeCased
 from minidl.system.errors import ConfigError
 
 NonNegative = Annotated[float, Ge(0)]
@@ -31,16 +31,11 @@ class Clock(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Schedule(Declared, family="schedule"):
+class Schedule(SnakeCased, family="schedule"):
     """Base of the schedules: `value(clock)` is the number to use for the next update.
 
     Raises ConfigError where an argument is out of its range.
     """
-
-    @classmethod
-    def type_name(cls) -> str:
-        """The name in files: the class in small letters."""
-        return snake_case(cls.__name__)
 
     def value(self, clock: Clock) -> float:
         """The number to use for the update after `clock.step` updates."""
