@@ -55,9 +55,9 @@ class Model:
         weights.initialize(seed)
         self._assemble(graph, weights, seed=int(seed), training=True)
 
-    def _assemble(self, graph: Graph, weights: Parameters, *, seed: int, training: bool) -> None:
+    def _assemble(self, graph: Graph, weights: Parameters, *, seed: int, training: bool, caches: bool = True) -> None:
         self.graph, self.weights, self.seed = graph, weights, seed
-        self.executor = Executor(graph, weights, training=training, seed=seed)
+        self.executor = Executor(graph, weights, training=training, seed=seed, caches=caches)
         self.vocabulary: Vocabulary | None = None
         # Plain data that says what the numbers mean: the task, names of classes, scales. See `minidl.Predictor`.
         self.metadata: dict[str, Any] = {}
@@ -132,11 +132,17 @@ class Model:
         self.executor.reset_state()
 
     def replica(
-        self, *, training: bool = False, dtype: DTypeLike | None = None, weights: Parameters | None = None
+        self,
+        *,
+        training: bool = False,
+        caches: bool = True,
+        dtype: DTypeLike | None = None,
+        weights: Parameters | None = None,
     ) -> Model:
         """Another model with a state and buffers of its own: over the same weights, or a copy in another dtype.
 
-        weights: those to use in the place of this model's, such as an average of them.
+        caches: whether gates and the like are kept, for `arrays` and the way back; a forward pass takes less time and
+        memory without. weights: those to use in the place of this model's, such as an average of them.
 
         Dropout is active where `training` is true. Validation and sampling use replicas, so that they never disturb
         the state of training.
@@ -144,12 +150,13 @@ class Model:
         twin = Model.__new__(Model)
         weights = weights or self.weights
         weights = weights if dtype is None else weights.astype(dtype)
-        twin._assemble(self.graph, weights, seed=self.seed, training=training)
+        twin._assemble(self.graph, weights, seed=self.seed, training=training, caches=caches)
         twin.vocabulary, twin.metadata = self.vocabulary, self.metadata
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Model:
-        twin = self.replica(training=self.executor.context.training, dtype=self.weights.flat.dtype)
+        context = self.executor.context
+        twin = self.replica(training=context.training, caches=context.caches, dtype=self.weights.flat.dtype)
         twin.executor.load_state_dict(*self.executor.state_dict())
         return twin
 

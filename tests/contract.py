@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from minidl import Input, Layer, Model
 from minidl.config.declared import snake_case
 from minidl.engine.executor import Executor
+from minidl.graph.arrays import Cache
 from minidl.graph.graph import Graph
 from minidl.graph.layer import Node
 from minidl.layers import (
@@ -741,6 +742,26 @@ def check_results(wiring: Wiring) -> None:
         model.backward(**{name: seed})
         parts += model.executor.gradient
     assert_close({"gradient": parts}, {"gradient": whole}, 1e-13, "results one by one")
+
+
+def check_uncached(wiring: Wiring) -> None:
+    """A replica without caches computes the same, window after window, and shows none of them."""
+    model = model_of(wiring)
+    replicas = model.replica(), model.replica(caches=False)
+    for seed in range(2):
+        feeds, found = feeds_of(model, 4, 3, seed), []
+        for replica in replicas:
+            replica.executor.leave_padding()
+            results = {name: np.array(value) for name, value in replica.forward(**feeds).items()}
+            found.append(results | {f"state {name}": array.copy() for name, array in replica.state.items()})
+        assert_same(found[1], found[0], f"window {seed} without caches")
+    left_out = {
+        f"{node}/{name}"
+        for node, of in model.graph.nodes.items()
+        for name, item in of.declarations.items()
+        if isinstance(item, Cache)
+    }
+    assert set(replicas[0].arrays) - set(replicas[1].arrays) == left_out & set(replicas[0].arrays)
 
 
 CHECKS: dict[str, Callable[[Wiring], None]] = {

@@ -462,6 +462,15 @@ class TestCalls:
         contract.assert_same(dict(char_model.state), before, "after a replica ran")
         assert replica.state["lstm/h"].shape == (1, 4)
 
+    def test_a_replica_without_caches_has_no_way_back(self, char_model: Model, batch: Feeds) -> None:
+        bare = char_model.replica(caches=False)
+        for replica in (bare, copy.deepcopy(bare)):
+            replica.forward(**batch)
+            assert "lstm/c" in replica.arrays
+            assert "lstm/gates" not in replica.arrays
+            with pytest.raises(UsageError, match="make it without caches=False"):
+                replica.backward()
+
     def test_replicas_share_weights_until_they_change_precision(self, char_model: Model) -> None:
         same, single = char_model.replica(), char_model.replica(dtype="float32")
         char_model.parameters["logits/b"][...] = 7

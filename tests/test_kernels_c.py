@@ -21,6 +21,7 @@ from minidl import Input, Model
 from minidl.engine import dispatch, threads
 from minidl.layers import GRU, LSTM, RNN, Dense, Embedding, LayerNorm, MinGRU, MinLSTM, SoftmaxCE
 from minidl.optim import SGD, Adam, RMSprop
+from minidl.system.errors import UsageError
 from minidl.testing import check_layer
 
 library = pytest.importorskip("minidl.kernels.library", reason="the room of kernels was taken out")
@@ -249,3 +250,12 @@ def test_without_the_library_a_run_says_so(tmp_path: Path) -> None:
 def test_kernels_of_the_first_release_are_read_as_auto(tmp_path: Path) -> None:
     write_experiment(tmp_path, kernels="numba", train__steps=2)
     assert run(tmp_path, "tiny.yaml").code == 0
+
+
+def test_a_library_of_another_version_is_told() -> None:
+    """As after `git pull` in an installation that was not made anew."""
+    for ask in (lambda: library.layout("Unheard"), lambda: library.computing("unheard", "float32")):
+        with pytest.raises(UsageError, match="install it anew"):
+            ask()
+    with pytest.raises(UsageError, match="LayerNorm has no unheard"):
+        library.packed("LayerNorm", {"unheard": 1})

@@ -231,6 +231,14 @@ def test_what_training_has_not_seen_is_told(home: Path, capsys: pytest.CaptureFi
     assert (answers[1]["prediction"], answers[1]["probability"]) == ("", "")
 
 
+def test_columns_are_the_same_where_nothing_can_be_read(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "nothing.csv").write_text("name\n\u2603\n")
+    answers, _ = predict(capsys, "classify_names", "--data", "nothing.csv", "--proba")
+    asked = Predictor.load("classify_names").reader.headings()
+    assert answers == [dict.fromkeys(("name", *asked), "") | {"name": "\u2603"}]
+    assert len(asked) > 3
+
+
 def test_a_character_that_was_never_seen_has_a_tag(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home / "lines2.csv").write_text("line,tags\nx = \u0436\u2603,n.o.nn\n")
     answers, said = predict(capsys, "tag_python", "--data", "lines2.csv")

@@ -59,7 +59,7 @@ class Inference(AnyInference):
 
     def __init__(self, workload: Workload, weights: Weights) -> None:
         super().__init__(workload)
-        self.model = model(workload, weights).replica()
+        self.model = model(workload, weights).replica(caches=False)
         ids, targets = batches(workload)[0]
         use_fastest(self.model, {"ids": ids, "targets": targets})
 

@@ -72,7 +72,7 @@ class Evaluate(Callback):
 
     def start(self, trainer: Run) -> None:
         """A model with a state of its own over the same weights."""
-        self._replica = trainer.model.replica(weights=trainer.evaluated)
+        self._replica = trainer.model.replica(caches=False, weights=trainer.evaluated)
 
     def act(self, trainer: Run) -> None:
         """Evaluate on the validation part, and note whether it is the best so far."""

@@ -22,12 +22,16 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Context:
-    """What a program is bound to besides shapes: weights, where gradients go, how to run."""
+    """What a program is bound to besides shapes: weights, where gradients go, how to run.
+
+    caches: whether what layers keep for the way back stays there; without them the nodes share that memory.
+    """
 
     graph: Graph
     weights: Parameters
     gradients: Mapping[str, Array]
     training: bool
+    caches: bool
     rngs: Mapping[str, np.random.Generator]
     input_gradients: bool
 
@@ -50,6 +54,12 @@ def workspaces(
     twin = _twin(node, function, dtype, also)
     asked = node.layer.arguments(function) if twin is None else arguments(twin)
     return [name for name in rooms if name in asked]
+
+
+def dispensable(node: Node, dtype: DTypeLike) -> set[str]:
+    """What a compiled twin can do without on the way forward; nothing of a layer's own method."""
+    twin = _twin(node, "forward", dtype, ())
+    return set() if twin is None else set(arguments(twin)).difference(arguments(twin, required=True))
 
 
 def bind(node: Node, function: str, arrays: Mapping[str, Any], dtype: DTypeLike, also: Collection[str] = ()) -> Call:

@@ -35,11 +35,18 @@ class Executor:
     """A graph with weights, ready to run forward and backward."""
 
     def __init__(
-        self, graph: Graph, weights: Parameters, *, training: bool, seed: int, input_gradients: bool = True
+        self,
+        graph: Graph,
+        weights: Parameters,
+        *,
+        training: bool,
+        seed: int,
+        caches: bool = True,
+        input_gradients: bool = True,
     ) -> None:
         self.graph, self.weights = graph, weights
         self.rngs = {name: np.random.default_rng([seed, zlib.crc32(name.encode())]) for name in graph.nodes}
-        self.context = Context(graph, weights, {}, training, self.rngs, input_gradients)
+        self.context = Context(graph, weights, {}, training, caches, self.rngs, input_gradients)
         self.state: dict[str, Array] = {}
         self.left_out: frozenset[str] = frozenset()  # nodes that are not run; their arrays hold zeros
         self._feeds = Feeds(graph, weights.dtype)
@@ -117,14 +124,7 @@ class Executor:
 
     def arrays(self) -> dict[str, Array]:
         """What the last forward pass left, by "node/array": outputs, caches such as gates, carried values."""
-        if self._current is None:
-            return {}
-        return {
-            f"{name}/{array}": value
-            for name, arrays in self._current.arrays.items()
-            for array, value in arrays.items()
-            if array in self._current.declared[name] and isinstance(value, np.ndarray)
-        }
+        return {} if self._current is None else self._current.kept()
 
     def values(self) -> dict[str, Array]:
         """What the last forward pass gave, by input and node; one-hot rows as if they were written."""
@@ -156,7 +156,7 @@ class Executor:
         key = (*sorted(shapes.items()), backward, in_use())
         if key not in self._measured:
             self._measured[key] = ruler = DryRunAllocator()
-            forward = ForwardProgram(self.context, shapes, ruler)
+            forward = ForwardProgram(replace(self.context, caches=backward), shapes, ruler)
             if backward:
                 BackwardProgram(forward, [name for result, name in self.graph.ends.items() if result == "loss"], ruler)
         return self._measured[key]
@@ -191,7 +191,8 @@ class Executor:
         program = self._forwards.get((self.arenas[0].generation, shapes, told.get()))
         if program is None:
             if len(self._forwards) >= PROGRAMS_KEPT:
-                self._forget()
+                self._forwards.clear()
+                self._backwards.clear()
             self.weights.draw()
             program = ForwardProgram(self.context, dict(shapes), self.arenas[0])
             self._leave_out(program, self.arenas[0])
@@ -199,6 +200,8 @@ class Executor:
         return program
 
     def _backward_program(self, results: tuple[str, ...]) -> BackwardProgram:
+        if not self.context.caches:
+            raise UsageError("this replica keeps nothing for the way back: make it without caches=False")
         if self._current is None:
             raise UsageError("backward needs a forward pass before it: call model.forward(...) first")
         if self._computed_at != self.weights.version:
@@ -220,10 +223,6 @@ class Executor:
         self._begin(program)
         carry_out(program.calls, "forward")
         self._end(program)
-
-    def _forget(self) -> None:
-        self._forwards.clear()
-        self._backwards.clear()
 
     def _begin(self, program: ForwardProgram) -> None:
         """Step 0 of each carried array is what the previous call left; a new batch size begins at zero."""

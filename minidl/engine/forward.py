@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from minidl.engine.binding import Context, bind, workspaces
+from minidl.engine.binding import Context, bind, dispensable, workspaces
 from minidl.engine.buffers import Arena, DryRunAllocator, Request
 from minidl.engine.dispatch import Call
 from minidl.graph.arrays import Cache, Declaration, Out, Param, Shape, State, Tied
@@ -59,8 +59,9 @@ class ForwardProgram:
                     # A number is a sum over the batch, such as a loss: rounded, it would depend on who adds up what.
                     dtype = self.context.dtype if item.shape else np.result_type(self.context.dtype, np.float64)
                     requests[name, array] = Request(item.shape, dtype, 0, end)
-                elif isinstance(item, Cache):
-                    requests[name, array] = Request(item.shape, item.dtype or self.context.dtype, 0, end)
+                elif isinstance(item, Cache) and array not in self._spared(name):
+                    first, last = (0, end) if self.context.caches else (i, i)
+                    requests[name, array] = Request(item.shape, item.dtype or self.context.dtype, first, last)
         return requests
 
     def _is_written(self, name: str, item: Declaration) -> bool:
@@ -98,6 +99,10 @@ class ForwardProgram:
         given = {**node.layer.optional("forward"), **self.arrays[name], **self.services(name)}
         return bind(node, "forward", given, self.context.dtype)
 
+    def _spared(self, name: str) -> set[str]:
+        """The arrays of a node that are not made, since nobody reads them."""
+        return set() if self.context.caches else dispensable(self.context.graph.nodes[name], self.context.dtype)
+
     def _inputs(self, name: str) -> dict[str, Any]:
         layer = self.context.graph.nodes[name].layer
         fed = self._fed(name)
@@ -110,6 +115,16 @@ class ForwardProgram:
         sources, state = self.context.graph.sources(name), self.context.graph.nodes[name].layer.reads
         fed = [self.values[source] for source in sources]
         return fed if state is None else [self.arrays[sources[0]][state], *fed[1:]]
+
+    def kept(self) -> dict[str, Array]:
+        """What the pass has left in nodes, by "node/array": outputs, carried values, and caches where they are kept."""
+        return {
+            f"{name}/{array}": self.arrays[name][array]
+            for name, declared in self.declared.items()
+            for array, item in declared.items()
+            if isinstance(self.arrays[name].get(array), np.ndarray)
+            if self.context.caches or not isinstance(item, Cache)
+        }
 
     def written(self) -> dict[str, Array]:
         """What each input and node gives; one-hot rows as if they were written."""

@@ -121,6 +121,15 @@ def split(x: Array, parts: int) -> list[Array]:
     return [x[..., k * width : (k + 1) * width] for k in range(parts)]
 
 
+def pieces(x: Array, parts: int) -> Array:
+    """Copies of what stands side by side in the rows of x, each in one piece, which halves what NumPy does with them.
+
+    >>> pieces(np.array([[1, 2], [3, 4]]), 2).tolist()
+    [[[1], [3]], [[2], [4]]]
+    """
+    return x.reshape(len(x), parts, -1).swapaxes(0, 1).copy()
+
+
 def each(a: Array, *functions: Callable[..., Array]) -> list[Array]:
     """Parts that stand side by side, each put through its own function, `sigmoid` or `tanh`, in place.
 

@@ -26,6 +26,10 @@ LEVELS = ("avx512", "avx2", "baseline")  # of SIMD instructions, the best first
 VARIABLE = "MINIDL_SIMD"
 NUMBERS = frozenset((int, float, bool))
 SUFFIXES = {"float32": "f32", "float64": "f64"}
+OUTDATED = (
+    "the compiled kernels are of another version of minidl than its Python: install it anew, as by pip install -e ., "
+    "or set MINIDL_KERNELS=numpy"
+)
 
 
 def path() -> Path | None:
@@ -66,7 +70,10 @@ def level() -> str:
 @cache
 def function(name: str, dtype: Any, restype: Any, *argtypes: Any) -> Any:
     """A function of the library, for numbers of this type and the SIMD instructions in use."""
-    found = getattr(library(), f"{name}_{level()}_{SUFFIXES[str(dtype)]}")
+    try:
+        found = getattr(library(), f"{name}_{level()}_{SUFFIXES[str(dtype)]}")
+    except AttributeError as error:
+        raise UsageError(f"{OUTDATED} ({error})") from None
     found.restype, found.argtypes = restype, argtypes
     return found
 
@@ -87,7 +94,11 @@ def _check_memory(failed: int, kernel: Any, _given: Any) -> None:
 @cache
 def layout(name: str) -> tuple[dict[str, Any], struct.Struct]:
     """The fields of a struct in order, empty, and how they are packed: each in 8 bytes."""
-    text = ctypes.string_at(ctypes.addressof(ctypes.c_char.in_dll(library(), f"{name}_fields_baseline_f32"))).decode()
+    try:
+        found = ctypes.c_char.in_dll(library(), f"{name}_fields_baseline_f32")
+    except ValueError as error:
+        raise UsageError(f"{OUTDATED} ({error})") from None
+    text = ctypes.string_at(ctypes.addressof(found)).decode()
     formats: dict[str, str] = {}
     for declaration in text.strip(";").split(";"):  # such as "const real *x, *b"
         names = re.findall(r"\w+(?=,|$)", declaration)
@@ -112,7 +123,7 @@ def packed(name: str, values: Mapping[str, Any]) -> bytes:
     fields, packing = layout(name)
     given = {**fields, **values}
     if len(given) > len(fields):
-        raise TypeError(f"{name} has no {', '.join(sorted(values.keys() - fields.keys()))}")
+        raise UsageError(f"{OUTDATED} ({name} has no {', '.join(sorted(values.keys() - fields.keys()))})")
     return packing.pack(*[value if type(value) in NUMBERS else address(value) for value in given.values()])
 
 

@@ -27,7 +27,7 @@ BACKWARD = (
     *("x", "lengths", "dh0", "Wx", "Wh", "h", "mask", "Wh_dropped", "training"),
     *("dy", "dh_last", "dx", "dWx", "dWh", "db"),
 )
-OPTIONAL = {"lengths", "h0", "c0", "dh0", "dc0", "b", "bh", "db", "dbh", "dy", "dh_last", "dc_last"}
+OPTIONAL = {"gates", "lengths", "h0", "c0", "dh0", "dc0", "b", "bh", "db", "dbh", "dy", "dh_last", "dc_last"}
 
 
 def twin(name: str, arrays: tuple[str, ...]) -> Callable[..., Call]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minidl.graph.arrays import Array, Declaration, Shape
-from minidl.graph.operations import rows, sigmoid, split, tanh
+from minidl.graph.operations import pieces, rows, sigmoid, split, tanh
 from minidl.layers.cell import Cell
 from minidl.system.errors import ConfigError
 
@@ -60,7 +60,7 @@ class GRU(Cell):
         return (r, z, n), (h,), {"s": s}
 
     def step_back(self, gates: Array, s: Array, h_prev: Array, dh: Array, Wh: Array) -> Any:
-        r, z, n = split(gates, 3)
+        r, z, n = pieces(gates, 3)
         dn = dh * (1 - z) * (1 - n**2)
         dz = dh * (h_prev - n) * z * (1 - z)
         if self.reset_after:

@@ -10,7 +10,7 @@ import numpy as np
 from annotated_types import Gt
 
 from minidl.graph.arrays import Array, Param
-from minidl.graph.operations import each, sigmoid, split, tanh
+from minidl.graph.operations import each, pieces, sigmoid, split, tanh
 from minidl.layers.cell import Cell
 
 
@@ -76,7 +76,7 @@ class LSTM(Cell):
         return a, (h if Wp is None else h @ Wp, c)
 
     def step_back(self, gates: Array, c_prev: Array, c: Array, dh: Array, dc: Array, p: Any, Wp: Any) -> Any:
-        i, f, g, o = split(gates, 4)
+        i, f, g, o = pieces(gates, 4)
         tanh_c = tanh(c)
         dWp = {} if Wp is None else {"Wp": (o * tanh_c).T @ dh}
         dh = dh if Wp is None else dh @ Wp.T

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minidl.graph.arrays import Array
-from minidl.graph.operations import sigmoid, split
+from minidl.graph.operations import pieces, sigmoid, split
 from minidl.layers.cell import Cell
 
 
@@ -43,7 +43,7 @@ class MinGRU(Cell):
         return a, (h,)
 
     def step_back(self, gates: Array, h_prev: Array, dh: Array) -> Any:
-        z, n = split(gates, 2)
+        z, n = pieces(gates, 2)
         dz = dh * (n - h_prev) * z * (1 - z)
         dn = dh * z
         return (dz, dn), (dh * (1 - z),)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minidl.graph.arrays import Array
-from minidl.graph.operations import each, sigmoid, split
+from minidl.graph.operations import each, pieces, sigmoid
 from minidl.layers.cell import Cell
 
 
@@ -43,7 +43,7 @@ class MinLSTM(Cell):
         return a, (h,)
 
     def step_back(self, gates: Array, h_prev: Array, h: Array, dh: Array) -> Any:
-        f, i, n = split(gates, 3)
+        f, i, n = pieces(gates, 3)
         d = dh / (f + i)
         df = d * (h_prev - h) * f * (1 - f)
         di = d * (n - h) * i * (1 - i)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minidl.graph.arrays import Array
-from minidl.graph.operations import sigmoid, split, tanh
+from minidl.graph.operations import pieces, sigmoid, split, tanh
 from minidl.layers.cell import Cell
 
 
@@ -69,7 +69,7 @@ class SLSTM(Cell):
         dn: Array,
         dm: Array,
     ) -> Any:
-        i, f, z, o = split(gates, 4)
+        i, f, z, o = pieces(gates, 4)
         dc = dc + dh * o / n
         dn = dn - dh * h / n
         di = (dc * z + dn) * i

@@ -41,7 +41,8 @@ def answers(model: Model, reader: Reader, rows: Rows, *, each_class: bool = Fals
     model: a replica. Where the rows of a group are one example, all of them have its answer.
     """
     examples = reader.read(rows)
-    columns: Columns = {} if examples.lengths.any() else {PREDICTION: [None] * len(rows)}
+    asked = [name for name in reader.headings() if each_class or not name.startswith(OF_CLASS)]
+    columns: Columns = {name: [None] * len(rows) for name in asked}
     for chosen, outputs in apply(model, examples):
         places = examples.rows[chosen].tolist()
         for name, values in reader.decode(outputs, examples, chosen).items():

@@ -45,7 +45,7 @@ class Predictor:
         expect(Model, model, "a Predictor is made of a Model, or by Predictor.load of the name of a run")
         self.model = model
         self.reader = Reader.load(model.metadata, model.vocabulary)
-        self._replica = model.replica()
+        self._replica = model.replica(caches=False)
 
     @classmethod
     def load(cls, run: str | PathLike[str], runs: str | PathLike[str] = "runs") -> Predictor:

@@ -138,7 +138,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         """What the network says of sequences that have been checked."""
         examples = self._batches(self._encode(X), None)
         found: list[Array] = [np.empty(0)] * len(examples)
-        for chosen, outputs in apply(self.model_.replica(), examples):
+        for chosen, outputs in apply(self.model_.replica(caches=False), examples):
             for b, i in enumerate(chosen.tolist()):
                 found[i] = outputs[b].copy() if outputs.ndim == 2 else outputs[: examples.lengths[i], b].copy()
         return found

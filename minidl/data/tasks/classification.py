@@ -10,7 +10,7 @@ from minidl.data.batches import ArraySpec
 from minidl.data.independent import Independent, Order
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.class_names import check_filled, class_names, number_each, of_classes, one_string_each
-from minidl.data.tasks.reader import Answers, Array, softmax
+from minidl.data.tasks.reader import Answers, Array, headings_of, softmax
 from minidl.data.tasks.sequence_task import SequenceReader, SequenceTask
 from minidl.data.tasks.split import Kind
 from minidl.data.tasks.time_order import one_of_each
@@ -27,16 +27,16 @@ class ClassReader(SequenceReader):
     def targets(self) -> tuple[str, ...]:
         return (self.label,)
 
+    def headings(self) -> list[str]:
+        return headings_of(self.classes)
+
     def numbers(self, rows: Rows, members: Sequence[Order]) -> Array:
         return number_each(rows, one_name_each(rows, self.label, members), self.classes, members)
 
     def decode(self, outputs: Array, examples: Independent, chosen: Order) -> Answers:
         shares = softmax(outputs)
-        return {
-            "prediction": [self.classes[i] for i in shares.argmax(axis=-1).tolist()],
-            "probability": shares.max(axis=-1).tolist(),
-            **{f"probability:{name}": shares[:, k].tolist() for k, name in enumerate(self.classes)},
-        }
+        names = [self.classes[i] for i in shares.argmax(axis=-1).tolist()]
+        return dict(zip(self.headings(), (names, shares.max(axis=-1).tolist(), *shares.T.tolist()), strict=False))
 
 
 def one_name_each(rows: Rows, column: str, members: Sequence[Order]) -> Sequence[str]:

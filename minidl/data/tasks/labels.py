@@ -13,7 +13,7 @@ from minidl.data.independent import Independent, Order
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.class_names import class_names, number_classes
 from minidl.data.tasks.classification import one_name_each
-from minidl.data.tasks.reader import Answers, Array
+from minidl.data.tasks.reader import Answers, Array, headings_of
 from minidl.data.tasks.sequence_task import SequenceReader, SequenceTask
 
 SEPARATOR = ";"
@@ -30,6 +30,9 @@ class LabelsReader(SequenceReader):
     def targets(self) -> tuple[str, ...]:
         return (self.labels,)
 
+    def headings(self) -> list[str]:
+        return headings_of(self.classes)
+
     def numbers(self, rows: Rows, members: Sequence[Order]) -> Array:
         found = number_classes(rows, names_of(rows, self.labels, members), self.classes)
         marked = np.zeros((len(found), len(self.classes)), np.float32)
@@ -41,12 +44,9 @@ class LabelsReader(SequenceReader):
         """The classes that are more likely than not, joined as they came; probability: that all of these are right."""
         shares = 0.5 * (1 + np.tanh(0.5 * outputs.astype(np.float64)))
         taken = shares > 0.5
-        names = [[self.classes[k] for k in np.flatnonzero(row)] for row in taken]
-        return {
-            "prediction": [SEPARATOR.join(each) for each in names],
-            "probability": np.where(taken, shares, 1 - shares).prod(axis=-1).tolist(),
-            **{f"probability:{name}": shares[:, k].tolist() for k, name in enumerate(self.classes)},
-        }
+        names = [SEPARATOR.join(self.classes[k] for k in np.flatnonzero(row)) for row in taken]
+        right = np.where(taken, shares, 1 - shares).prod(axis=-1)
+        return dict(zip(self.headings(), (names, right.tolist(), *shares.T.tolist()), strict=False))
 
 
 def names_of(rows: Rows, column: str, members: Sequence[Order]) -> list[list[str]]:

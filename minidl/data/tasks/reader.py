@@ -20,7 +20,7 @@ With `targets=True` the columns `reader.targets` are read as well, and the examp
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -84,6 +84,10 @@ class Reader(SnakeCased, family="reader"):
         """The columns that hold what is to be predicted, which training and evaluation need."""
         raise NotImplementedError
 
+    def headings(self) -> list[str]:
+        """The columns that every answer has, whether or not there is anything to read."""
+        return ["prediction"]
+
     def read(self, rows: Rows, *, targets: bool = False, batch_size: int = 32) -> Independent:
         """What the model reads of these rows, in their order; DataError with the place of what it cannot read."""
         raise NotImplementedError
@@ -95,6 +99,11 @@ class Reader(SnakeCased, family="reader"):
         scaled numbers (B, K).
         """
         raise NotImplementedError
+
+
+def headings_of(classes: Sequence[str]) -> list[str]:
+    """The columns of an answer that names classes: which, how surely, and how probable each is."""
+    return ["prediction", "probability", *(f"probability:{name}" for name in classes)]
 
 
 def softmax(logits: Array) -> Array:

@@ -30,15 +30,15 @@ class NumberReader(SequenceReader):
     def targets(self) -> tuple[str, ...]:
         return self.outputs.columns
 
+    def headings(self) -> list[str]:
+        return ["prediction"] if len(self.targets) == 1 else [f"prediction:{name}" for name in self.targets]
+
     def numbers(self, rows: Rows, members: Sequence[Order]) -> Array:
         return self.outputs.apply(numbers_of(rows, self.targets, members)).astype(np.float64)
 
     def decode(self, outputs: Array, examples: Independent, chosen: Order) -> Answers:
         """Numbers in the units of the file: "prediction", or "prediction:COLUMN" for each of several columns."""
-        found = self.outputs.undo(outputs)
-        if len(self.targets) == 1:
-            return {"prediction": found[:, 0].tolist()}
-        return {f"prediction:{name}": found[:, k].tolist() for k, name in enumerate(self.targets)}
+        return dict(zip(self.headings(), self.outputs.undo(outputs).T.tolist(), strict=False))
 
 
 def numbers_of(rows: Rows, names: tuple[str, ...], members: Sequence[Order]) -> Array:

@@ -73,7 +73,7 @@ def _on_parts(trained: Trained, parts: dict[str, Batches], unit: str) -> Measure
     measures: dict[str, float] = {}
     details: dict[str, Any] = {}
     for name, batches in parts.items():
-        found = accumulate(model.replica(), batches, names)
+        found = accumulate(model.replica(caches=False), batches, names)
         measures |= found.result(name, unit_of_loss(model, unit))
         reports = found.details() | _of_numbers(trained, found, batches)
         details |= {f"{name}/{what}": report for what, report in reports.items()}

@@ -10,8 +10,8 @@
 
 // Time-major and contiguous: x (T, B, F) or ids (T, B), Wx (F, G), Wh (H, G), h and c (T + 1, B, H), gates (T, B, G), s, y
 // (T, B, H), with G columns of gates; gradients of weights (shares, ...); first states h0 and c0, and gradients of the last
-// ones, (B, H). Of lengths (B), dx, and what has to do with first and last states any may be missing, and so may Wh:
-// then nothing of the past is in the gates.
+// ones, (B, H). Of lengths (B), dx, gates that nobody reads, and what has to do with first and last states any may be
+// missing, and so may Wh: then nothing of the past is in the gates.
 STRUCT(Recurrent, int64_t T, B, F, H, G, shares, relu;
        const real *x; const int64_t *ids, *lengths;
        const real *Wx, *Wh, *b, *bh, *h0, *c0;
@@ -114,6 +114,7 @@ INLINE int forward(const Recurrent *r, int64_t lo, int64_t hi, Step *step, int w
         for (int64_t k = 0; k < n; k++) {
             Row at = row_of(r, t, lo + k);
             at.past = past + k * G;
+            if (!r->gates) at.gates = a + k * G;  // nobody reads them
             step(r, at, a + k * G);
         }
         if (r->c) set_ended(r, t, lo, hi, H, NULL, r->c + next);
