@@ -25,15 +25,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.config.declared import SnakeCased
+from minidl.data.batches import Array
 from minidl.data.independent import Independent, Order
 from minidl.data.sources.rows import Rows
 from minidl.data.vocabulary import Vocabulary
 from minidl.system.errors import CheckpointError, ConfigError
 
-Array = NDArray[Any]
 Answers = dict[str, list[Any]]
 Unseen = Counter[str]
 Self = TypeVar("Self", bound="Reader")
