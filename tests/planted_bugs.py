@@ -10,7 +10,6 @@ have to be planted anew: a text that is not found once is an error.
 from __future__ import annotations
 
 import ast
-import copy
 import importlib
 import importlib.util
 import inspect
@@ -134,8 +133,8 @@ def planted(bug: Bug) -> Iterator[ModuleType]:
     module = importlib.import_module(bug.module)
     source = inspect.getsource(module)
     tree = bug.plant(source)
+    codes = _codes(compile(tree, str(module.__file__), "exec", dont_inherit=True))
     if _without_bodies(tree) == _without_bodies(ast.parse(source)):
-        codes = _codes(compile(tree, str(module.__file__), "exec", dont_inherit=True))
         with _other_code(module, codes):
             yield importlib.import_module("contract")
     else:
@@ -144,8 +143,7 @@ def planted(bug: Bug) -> Iterator[ModuleType]:
 
 
 def _without_bodies(tree: ast.Module) -> str:
-    """All of a module but what its functions do."""
-    tree = copy.deepcopy(tree)
+    """All of a module but what its functions do, which is taken out of the tree."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             node.body = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -87,6 +88,7 @@ def own_types(family: type[Declared]) -> list[Any]:
     return [cls for cls in family.types().values() if cls.__module__.startswith("minidl.")]
 
 
+@functools.cache
 def config(cls: Any) -> st.SearchStrategy[dict[str, Any]]:
     hints = typing.get_type_hints(cls, include_extras=True)
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}

@@ -136,18 +136,19 @@ def weight_of_elements(
 def crf_losses(v: Array, tags: Array, A: Array, s: Array, e: Array) -> Array:
     """-log p of the tags of each sequence, by writing out the scores of all sequences of tags."""
     losses = np.zeros(v.shape[1])
+    between = A.tolist(), s.tolist(), e.tolist()  # numbers of Python are quicker to add one by one
     for b in range(v.shape[1]):
-        own = [int(tag) for tag in tags[:, b] if tag >= 0]
+        own, steps = [int(tag) for tag in tags[:, b] if tag >= 0], v[:, b].tolist()
         if own:
             every = itertools.product(range(v.shape[2]), repeat=len(own))
-            scores = [tag_score(path, v[:, b], A, s, e) for path in every]
-            losses[b] = math.log(sum(map(math.exp, scores))) - tag_score(own, v[:, b], A, s, e)
+            scores = [tag_score(path, steps, *between) for path in every]
+            losses[b] = math.log(sum(map(math.exp, scores))) - tag_score(own, steps, *between)
     return losses
 
 
-def tag_score(path: Any, v: Array, A: Array, s: Array, e: Array) -> float:
-    steps = sum(v[t, k] for t, k in enumerate(path))
-    return float(s[path[0]] + steps + sum(A[i, j] for i, j in itertools.pairwise(path)) + e[path[-1]])
+def tag_score(path: Any, v: Any, A: Any, s: Any, e: Any) -> float:
+    steps = sum(v[t][k] for t, k in enumerate(path))
+    return s[path[0]] + steps + sum(A[i][j] for i, j in itertools.pairwise(path)) + e[path[-1]]
 
 
 def ctc_losses(v: Array, targets: Array, blank: int, lengths: Array | None = None) -> Array:
@@ -155,10 +156,10 @@ def ctc_losses(v: Array, targets: Array, blank: int, lengths: Array | None = Non
     losses = np.zeros(v.shape[1])
     for b in range(v.shape[1]):
         T = len(v) if lengths is None else int(lengths[b])
-        p = np.exp(v[:T, b]) / np.exp(v[:T, b]).sum(axis=-1, keepdims=True)
+        p = (np.exp(v[:T, b]) / np.exp(v[:T, b]).sum(axis=-1, keepdims=True)).tolist()
         wanted = [int(k) for k in targets[:, b] if k >= 0]
         paths = itertools.product(range(v.shape[2]), repeat=T)
-        total = sum(math.prod(p[t, k] for t, k in enumerate(path)) for path in paths if collapse(path, blank) == wanted)
+        total = sum(math.prod(p[t][k] for t, k in enumerate(path)) for path in paths if collapse(path, blank) == wanted)
         losses[b] = -math.log(total)
     return losses
 
