@@ -187,3 +187,13 @@ def test_limits_of_the_new_options() -> None:
     for options in ({"min_p": 0.0}, {"min_p": 1.5}, {"repetition_penalty": 0.5}):
         with pytest.raises(ConfigError):
             Sampler(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_outputs_beyond_the_vocabulary_are_never_drawn(count: int) -> None:
+    """They would be fed back as ids that there are not."""
+    model = Model(outputs={"logits": Dense(9)(OneHot()(Input("ids", dtype="int", depth=3)))})
+    model.parameters["dense/b"][3:] = 99
+    model.vocabulary = Vocabulary(("a", "b", "c"))
+    texts = sample_texts(model, 2, prime="a", length=20) if count == 2 else [*sample_text(model, prime="a", length=20)]
+    assert set("".join(texts)) <= set("abc")

@@ -13,6 +13,8 @@ import pytest
 from minidl import Model
 from minidl.callbacks.evaluate import Evaluate, evaluate
 from minidl.cli.main import main
+from minidl.data.tasks.classification import ClassReader
+from minidl.data.tasks.text_input import TextInput
 from minidl.experiment import Experiment, read_experiment
 from minidl.optim import Adam
 from minidl.storage.archive import read_archive
@@ -158,3 +160,11 @@ def test_a_mistaken_table_is_a_matter_of_data(
     assert main(["run", file, "data.task.tag=tags"]) == 2
     assert "unknown name 'tag'; did you mean 'tags'?" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+def test_outputs_beyond_the_classes_are_no_answer() -> None:
+    """A model may have more outputs than there are classes: what is likeliest is a class all the same."""
+    reader, logits = ClassReader(input=TextInput(text="x"), label="y", classes=("a", "b")), np.array([[0.0, 1.0, 9.0]])
+    found = reader.decode(logits, None, np.zeros(1, int))  # type: ignore[arg-type]
+    assert found["prediction"] == ["b"]
+    assert found["probability:a"][0] + found["probability:b"][0] == pytest.approx(1)

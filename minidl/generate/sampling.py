@@ -37,12 +37,13 @@ def generate(
     if len(prime) == 0:
         raise UsageError("sampling starts from at least one symbol: give a prime text")
     model.reset_state()
-    scores = model.forward(**{ids: np.asarray(prime, dtype=np.int64)[:, None]})[logits][-1, 0]
+    known = model.graph.inputs[ids].depth  # a model may have more outputs than there are symbols
+    scores = model.forward(**{ids: np.asarray(prime, dtype=np.int64)[:, None]})[logits][-1, 0, :known]
     written = np.zeros(len(scores), bool)
     draw = _draws(sampler, scores, rng, never, written)
     symbol = draw()
     yield symbol
-    draw = _draws(sampler, model.forward(**{ids: np.array([[symbol]])})[logits][0, 0], rng, never, written)
+    draw = _draws(sampler, model.forward(**{ids: np.array([[symbol]])})[logits][0, 0, :known], rng, never, written)
     window, step = model.executor.input(ids)[0], model.executor.rerun
     while True:
         symbol = draw()
@@ -132,7 +133,7 @@ def sample_texts(
     written: NDArray[np.bool_] | None = None
     ended = np.zeros(count, bool)
     while len(columns) < length and not ended.all():
-        scores = without(replica.forward(**{ids: given})[logits][-1], ends[:1])
+        scores = without(replica.forward(**{ids: given})[logits][-1, :, : len(vocabulary)], ends[:1])
         written = np.zeros(scores.shape, bool) if written is None else written
         drawn = [sampler.draw(sampler.penalised(*row), rng) for *row, rng in zip(scores, written, rngs, strict=True)]
         given = np.array([drawn])

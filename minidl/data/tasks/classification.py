@@ -34,7 +34,7 @@ class ClassReader(SequenceReader):
         return number_each(rows, one_name_each(rows, self.label, members), self.classes, members)
 
     def decode(self, outputs: Array, examples: Independent, chosen: Order) -> Answers:
-        shares = softmax(outputs)
+        shares = softmax(outputs[:, : len(self.classes)])  # a model may have more outputs than there are classes
         names = [self.classes[i] for i in shares.argmax(axis=-1).tolist()]
         return dict(zip(self.headings(), (names, shares.max(axis=-1).tolist(), *shares.T.tolist()), strict=False))
 

@@ -56,7 +56,7 @@ class TagReader(SequenceReader):
     def decode(self, outputs: Array, examples: Independent, chosen: Order) -> Answers:
         """The tags of each text; probability: of the least certain of them. Ids (T, B) have no probability."""
         lengths = examples.lengths[chosen].tolist()
-        shares = softmax(outputs) if outputs.ndim == 3 else None
+        shares = softmax(outputs[..., : len(self.classes)]) if outputs.ndim == 3 else None
         best = outputs if shares is None else shares.argmax(axis=-1)
         tags = [[self.classes[i] for i in best[:length, b].tolist()] for b, length in enumerate(lengths)]
         found: Answers = {"prediction": [self.join(each) for each in tags]}
