@@ -247,4 +247,4 @@ def _describing(where: str = "") -> Iterator[None]:
     try:
         yield
     except STRANGE as error:
-        raise CheckpointError(f"{where}describes no model ({error}); is it a minidl checkpoint?") from None
+        raise CheckpointError(f"{where}describes no model ({error}); is it minidl's, its layers imported?") from None

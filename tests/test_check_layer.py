@@ -15,7 +15,7 @@ from minidl.graph.arrays import LENGTHS, Array, Cache, InputSpec, Out, Param, St
 from minidl.graph.operations import sigmoid, split, tanh
 from minidl.layers import GRU, LSTM, RNN, Bidirectional, Cell, Dense, SoftmaxCE
 from minidl.optim import SGD, Adam, Optimizer
-from minidl.system.errors import ConfigError
+from minidl.system.errors import CheckpointError, ConfigError, GraphError
 from minidl.testing import LayerError, check_layer, check_optimizer
 
 rng = np.random.default_rng(0)
@@ -312,3 +312,16 @@ def test_a_function_in_the_place_of_an_initializer(tmp_path: Path) -> None:
 def test_a_function_without_a_name_is_no_initializer_of_a_layer() -> None:
     with pytest.raises(ConfigError, match="with def and not with lambda"):
         Dense(2, init={"W": lambda out, rng: None})  # type: ignore[dict-item]
+
+
+def test_a_file_with_an_unknown_layer_says_what_to_do(tmp_path: Path) -> None:
+    Model.of(Slope(), X).save(tmp_path / "model.npz")
+    del Layer.registry["Slope"]
+    with pytest.raises(CheckpointError, match="its layers imported"):
+        Model.load(tmp_path / "model.npz")
+
+
+@pytest.mark.parametrize(("array", "says"), [("W", "forget_one is for 1 axes"), ("b", "columns of 4 gates")])
+def test_an_initializer_of_gates_is_for_gates(array: str, says: str) -> None:
+    with pytest.raises(GraphError, match=says):
+        Model.of(Dense(3, init={array: "forget_one"}), X)

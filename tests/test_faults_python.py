@@ -19,7 +19,7 @@ from minidl.graph.arrays import Cache, Out
 from minidl.layers import LSTM, Dense, OneHot, SoftmaxCE
 from minidl.optim import Adam
 from minidl.system.errors import GraphError, MinidlError
-from minidl.testing import check_layer
+from minidl.testing import check_layer, check_optimizer, gradcheck
 from minidl.training import Trainer
 
 IDS = np.zeros((3, 2), int)
@@ -66,6 +66,8 @@ MISUSES: dict[str, tuple[Callable[[], object], str]] = {
     "a shape that is a number": (lambda: Input("x", shape=3), "a shape is a list of sizes and letters, got 3"),  # type: ignore[arg-type]
     "a model tried as a layer": (lambda: Model.of(small(), IDS), "such as Dense(3), got Model"),  # type: ignore[arg-type]
     "nothing checked as a layer": (lambda: check_layer(None), "such as Dense(3), got NoneType"),  # type: ignore[arg-type]
+    "a layer for gradcheck": (lambda: gradcheck(Dense(2), {}), "of a layer by check_layer"),  # type: ignore[arg-type]
+    "a class of optimizers": (lambda: check_optimizer(Adam), "such as Adam(), got"),  # type: ignore[arg-type]
     "a name for a Predictor": (lambda: Predictor("run"), "Predictor.load of the name of a run, got str"),  # type: ignore[arg-type]
     "text of no model": (lambda: next(sample_text(None)), "text is written by a Model"),  # type: ignore[arg-type]
     "training on nothing": (lambda: Trainer(small(), None, Adam(), steps=1), "reads a Dataset"),  # type: ignore[arg-type]

@@ -51,7 +51,7 @@ class Baselines(Callback):
         trainer.record |= self._values or {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Their values, in their order, which a JSON object would not keep."""
+        """The values of all baselines, as pairs: a JSON object would not keep their order."""
         return {"values": None if self._values is None else list(self._values.items())}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ class EarlyStop(Callback):
     order = Callback.DECIDE
 
     def start(self, trainer: Run) -> None:
-        """Without validation there is nothing to wait for."""
+        """Refuse data without a validation part: there would be nothing to wait for."""
         if trainer.data.validation is None:
             raise UsageError("EarlyStop looks at validation losses, and the data has no validation part")
 

@@ -93,7 +93,7 @@ class Evaluate(Callback):
             progress.best, progress.best_step = loss, progress.step
 
     def _not_finite(self, trainer: Run, loss: float) -> None:
-        """Told, and the end of the run where what is not finite is to end it."""
+        """Warn of a loss that is not finite, or end the run for it, as `non_finite` says."""
         found = f"step {trainer.progress.step}: the validation loss is {loss}"
         if trainer.non_finite == "stop":
             raise NumericsError(

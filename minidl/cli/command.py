@@ -53,7 +53,7 @@ def ended(prog: str, work: Callable[[], int]) -> int:
         message, code = "interrupted", INTERRUPTED
     except Terminated:
         message, code = "terminated", TERMINATED
-    except BrokenPipeError:  # whoever read our output has gone, as in `| head`
+    except BrokenPipeError:  # the reader of stdout has ended, as in `| head`
         standard_streams.discard(sys.stdout)
         return 0
     except MemoryError as error:
@@ -73,7 +73,7 @@ def ended(prog: str, work: Callable[[], int]) -> int:
 
 
 def _refused(error: OSError) -> str:
-    """What the system would not do; no name is that of stdout, or of a working folder that somebody has deleted."""
+    """What the system has refused. An error that names no file is of stdout, or of a deleted working folder."""
     if error.filename is None and error.errno == errno.ENOENT:
         return "the working folder is gone (it was deleted or moved): change into one that exists"
     place = f"{error.filename or 'stdout'}: " if error.strerror else ""

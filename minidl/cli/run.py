@@ -110,7 +110,7 @@ def _show(outcome: Outcome, arguments: argparse.Namespace) -> None:
 
 
 def _command_to_resume(arguments: argparse.Namespace) -> str:
-    """With the same changes: another experiment would be refused."""
+    """The command that resumes, with the same changes: another experiment would be refused."""
     words = ["python", "-m", "minidl.run", arguments.experiment, *arguments.changes, "--resume"]
     if arguments.resume not in (None, NEWEST):
         words.append(str(arguments.resume))

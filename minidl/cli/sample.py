@@ -154,7 +154,7 @@ def _reader(model: Model) -> AdaptingModel:
 
 
 def _ends_an_answer() -> tuple[type[KeyboardInterrupt], ...]:
-    """Ctrl-C, where somebody sits there; pressed while nothing is written it ends the conversation."""
+    """Ctrl-C on a terminal; pressed while nothing is written it ends the conversation."""
     return (KeyboardInterrupt,) if sys.stdin.isatty() else ()
 
 

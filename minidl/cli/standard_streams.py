@@ -1,4 +1,4 @@
-"""The three streams as a command needs them: any character can be written, and training outlives whoever reads."""
+"""The three streams as a command needs them: any character can be written, and training goes on when a reader ends."""
 
 from __future__ import annotations
 

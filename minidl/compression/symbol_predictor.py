@@ -44,7 +44,7 @@ class Predictor:
         self._filled = 0
 
     def probabilities(self) -> Array:
-        """Of the next symbol of every stream (B, V)."""
+        """The probability of each symbol to be the next one of each stream (B, V)."""
         logits = self._reader.forward(ids=self._ids[self._filled : self._filled + 1])[self._logits][0]
         largest = logits.max(axis=1, keepdims=True)
         normaliser = largest + np.log(np.exp(logits - largest).sum(axis=1, keepdims=True))

@@ -11,21 +11,19 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Gt
-from numpy.typing import NDArray
 
 from minidl.data.baselines import majority, mean_value
-from minidl.data.batches import ArraySpec, Dataset, split_slices
+from minidl.data.batches import Array, ArraySpec, Dataset, split_slices
 from minidl.data.data import Data
 from minidl.data.independent import Independent, Order
 from minidl.data.sources import find_file, unreadable
 from minidl.data.sources.npz import read_npz
 from minidl.system.errors import DataError, suggest
 
-Array = NDArray[Any]
 Split = tuple[float, float, float]
 
 

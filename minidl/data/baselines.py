@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from minidl.data.batches import Batches, Dataset
+from minidl.data.batches import Array, Batches, Dataset
 from minidl.data.independent import Part
 from minidl.data.ngrams import NGrams
 from minidl.data.streams import Streams
@@ -45,7 +43,7 @@ def baselines(dataset: Dataset) -> dict[str, float]:
     return losses
 
 
-def _counted(train: NDArray[Any], validation: NDArray[Any], depth: int, order: int) -> dict[str, float]:
+def _counted(train: Array, validation: Array, depth: int, order: int) -> dict[str, float]:
     """What models of counts achieve; order: of the strongest."""
     grams = NGrams(train, validation, depth, order)
     losses = {"uniform": math.log(depth)}
@@ -54,11 +52,11 @@ def _counted(train: NDArray[Any], validation: NDArray[Any], depth: int, order: i
     return losses | {"kneser-ney": _nats(grams.kneser_ney(order))}
 
 
-def _nats(probability: NDArray[Any]) -> float:
+def _nats(probability: Array) -> float:
     return float(-np.log(probability).mean())
 
 
-def symbols_of(part: Batches | None) -> NDArray[Any] | None:
+def symbols_of(part: Batches | None) -> Array | None:
     """The ids of a text, or of documents one behind the other, each with its end; None of other data."""
     if isinstance(part, Streams):
         return part.ids()
@@ -67,7 +65,7 @@ def symbols_of(part: Batches | None) -> NDArray[Any] | None:
     return None
 
 
-def majority(train: Sequence[NDArray[Any]], validation: Sequence[NDArray[Any]]) -> dict[str, float]:
+def majority(train: Sequence[Array], validation: Sequence[Array]) -> dict[str, float]:
     """What two guesses achieve on the classes of the validation part; nothing where it is empty.
 
     majority: naming the most frequent class of training each time. With p its share, K the number of classes that
@@ -91,13 +89,13 @@ def majority(train: Sequence[NDArray[Any]], validation: Sequence[NDArray[Any]]) 
     }
 
 
-def _frequencies(classes: NDArray[Any], shares: NDArray[Any], asked: NDArray[Any]) -> dict[str, float]:
+def _frequencies(classes: Array, shares: Array, asked: Array) -> dict[str, float]:
     if not np.isin(asked, classes).all():
         return {}
     return {"loss/frequencies": float(-np.log(shares[np.searchsorted(classes, asked)]).mean())}
 
 
-def mean_value(train: NDArray[Any], validation: NDArray[Any]) -> dict[str, float]:
+def mean_value(train: Array, validation: Array) -> dict[str, float]:
     """What answering with the mean of training achieves on numbers (..., K), each of the K with its own.
 
     >>> mean_value(np.array([1.0, 3.0]), np.array([2.0, 4.0]))
@@ -108,7 +106,7 @@ def mean_value(train: NDArray[Any], validation: NDArray[Any]) -> dict[str, float
         return error_of(train.mean(axis=kept, dtype=np.float64), validation, "mean")
 
 
-def error_of(guess: NDArray[Any], targets: NDArray[Any], name: str) -> dict[str, float]:
+def error_of(guess: Array, targets: Array, name: str) -> dict[str, float]:
     """What a guess achieves on numbers (N, K); nothing where there are none.
 
     >>> error_of(np.array([[0.0], [1.0]]), np.array([[1.0], [3.0]]), "last_value")
@@ -134,7 +132,7 @@ def _compressed(*texts: str) -> Iterator[list[Future[int]]]:
     is_over = Event()
 
     def packed(text: str) -> int:
-        """In pieces, so that a signal does not wait for the end."""
+        """The size of a text when it is compressed, in pieces: a signal does not have to wait for the end."""
         compressor, size, encoded = lzma.LZMACompressor(), 0, text.encode("utf-8", "surrogatepass")
         for start in range(0, len(encoded), PIECE):
             if is_over.is_set():

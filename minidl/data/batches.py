@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from minidl.data.vocabulary import Vocabulary
 from minidl.system.errors import DataError, UsageError
 
+Array = NDArray[Any]
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -25,7 +27,7 @@ class Batch:
     `reset_state`: the state that layers carry has to be zeroed before this batch, since nothing precedes it.
     """
 
-    inputs: dict[str, NDArray[Any]]
+    inputs: dict[str, Array]
     reset_state: bool
 
 
@@ -43,7 +45,7 @@ class Batches(abc.ABC):
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0 over all epochs; the same step is always the same batch."""
 
-    def longest(self) -> dict[str, NDArray[Any]]:
+    def longest(self) -> dict[str, Array]:
         """The inputs of the batch that takes the most memory, by which memory is estimated before a run."""
         return self.batch(0).inputs
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import abc
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.data.batches import Batch, Batches, check_positive
+from minidl.data.batches import Array, Batch, Batches, check_positive
 
 Order = NDArray[np.intp]
 BATCHES_SORTED = 16  # together by length, so that a batch has sequences of about one length
@@ -30,8 +29,8 @@ class Independent(Batches):
         shuffle: bool,
         tokens: int,
         *,
-        lengths: NDArray[Any] | None = None,
-        rows: NDArray[Any] | None = None,
+        lengths: Array | None = None,
+        rows: Array | None = None,
     ) -> None:
         check_positive(batch_size=batch_size)
         self.count = count
@@ -54,10 +53,10 @@ class Independent(Batches):
         return Batch(self.take(chosen), reset_state=True)
 
     @abc.abstractmethod
-    def take(self, chosen: Order) -> dict[str, NDArray[Any]]:
+    def take(self, chosen: Order) -> dict[str, Array]:
         """The model's inputs for these examples, by name."""
 
-    def longest(self) -> dict[str, NDArray[Any]]:
+    def longest(self) -> dict[str, Array]:
         """The inputs of the batch that takes the most memory: the longest examples together."""
         return self.take(np.argsort(self.lengths, kind="stable")[-self.batch_size :])
 
@@ -105,6 +104,6 @@ class Part(Independent):
             len(chosen), batch_size, seed, shuffle, int(lengths.sum()), lengths=lengths, rows=examples.rows[chosen]
         )
 
-    def take(self, chosen: Order) -> dict[str, NDArray[Any]]:
+    def take(self, chosen: Order) -> dict[str, Array]:
         """The model's inputs for these examples of the part."""
         return self.examples.take(self.chosen[chosen])

@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from minidl.data.batches import Array
+
 _FALLBACK = np.array([0.0, 0.5, 1.0, 1.5])  # KenLM's, where a text has too few n-grams to estimate discounts
 
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from minidl.data.batches import Batch, Batches, check_positive
+from minidl.data.batches import Array, Batch, Batches, check_positive
 from minidl.system.errors import DataError
-
-Array = NDArray[Any]
 
 
 class NumberStreams(Batches):

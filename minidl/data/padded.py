@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from minidl.data.batches import Array
 from minidl.data.independent import Independent, Order
 from minidl.data.ragged import Ragged
 
-Array = NDArray[Any]
 PADDING, IGNORED = 0, -1  # ids past the end of a sequence, which lengths hide; targets that do not count
 
 

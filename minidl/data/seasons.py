@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from minidl.data.batches import Array
+
 logger = logging.getLogger("minidl")
 LONGEST = 1 << 17  # rows that are looked at: a second of a sound, years of hours
 LEAST = 0.3  # autocorrelation that counts as a season

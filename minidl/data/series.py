@@ -11,10 +11,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Len
-from numpy.typing import NDArray
 
 from minidl.data.baselines import error_of, mean_value
-from minidl.data.batches import ArraySpec, Dataset, split_slices
+from minidl.data.batches import Array, ArraySpec, Dataset, split_slices
 from minidl.data.data import Data
 from minidl.data.number_streams import NumberStreams
 from minidl.data.seasons import rows_back, season_of
@@ -93,7 +92,7 @@ class Series(Data):
             reader=reader,
         )
 
-    def _baselines(self, y: NDArray[Any], parts: Slices) -> dict[str, float]:
+    def _baselines(self, y: Array, parts: Slices) -> dict[str, float]:
         """What the mean of training achieves, and the value one season before."""
         if parts[1].stop == parts[1].start:
             return {}
@@ -105,7 +104,7 @@ class Series(Data):
         before = rows - rows_back(np.array(self.horizon), season)
         return found | error_of(y[before[before >= 0]], y[rows[before >= 0]], "seasonal_naive")
 
-    def one_stream(self, x: NDArray[Any], y: NDArray[Any]) -> NumberStreams | None:
+    def one_stream(self, x: Array, y: Array) -> NumberStreams | None:
         """What a model is measured on: one stream, as `predict` reads it; None for no rows."""
         return NumberStreams(x, y, 1, self.seq_len, partial=True) if len(x) else None
 

@@ -10,12 +10,9 @@ that the state left by one window is the right start for the next one:
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from minidl.data.batches import Batch, Batches, check_positive
+from minidl.data.batches import Array, Batch, Batches, check_positive
 from minidl.system.errors import DataError
 
 _WINDOWS_TO_WARM_UP = 8
@@ -35,7 +32,7 @@ class Streams(Batches):
 
     def __init__(
         self,
-        ids: NDArray[Any],
+        ids: Array,
         batch_size: int,
         seq_len: int,
         partial: bool = False,
@@ -62,7 +59,7 @@ class Streams(Batches):
         inputs = {"ids": self._streams[start:stop], "targets": self._streams[start + 1 : stop + 1]}
         return Batch(inputs, reset_state=window == 0)
 
-    def ids(self) -> NDArray[Any]:
+    def ids(self) -> Array:
         """The ids in the order of the text, each once.
 
         >>> Streams(np.arange(9), batch_size=2, seq_len=2).ids().tolist()
@@ -71,7 +68,7 @@ class Streams(Batches):
         return np.concatenate([self._streams[0, :1], self._streams[1:].T.ravel()])
 
 
-def evaluation_streams(ids: NDArray[Any], batch_size: int, seq_len: int, name: str = "data") -> Streams:
+def evaluation_streams(ids: Array, batch_size: int, seq_len: int, name: str = "data") -> Streams:
     """Streams that measure a model on all of `ids`, a last shorter window included.
 
     Every stream starts from a zero state, which costs the model its first guesses. A short split is therefore
@@ -85,7 +82,7 @@ def evaluation_streams(ids: NDArray[Any], batch_size: int, seq_len: int, name: s
     return Streams(ids, max(1, min(batch_size, enough)), seq_len, partial=True, name=name)
 
 
-def _check_ids(ids: NDArray[Any], name: str) -> None:
+def _check_ids(ids: Array, name: str) -> None:
     if ids.ndim != 1 or ids.dtype.kind not in "iu":
         raise DataError(f"{name}: ids are one row of integers, got {ids.dtype} of shape {ids.shape}")
     if ids.size and ids.min() < 0:

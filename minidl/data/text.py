@@ -6,12 +6,11 @@ import hashlib
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt
-from numpy.typing import NDArray
 
-from minidl.data.batches import ArraySpec, Dataset, split_slices
+from minidl.data.batches import Array, ArraySpec, Dataset, split_slices
 from minidl.data.data import Data
 from minidl.data.sources import read_text
 from minidl.data.streams import Streams, evaluation_streams
@@ -85,7 +84,7 @@ class Text(Data):
         vocabulary = Vocabulary.from_text(learnt_of, self.tokens, self.max_vocab)
         return vocabulary, [vocabulary.encode(text[part]) for part in parts]
 
-    def _evaluation(self, ids: NDArray[Any], name: str) -> Streams | None:
+    def _evaluation(self, ids: Array, name: str) -> Streams | None:
         return evaluation_streams(ids, self.batch_size, self.seq_len, name) if ids.size else None
 
 

@@ -77,7 +77,7 @@ def _write(writer: Writer, node: str) -> None:
 
 
 def _inputs(model: Model) -> dict[str, Input]:
-    """The inputs of a step: without lengths, for whoever calls knows where a sequence ends."""
+    """The inputs of a step: without lengths, for the calling program knows where a sequence ends."""
     needed = needed_nodes(model)
     return {
         name: symbol

@@ -149,7 +149,7 @@ def activation(at: Writer, node: str) -> None:
 
 
 def layer_norm(at: Writer, node: str) -> None:
-    """Over the features."""
+    """The normalisation over the features."""
     layer, size = layer_of(at, node), at.size(node)
     if layer.axes != 1:
         raise UsageError(f"node {node!r}: there is no C code for a LayerNorm over several axes")

@@ -73,18 +73,20 @@ def arrays_in(model: Model, layout: str) -> Arrays:
     return found
 
 
+OURS = "leave --layout out, with --format safetensors, to keep our own"
+
+
 def layer_arrays(model: Model, layout: str) -> dict[str, Arrays]:
     """The arrays of each node that holds weights, by their names in its layer there."""
     converts, found = LAYOUTS[layout][1], {}
     for name, node in model.graph.nodes.items():
         own = own_arrays(model, name)
         if own and type(node.layer) not in converts:
-            kind = node.layer.type_name()
-            raise UsageError(f"node {name!r}: {layout} has no layout for {kind}; leave --layout out to keep our own")
+            raise UsageError(f"node {name!r}: {layout} has no layout for {node.layer.type_name()}; {OURS}")
         lacking = [option for array, option in WITHOUT[layout].items() if array in own and isinstance(node.layer, Cell)]
         if lacking:
             said = f"{layout} has no {node.layer.type_name()} with {lacking[0]}"
-            raise UsageError(f"node {name!r}: {said}; leave --layout out to keep our own")
+            raise UsageError(f"node {name!r}: {said}; {OURS}")
         if own:
             found[name] = converts[type(node.layer)](own)
     return found

@@ -58,7 +58,7 @@ def embedding(at: Desk) -> None:
 
 
 def layer_norm(at: Desk) -> None:
-    """Over the last axes."""
+    """The normalisation over the last axes."""
     weights = at.weight("gain"), at.weight("bias")
     at.give("LayerNormalization", *at.inputs, *weights, axis=-at.layer.axes, epsilon=at.layer.eps)
 

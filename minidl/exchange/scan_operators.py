@@ -53,7 +53,7 @@ def min_lstm(at: Desk) -> None:
 
 
 def slstm(at: Desk) -> None:
-    """With its normaliser and its stabiliser."""
+    """h = o c / n, with the normaliser n and the stabiliser m."""
     Wh = at.weight("Wh")
 
     def step(by: Step, a: str, h_prev: str, c_prev: str, n_prev: str, m_prev: str) -> list[str]:

@@ -31,7 +31,7 @@ class Attribution:
 
     @property
     def error(self) -> float:
-        """By how much the parts miss what they should sum to."""
+        """The difference between the sum of the parts and what they should sum to."""
         return float(abs(self.parts.sum() - (self.value - self.empty)))
 
 

@@ -1,4 +1,4 @@
-"""Figures of gates, of influence and of weights, drawn by matplotlib; each is returned and shown by nobody else."""
+"""Figures of gates, of influence and of weights, drawn by matplotlib; each is returned, and not shown."""
 
 from __future__ import annotations
 

@@ -36,11 +36,11 @@ class Beam:
     longest: int = 100
 
     def score(self, log_p: float, length: int) -> float:
-        """Of a sequence of so many symbols."""
+        """The score of a sequence of so many symbols."""
         return float(log_p / ((5 + length) / 6) ** self.length_penalty)
 
     def search(self, next_log_p: NextLogP, cases: int, start: int, end: int) -> list[list[Hypothesis]]:
-        """For each case its finished sequences, the best first, at most `width`.
+        """The finished sequences of each case, the best first, at most `width`.
 
         At each step the `width` likeliest of all ways to go on are followed; those that end are finished. The search of
         a case ends when no prefix can get better than what is finished, or after `longest` symbols, of which the last

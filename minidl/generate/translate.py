@@ -36,7 +36,7 @@ def is_translator(model: Model) -> bool:
 def translate(
     model: Model, texts: Sequence[str], *, beam: int = 1, length_penalty: float = 0.0, n_best: int = 1
 ) -> list[list[Translated]]:
-    """For each text its `n_best` translations, the best first.
+    """The `n_best` translations of each text, the best first.
 
     model: trained by an experiment whose task is translation. beam: prefixes that are followed at a time; 1 is greedy.
     length_penalty: α of log p / ((5 + L) / 6)^α, by which translations of L symbols are compared.

@@ -114,7 +114,7 @@ class Graph:
 
     @cached_property
     def readers(self) -> dict[str, list[str]]:
-        """By node or input, the nodes that it feeds."""
+        """The nodes that each node or input feeds, by its name."""
         found: dict[str, list[str]] = {name: [] for name in self.names.values()}
         for name in self.nodes:
             for source in dict.fromkeys(self.sources(name)):

@@ -79,7 +79,7 @@ INITIALIZERS: dict[str, Initializer] = {
     "forget_one": forget_one,
     "normal": normal,
 }
-AXES = {"orthogonal": 2, "glorot_steps": 3}
+AXES = {"orthogonal": 2, "glorot_steps": 3, "forget_one": 1}
 GATED = re.compile(r"glorot_([1-9]\d*)")
 
 
@@ -149,8 +149,9 @@ def check_shape(named: str | Initializer, shape: tuple[int, ...]) -> None:
     axes = 2 if gated else AXES.get(named, len(shape))
     if len(shape) != axes:
         raise ValueError(f"{named} is for {axes} axes, and {shape} has {len(shape)}")
-    if gated and shape[1] % int(gated[1]):
-        raise ValueError(f"{named} is for columns of {gated[1]} gates, and {shape} has {shape[1]} columns")
+    gates = int(gated[1]) if gated else 4 if named == "forget_one" else 1
+    if shape[-1:] and shape[-1] % gates:
+        raise ValueError(f"{named} is for columns of {gates} gates, and {shape} has {shape[-1]} columns")
 
 
 def initialized(declarations: dict[str, Declaration], inits: Mapping[str, str]) -> dict[str, Declaration]:

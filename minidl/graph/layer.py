@@ -79,7 +79,7 @@ class Layer(Declared, family="layer"):
 
     @property
     def reads(self) -> str | None:
-        """The state of the node before it that the first input is; None where it is the output, as nearly always."""
+        """The state of the node before it that the first input is; None where it is the output, as in most layers."""
         return None
 
     @classmethod

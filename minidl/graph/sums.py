@@ -1,4 +1,4 @@
-"""Sums over a batch, in shares of its sequences that depend on the batch alone: the same bits, whoever adds up."""
+"""Sums over a batch, in shares of its sequences that depend on the batch alone: each process gets the same bits."""
 
 from __future__ import annotations
 

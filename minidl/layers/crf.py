@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from minidl.graph.arrays import Array, Cache, Declaration, Ids, InputSpec, Out, Param, Shape
-from minidl.layers.loss import Loss
+from minidl.layers.sequence_loss import SequenceLoss, log_sum_exp
 
 
 @dataclass(frozen=True)
-class CRF(Loss):
+class CRF(SequenceLoss):
     """Linear-chain conditional random field: negative log likelihood of tags y given scores v, in nats.
 
         score(y) = s[y₀] + Σₜ v[t, yₜ] + Σₜ A[yₜ₋₁, yₜ] + e[y of the last step]
@@ -82,15 +82,8 @@ class CRF(Loss):
         log_Z[...] = log_sum_exp(alpha[-1] + e, axis=1)
         np.subtract(log_Z, score_of(scores, targets, A, s, e), out=each)
         each[~inside[0]] = 0  # nothing is asked of it
-        y[...] = (
-            each * self._shares(inside, weights) if self.reduction == "none" else each @ self._shares(inside, weights)
-        )
-
-    def _shares(self, inside: Array, weights: Array | None) -> Array:
-        """What each sequence counts: its weight; for the mean, over the weights of all tags."""
-        w = np.ones(inside.shape[1]) if weights is None else weights
-        total = (inside.sum(axis=0) * w).sum() if self.reduction == "mean" else 1
-        return w / (total if total != 0 else 1)
+        share = self.shares(targets, weights)
+        y[...] = each * share if self.reduction == "none" else each @ share
 
     def backward(
         self,
@@ -113,7 +106,7 @@ class CRF(Loss):
     ) -> None:
         T, B, K = scores.shape
         inside = targets >= 0
-        scale = (dy * self._shares(inside, weights) * inside[0]).astype(scores.dtype)[:, None]
+        scale = (dy * self.shares(targets, weights) * inside[0]).astype(scores.dtype)[:, None]
         last = inside.sum(axis=0) - 1
         beta = np.broadcast_to(e, (B, K)).copy()
         dA[...] = 0
@@ -131,24 +124,7 @@ class CRF(Loss):
                 beta[on] = log_sum_exp(A + before[:, None], axis=2)
         ds[...] = (surplus(alpha[0], beta, log_Z, targets[0]) * scale).sum(axis=0)
         if weights is not None and dweights is not None:
-            self._weight_gradient(inside, weights, each, y, dy, dweights)
-
-    def _weight_gradient(
-        self, inside: Array, weights: Array, each: Array, y: Array, dy: Array, dweights: Array
-    ) -> None:
-        """dw = l dy for sum and none; (l - y L) dy / Σ w L for the mean, L the tags of a sequence."""
-        np.multiply(each, dy, out=dweights)
-        if self.reduction == "mean":
-            count = inside.sum(axis=0)
-            total = (count * weights).sum()
-            dweights[...] = (each - y * count) * dy / (total if total != 0 else 1)
-
-
-def log_sum_exp(x: Array, axis: int) -> Array:
-    """log Σ exp x along an axis."""
-    largest = x.real.max(axis=axis, keepdims=True)
-    total: Array = (largest + np.log(np.exp(x - largest).sum(axis=axis, keepdims=True))).squeeze(axis)
-    return total
+            self.weight_gradient(targets, weights, each, y, dy, out=dweights)
 
 
 def surplus(alpha: Array, beta: Array, log_Z: Array, tags: Array) -> Array:

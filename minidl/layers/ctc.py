@@ -10,15 +10,14 @@ from annotated_types import Ge
 
 from minidl.graph.arrays import LENGTHS, Array, Cache, Declaration, Ids, InputSpec, Out, Shape
 from minidl.graph.sums import total_loss
-from minidl.layers.crf import log_sum_exp
-from minidl.layers.loss import Loss
+from minidl.layers.sequence_loss import SequenceLoss, log_sum_exp
 from minidl.system.errors import DataError
 
 IMPOSSIBLE = -1e30  # log of a probability of 0, which arithmetic leaves finite
 
 
 @dataclass(frozen=True)
-class CTC(Loss):
+class CTC(SequenceLoss):
     """Connectionist temporal classification: negative log likelihood of symbols under all their alignments, in nats.
 
         p = softmax(v),   z = blank, y₁, blank, y₂, …, blank,   l = -log Σ Πₜ p[t, zᵢ₍ₜ₎] over all paths i through z
@@ -88,7 +87,7 @@ class CTC(Loss):
         ends, final = 2 * (targets >= 0).sum(axis=0), alpha[last, b]
         on_symbol = np.where(ends > 0, final[b, np.maximum(ends - 1, 0)], IMPOSSIBLE)
         np.negative(log_sum_exp(np.stack([final[b, ends], on_symbol]), axis=0), out=each)
-        share = self._shares(targets, weights)
+        share = self.shares(targets, weights)
         y[...] = each * share if self.reduction == "none" else total_loss(each * share)
 
     def backward(
@@ -107,12 +106,9 @@ class CTC(Loss):
     ) -> None:
         if dlogits is not None:
             self._logit_gradient(targets, _steps(logits, lengths), log_p, alpha, each, dlogits)
-            dlogits *= (dy * self._shares(targets, weights))[:, None]
+            dlogits *= (dy * self.shares(targets, weights))[:, None]
         if weights is not None and dweights is not None:
-            count = (targets >= 0).sum(axis=0)
-            np.multiply(each, dy, out=dweights)
-            if self.reduction == "mean":
-                dweights[...] = (each - y * count) * dy / max((count * weights).sum(), 1e-300)
+            self.weight_gradient(targets, weights, each, y, dy, out=dweights)
 
     def _logit_gradient(self, targets: Array, steps: Array, log_p: Array, alpha: Array, each: Array, dv: Array) -> None:
         """p[t, k] - Σ α β / e⁻ˡ over the places of k, step by step from the last; 0 past the end."""
@@ -139,13 +135,6 @@ class CTC(Loss):
         skips = np.zeros(z.shape, bool)
         skips[:, 2:] = (z[:, 2:] != self.blank) & (z[:, 2:] != z[:, :-2])
         return z, skips
-
-    def _shares(self, targets: Array, weights: Array | None) -> Array:
-        """What each sequence counts: its weight; for the mean, over the weights of all symbols."""
-        w = np.ones(targets.shape[1]) if weights is None else weights
-        total = ((targets >= 0).sum(axis=0) * w).sum() if self.reduction == "mean" else 1
-        share: Array = w / (total if total != 0 else 1)
-        return share
 
     def _check(self, targets: Array, steps: Array) -> None:
         if (targets == self.blank).any():

@@ -58,5 +58,5 @@ class Dense(Layer):
         self, x: Array, W: Array, dy: Array, dW: Array, db: Array | None = None, dx: Array | None = None
     ) -> None:
         affine_gradients(x, dy, dW, db)
-        if dx is not None:  # None: nobody needs it
+        if dx is not None:  # None: it is not needed
             np.matmul(rows(dy), W.T, out=rows(dx))

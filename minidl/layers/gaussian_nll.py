@@ -47,14 +47,14 @@ class GaussianNLL(ElementLoss):
         out += HALF_LOG_2PI
 
     def gradient(self, x: Array, targets: Array, share: Array, dy: Array, out: Array) -> None:
-        """Of the means, then of the log variances."""
+        """dx: of the means, then of the log variances."""
         self.slopes(x, targets, out=out)
         for part in halves(out):
             part *= share
             part *= dy
 
     def slopes(self, x: Array, targets: Array, out: Array) -> None:
-        """Of the means, then of the log variances."""
+        """Slopes of the means, then of the log variances."""
         (mean, s), (dmean, ds) = halves(x), halves(out)
         np.subtract(mean, targets, out=dmean)
         np.exp(-s, out=ds)

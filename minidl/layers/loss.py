@@ -144,7 +144,7 @@ class ElementLoss(Loss, abstract=True):
         out *= dy
 
     def target_gradient(self, x: Array, targets: Array, share: Array, dy: Array, out: Array) -> None:
-        """Of the targets, likewise."""
+        """dtargets: the slopes of the targets, times what each of them counts."""
         self.target_slopes(x, targets, out=out)
         out *= share
         out *= dy

@@ -118,7 +118,7 @@ class Optimizer(Declared, family="optimizer"):
         return history.bound
 
     def _change(self, segment: Segment, weights: Array, gradient: Array) -> Callable[..., None]:
-        """What lets the rule of a segment change it, with the hyperparameters of the moment."""
+        """What lets the rule of a segment change it, with the hyperparameters of this step."""
         own, part, k = segment.optimizer, segment.part, segment.number
         arrays = {"w": weights[part], "g": gradient[part]}
         arrays |= {name: self.history.slots[name][part] for name in own.slot_names}
@@ -129,14 +129,14 @@ class Optimizer(Declared, family="optimizer"):
         return change
 
     def _bind(self, function: str, dtype: np.dtype[Any], **arrays: Array) -> Callable[..., Any]:
-        """A method, or its compiled twin, with its arrays in place: it is called with the optimizer of the moment."""
+        """A method, or its compiled twin, with its arrays in place: it is called with the optimizer of that step."""
         kind = self.compiled_as()
         own = getattr(kind or type(self), function)
         found = own if kind is None else implementation(kind, function, dtype)
         return partial(own, **arrays) if found is own else found(**arrays)
 
     def for_parameter(self, name: str, shape: tuple[int, ...]) -> Optimizer:
-        """Of a rule that is given one parameter at a time: what moves this one."""
+        """The optimizer that moves this parameter, where a rule is given one parameter at a time."""
         return self
 
     def length(self, gradient: Array) -> float:

@@ -85,7 +85,7 @@ def new_file(path: FilePath, *, force: bool = False) -> Iterator[BinaryIO]:
 
 
 def refuse_existing(target: Path, *, force: bool = False) -> None:
-    """UsageError where there is a file of this name already, and nobody wants it replaced."""
+    """UsageError where there is a file of this name already, and it is not to be replaced."""
     if not force and target.exists():
         raise UsageError(f"{target} exists: name another file, or replace it with --force")
 
@@ -120,7 +120,7 @@ def make_folder(path: Path) -> None:
 def sweep(folder: Path, *, all_of_it: bool = True) -> None:
     """Delete what writers that were killed have left in a folder.
 
-    all_of_it: nobody writes there now; else what a living writer holds is left alone.
+    all_of_it: no process writes there now; else what a living writer holds is left alone.
     """
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
@@ -135,7 +135,7 @@ def _hold(file: BinaryIO) -> None:
 
 
 def _is_held(path: Path) -> bool:
-    """Whether a temporary file has a writer, or may be about to; True where nobody can tell."""
+    """Whether a temporary file has a writer, or may be about to; True where the system does not tell."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:

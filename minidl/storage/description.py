@@ -91,7 +91,7 @@ class ProgressPart(_Part):
 
 
 class Description(_Part):
-    """Of a model, and where it is a checkpoint, of the run."""
+    """What a file says of a model, and where it is a checkpoint, of the run."""
 
     model: ModelPart
     optimizer: OptimizerPart | None = None

@@ -149,7 +149,7 @@ class RunFolder:
             write_whole(self.path / subfolder / file.name, file.read_bytes(), follow=False)
 
     def clear(self) -> None:
-        """Forget what a run has written that ended before its first checkpoint."""
+        """Delete what a run has written that ended before its first checkpoint."""
         self.check()
         for path in self.path.iterdir():
             if path.name in LOGS or path.name.startswith(EVENTS):

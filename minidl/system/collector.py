@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def at_rest() -> Iterator[None]:
-    """Nothing looks for unreachable objects meanwhile.
+    """Switch the garbage collector off meanwhile.
 
     It would look through all that is being built, again and again: a third of the time for graphs of thousands.
     """

@@ -71,7 +71,7 @@ class NumericsError(MinidlError, ArithmeticError):
 
 
 class StorageError(MinidlError, OSError):
-    """A disk that is full, a folder that cannot be written, a lock that somebody else holds."""
+    """A disk that is full, a folder that cannot be written, a lock that another process holds."""
 
     exit_code = 74
 

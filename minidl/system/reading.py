@@ -1,4 +1,4 @@
-"""How much of a file has been read is told to whoever listens, such as a bar on a terminal."""
+"""Listeners, such as a bar on a terminal, hear how much of a file has been read."""
 
 from __future__ import annotations
 

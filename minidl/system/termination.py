@@ -20,7 +20,7 @@ class Terminated(BaseException):
 def heeding_termination() -> Iterator[None]:
     """While this lasts, SIGTERM and SIGHUP (a terminal that is closed) raise Terminated.
 
-    But not those that are ignored, as by nohup, or that somebody else heeds.
+    But not those that are ignored, as by nohup, or that have a handler already.
     """
     is_main = threading.current_thread() is threading.main_thread()
     free = [number for number in ENDING if is_main and signal.getsignal(number) == signal.SIG_DFL]

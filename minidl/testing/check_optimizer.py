@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl.optim.optimizer import Optimizer
-from minidl.system.errors import NumericsError
+from minidl.system.errors import NumericsError, expect
 from minidl.testing.check_layer import Point, judged
 from minidl.testing.trial import WrongLayer, attempt
 
@@ -26,6 +26,7 @@ def check_optimizer(optimizer: Optimizer, *, raises: bool = True) -> list[Point]
     >>> all(point.passed for point in check_optimizer(Adam()))
     True
     """
+    expect(Optimizer, optimizer, "what is tried is an optimizer, such as Adam()")
     checks = enumerate(CHECKS.items(), start=1)
     points = [Point(number, name, attempt(check, optimizer)) for number, (name, check) in checks]
     return judged(optimizer, points) if raises else points

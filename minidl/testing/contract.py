@@ -165,7 +165,7 @@ def _from(trial: Trial, start: Any) -> Array:
 
 
 def needs_no_dx(trial: Trial) -> None:
-    """A gradient of an input that nobody needs is None, and the others are the same without it."""
+    """A gradient of an input that is not needed is None, and the others are the same without it."""
     expected = trial.run()
     nodes = trial.model.graph.nodes
     for node, call in backward_of(trial).calls:

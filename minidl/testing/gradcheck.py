@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike
 from minidl.graph.arrays import Array
 from minidl.graph.summary import html_table
 from minidl.model import Model
+from minidl.system.errors import expect
 
 TOLERANCE = 1e-10
 STEP = 1e-30
@@ -74,6 +75,7 @@ def gradcheck(
     >>> all(check.passed for check in gradcheck(model, {"x": np.ones((4, 1, 3))}))
     True
     """
+    expect(Model, model, "gradients are checked of a Model; of a layer by check_layer(layer, x)")
     analytic = all(node.layer.analytic for node in model.graph.nodes.values())
     problem = _Problem(model, inputs, seed, complex_step=analytic)
     limit = tolerance if tolerance is not None else TOLERANCE if analytic else 100 * TOLERANCE

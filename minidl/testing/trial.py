@@ -130,7 +130,7 @@ def raised(error: Exception) -> str:
 
 
 def same(a: Array, b: Array) -> bool:
-    """To the bit."""
+    """Whether two arrays are the same to the bit."""
     return a.tobytes() == b.tobytes()
 
 

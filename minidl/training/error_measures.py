@@ -36,7 +36,7 @@ class ErrorSums:
         self.count += len(wanted)
 
     def __add__(self, other: ErrorSums) -> ErrorSums:
-        """Of the examples of both."""
+        """The sums over the examples of both."""
         found = ErrorSums()
         found.count = self.count + other.count
         both = self._sums.size and other._sums.size

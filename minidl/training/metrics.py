@@ -125,7 +125,7 @@ class MetricAccumulator:
         self.classes = self.classes + counts if self.classes.size else counts
 
     def _count_entities(self, predicted: Array, targets: Array) -> None:
-        """Those of each sequence (T, B); a target of -1 is none of its steps."""
+        """Count the entities of each sequence (T, B); a target of -1 is none of its steps."""
         assert self._names is not None
         assert self._entities is not None
         for b in range(targets.shape[1]):

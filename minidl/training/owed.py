@@ -19,7 +19,7 @@ def note(trainer: Run, callback: str) -> None:
 
 
 def take_up(trainer: Run) -> str:
-    """The callback to begin with, in the state of then."""
+    """The callback to begin with; the trainer gets back what the callbacks before it had measured."""
     owed, trainer.progress.owed = trainer.progress.owed, None
     assert owed is not None
     trainer.record, trainer.texts, trainer.reports = (dict(owed[name]) for name in MEASURED)

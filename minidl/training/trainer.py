@@ -1,4 +1,4 @@
-"""The training loop. It fits on a postcard; everything else is a callback."""
+"""The training loop: a step after the other until the end; everything else is a callback."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Trainer:
 
     @np.errstate(all="ignore")  # what is not finite is found, and said with its place
     def run(self) -> Progress:
-        """Train until the end, or until somebody calls `stop`."""
+        """Train until the end, or until `stop` is called."""
         try:
             self._start()
             if self.progress.owed is not None:
@@ -220,7 +220,7 @@ class Trainer:
         return Clock(self.progress.step, total, tuple(self.progress.validation))
 
     def _seconds_left(self) -> float:
-        """For training, out of the minutes."""
+        """The seconds that are left for training, out of the minutes."""
         if self.minutes is None:
             return math.inf
         at_the_end = sum(callback.finish_seconds(self) for callback in self.callbacks)

@@ -25,7 +25,7 @@ class WholeBatch:
 
     @property
     def bit_generator(self) -> Any:
-        """Of the generator, whose state checkpoints hold."""
+        """The bit generator of NumPy, whose state checkpoints hold."""
         return self._rng.bit_generator
 
     def random(

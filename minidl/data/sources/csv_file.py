@@ -28,13 +28,11 @@ def read_rows(
     delimiter: str | None = None,
     *,
     wanted: Sequence[str] = (),
-    only: bool = False,
-    decimal: str | None = None,
 ) -> Rows:
     r"""The rows of a CSV text whose first row names the columns; blank lines do not count.
 
     Quoting is that of RFC 4180: a cell with the delimiter, a quote or a line break stands in quotes, a quote in it
-    twice. delimiter: found where it is None. wanted: columns that will be asked for. only: whether to keep these alone.
+    twice. delimiter: found where it is None. wanted: columns that will be asked for.
     Columns without a name of their own do not matter unless they are wanted. Raises DataError for rows with too few or
     too many cells, and quotes that do not close.
 
@@ -44,7 +42,7 @@ def read_rows(
     """
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     file = io.StringIO(text, newline="")
-    return Rows.joined(read_pieces(file, name, delimiter, wanted=wanted, only=only, decimal=decimal), digest)
+    return Rows.joined(read_pieces(file, name, delimiter, wanted=wanted), digest)
 
 
 def read_pieces(
@@ -57,7 +55,10 @@ def read_pieces(
     only: bool = False,
     decimal: str | None = None,
 ) -> Iterator[Rows]:
-    """As `read_rows`, so many rows at a time, so that a file of any size is read in bounded memory."""
+    """As `read_rows`, so many rows at a time, so that a file of any size is read in bounded memory.
+
+    only: whether to keep the columns that are wanted alone. decimal: the sign of decimals; found where it is None.
+    """
     table = _Table(text, name, delimiter, wanted, only)
     for lines, found in table.pieces(size):
         columns: dict[str, Cells] = {key: TextColumn(cells) for key, cells in found.items()}

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from minidl.data.baselines import majority
+from minidl.data.batches import Array
 from minidl.data.independent import Order
 from minidl.data.sources.rows import Rows
-from minidl.data.tasks.reader import Array
 from minidl.system.errors import DataError, suggest
 
 Names = Sequence[str]

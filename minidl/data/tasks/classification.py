@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from minidl.data.batches import ArraySpec
+from minidl.data.batches import Array, ArraySpec
 from minidl.data.independent import Independent, Order
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.class_names import check_filled, class_names, number_each, of_classes, one_string_each
-from minidl.data.tasks.reader import Answers, Array, headings_of, softmax
+from minidl.data.tasks.reader import Answers, headings_of, softmax
 from minidl.data.tasks.sequence_task import SequenceReader, SequenceTask
 from minidl.data.tasks.split import Kind
 from minidl.data.tasks.time_order import one_of_each

@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
-from minidl.data.batches import ArraySpec, Batches, Dataset
+from minidl.data.batches import Array, ArraySpec, Batches, Dataset
 from minidl.data.independent import Independent, Order, Part
 from minidl.data.padded import IGNORED, PADDING, pad
 from minidl.data.ragged import Ragged
 from minidl.data.sources.lines import COLUMN
 from minidl.data.sources.rows import Rows
-from minidl.data.tasks.reader import Answers, Array, Reader
+from minidl.data.tasks.reader import Answers, Reader
 from minidl.data.tasks.sequence_task import tell_cut, three_parts
 from minidl.data.tasks.split import Kind
 from minidl.data.tasks.start_end import ends_of, with_ends

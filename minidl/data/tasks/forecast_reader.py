@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Gt, Len, Lt
 
+from minidl.data.batches import Array
 from minidl.data.independent import Independent, Order
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.gaps import features, read_numbers, width
-from minidl.data.tasks.reader import Answers, Array, Reader
+from minidl.data.tasks.reader import Answers, Reader
 from minidl.data.tasks.scaling import Scaling
 from minidl.data.tasks.task import Missing
 from minidl.data.tasks.time_order import series

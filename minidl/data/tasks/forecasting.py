@@ -10,14 +10,13 @@ import numpy as np
 from annotated_types import Gt, Len
 
 from minidl.data.baselines import error_of
-from minidl.data.batches import ArraySpec, Dataset, split_slices
+from minidl.data.batches import Array, ArraySpec, Dataset, split_slices
 from minidl.data.independent import Order, Part
 from minidl.data.seasons import season_of
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.forecast_reader import ForecastReader, Quantiles
 from minidl.data.tasks.gaps import read_numbers
 from minidl.data.tasks.odd_order import tell_odd_order
-from minidl.data.tasks.reader import Array
 from minidl.data.tasks.scaling import Scaling
 from minidl.data.tasks.task import Settings, Task
 from minidl.data.tasks.time_order import series

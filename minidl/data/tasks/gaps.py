@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from minidl.data.batches import Array
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.scaling import LARGEST, SMALLEST, Scaling
-
-Array = NDArray[Any]
 
 
 def read_numbers(rows: Rows, names: tuple[str, ...], *, gaps: bool) -> Array:

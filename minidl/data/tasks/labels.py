@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from minidl.data.batches import ArraySpec
+from minidl.data.batches import Array, ArraySpec
 from minidl.data.independent import Independent, Order
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.class_names import class_names, number_classes
 from minidl.data.tasks.classification import one_name_each
-from minidl.data.tasks.reader import Answers, Array, headings_of
+from minidl.data.tasks.reader import Answers, headings_of
 from minidl.data.tasks.sequence_task import SequenceReader, SequenceTask
 
 SEPARATOR = ";"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from minidl.data.batches import Array
 from minidl.data.sources.columns import NumberColumn
 from minidl.data.sources.numbers import is_number
 from minidl.data.sources.rows import Rows
@@ -58,7 +57,7 @@ def _is_time(rows: Rows, name: str) -> bool:
         return False
 
 
-def _mixing(rows: Rows, names: list[str], times: NDArray[Any] | None) -> str | None:
+def _mixing(rows: Rows, names: list[str], times: Array | None) -> str | None:
     """A column by which rows are in order, or in blocks, where they are not as a whole."""
     for name in names:
         cells = rows.column(name)

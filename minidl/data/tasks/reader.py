@@ -25,15 +25,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minidl.config.declared import SnakeCased
+from minidl.data.batches import Array
 from minidl.data.independent import Independent, Order
 from minidl.data.sources.rows import Rows
 from minidl.data.vocabulary import Vocabulary
 from minidl.system.errors import CheckpointError, ConfigError
 
-Array = NDArray[Any]
 Answers = dict[str, list[Any]]
 Unseen = Counter[str]
 Self = TypeVar("Self", bound="Reader")
@@ -48,7 +47,7 @@ class Reader(SnakeCased, family="reader"):
 
     @property
     def vocabulary(self) -> Vocabulary | None:
-        """Of the texts that are read."""
+        """The symbols of the texts that are read; None where numbers are."""
         found: Vocabulary | None = self.__dict__.get("_vocabulary")
         return found
 

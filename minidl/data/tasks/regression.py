@@ -10,11 +10,11 @@ import numpy as np
 from annotated_types import Len
 
 from minidl.data.baselines import mean_value
-from minidl.data.batches import ArraySpec
+from minidl.data.batches import Array, ArraySpec
 from minidl.data.independent import Independent, Order
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.gaps import read_numbers
-from minidl.data.tasks.reader import Answers, Array
+from minidl.data.tasks.reader import Answers
 from minidl.data.tasks.scaling import Scaling
 from minidl.data.tasks.sequence_task import SequenceReader, SequenceTask
 from minidl.data.tasks.time_order import one_of_each

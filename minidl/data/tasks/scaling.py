@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Gt, Len
-from numpy.typing import NDArray
 
 from minidl.config.declared import Declared
+from minidl.data.batches import Array
 from minidl.system.errors import ConfigError, DataError
 
-Array = NDArray[Any]
 LARGEST = 1e100  # of a number whose square, and the sum of many squares, is finite
 SMALLEST = 1e-100  # of a number that is not 0, so that what is divided by its size is finite
 LEAST_SPREAD = 1e-12  # of a column that varies, relative to its size: less is what rounding leaves of a constant

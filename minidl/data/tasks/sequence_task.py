@@ -10,13 +10,13 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge, Len
 
-from minidl.data.batches import ArraySpec, Dataset
+from minidl.data.batches import Array, ArraySpec, Dataset
 from minidl.data.independent import Independent, Order, Part
 from minidl.data.padded import PaddedBatches
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.gaps import read_numbers
 from minidl.data.tasks.number_input import NumberInput
-from minidl.data.tasks.reader import Array, Reader
+from minidl.data.tasks.reader import Reader
 from minidl.data.tasks.scaling import Scaling
 from minidl.data.tasks.sequence_input import Each, SequenceInput
 from minidl.data.tasks.split import Kind
@@ -106,7 +106,7 @@ class SequenceTask(Task, abstract=True):
         return (*((self.text,) if self.text is not None else self.columns or ()), *self.asked)
 
     def classes_of(self, rows: Rows, members: Sequence[Order]) -> list[Any] | None:
-        """By what a split is stratified."""
+        """The class of each example, by which a split is stratified; None where there are no classes."""
         return None
 
     def learn(self, rows: Rows, members: Sequence[Order], parts: list[Order], base: dict[str, Any]) -> SequenceReader:

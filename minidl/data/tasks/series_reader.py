@@ -8,11 +8,12 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
+from minidl.data.batches import Array
 from minidl.data.independent import Independent, Order
 from minidl.data.padded import PaddedBatches
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.gaps import read_numbers
-from minidl.data.tasks.reader import Answers, Array, Reader
+from minidl.data.tasks.reader import Answers, Reader
 from minidl.data.tasks.scaling import Scaling
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from minidl.data.batches import ArraySpec
+from minidl.data.batches import Array, ArraySpec
 from minidl.data.independent import Independent, Order
 from minidl.data.ragged import Ragged
 from minidl.data.sources.rows import Rows
 from minidl.data.tasks.class_names import class_names, number_classes, of_classes
-from minidl.data.tasks.reader import Answers, Array, softmax
+from minidl.data.tasks.reader import Answers, softmax
 from minidl.data.tasks.sequence_task import SequenceReader, SequenceTask
 from minidl.data.tasks.stand_ins import with_stand_ins
 from minidl.data.tasks.text_input import TextInput

@@ -36,7 +36,7 @@ class Settings:
 
     @property
     def shares(self) -> Shares:
-        """Of the three parts."""
+        """The shares of the three parts."""
         return self.split.parts if isinstance(self.split, Split) else self.split
 
     def kind(self, default: Kind) -> Kind:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from minidl.data.independent import Order
 from minidl.data.sources.columns import NumberColumn
 from minidl.data.sources.rows import Rows
-from minidl.system.errors import DataError
 
 logger = logging.getLogger("minidl")
 FORMATS = (
@@ -134,10 +133,3 @@ def one_of_each(rows: Rows, name: str, members: list[Order]) -> list[str]:
                 raise rows.error(i, f"column {name!r} has {cells[i]!r}, but {first!r} in other rows of the same group")
         found.append(first)
     return found
-
-
-def check_enough(rows: Rows, ordered: list[Order], least: int) -> None:
-    """Raise where no series is long enough for a window."""
-    longest = max(map(len, ordered))
-    if longest < least:
-        raise DataError(f"{rows.name}: the longest series has {longest} rows, and a window takes {least}")

@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Gt
 
-from minidl.data.batches import ArraySpec, Dataset
+from minidl.data.batches import Array, ArraySpec, Dataset
 from minidl.data.independent import Independent, Order
 from minidl.data.padded import IGNORED, PADDING, pad
 from minidl.data.ragged import Ragged
 from minidl.data.sources.rows import Rows
-from minidl.data.tasks.reader import Answers, Array, Reader
+from minidl.data.tasks.reader import Answers, Reader
 from minidl.data.tasks.sequence_task import three_parts
 from minidl.data.tasks.start_end import ends_of, with_ends
 from minidl.data.tasks.task import Settings, Task

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from minidl.data.batches import Array
 from minidl.data.independent import Independent, Order
 from minidl.data.seasons import rows_back
-
-Array = NDArray[Any]
 
 
 class Windows(Independent):

@@ -16,7 +16,7 @@ from minidl.system.errors import ConfigError
 
 
 def training_mistakes(optimizer: Optimizer, train: Train, dataset: Dataset, model: Model) -> Iterator[Finding]:
-    """Schedules that leave their range, groups of no parameter, and whoever waits for a validation that never comes."""
+    """Schedules that leave their range, groups of no parameter, settings that need validation where there is none."""
     has_validation = dataset.validation is not None
     total = train.total_steps(dataset.train.steps_per_epoch)
     yield from schedule_mistakes(optimizer, total, has_validation=has_validation, path=("optimizer",))

@@ -47,12 +47,12 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """Its runs lie in runs/NAME."""
+        """The name of the experiment; its runs lie in runs/NAME."""
         return self.header.name
 
     @property
     def seed(self) -> int:
-        """Of first weights, dropout and samples."""
+        """The seed of first weights, dropout and samples."""
         return self.header.seed
 
     @property

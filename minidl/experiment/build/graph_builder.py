@@ -121,7 +121,7 @@ class Chain:
         self._all_named &= node is not None
 
     def unused(self) -> Iterator[Finding]:
-        """A node that feeds nothing would be left out of the model without a word."""
+        """Refuse nodes that feed nothing: the model would silently leave them out."""
         for name, path in self._paths.items():
             if name not in self._used and name != self.last:
                 message = f"nothing follows {name!r}: name it in the inputs of another layer, or leave it out"

@@ -35,7 +35,7 @@ class Explanation:
 
     @property
     def name(self) -> str:
-        """Of the answer."""
+        """The name of the answer: a symbol, a class or a column."""
         return self.subject.names[self.attribution.answer.entry]
 
     def headline(self) -> str:

@@ -65,7 +65,7 @@ def listed(folders: list[RunFolder]) -> list[dict[str, Any]]:
 
 
 def _of_test(folder: RunFolder) -> dict[str, Any]:
-    """Without those of language models, of which the loss says all."""
+    """Measures of the test part; none of language models, of which the loss says all."""
     found = {tag[5:]: value for tag, value in _measures(folder).items() if tag.startswith("test/")}
     return {} if found.keys() & OF_LANGUAGE else found
 

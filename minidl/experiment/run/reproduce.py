@@ -29,7 +29,7 @@ class Measured:
 
     @property
     def mean(self) -> float:
-        """Over the seeds."""
+        """The mean over the seeds."""
         return statistics.fmean(self.found)
 
     @property

@@ -61,7 +61,7 @@ def train(
 
 
 def _take_first_weights(experiment: Experiment, runs: Path) -> None:
-    """Those of another run or file, where a run begins with them."""
+    """Give the model the weights of another run or file, where the run begins with them."""
     if experiment.init_from is not None:
         take_weights(experiment.model, experiment.init_from, runs)
         take_vectors(experiment.model, experiment.init_from.vectors)

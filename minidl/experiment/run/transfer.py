@@ -104,7 +104,7 @@ def symbol_axes(model: Model) -> dict[str, int]:
 
 
 def _mapped(theirs: Array, ours: Array, axis: int | None, same: Mapping[int, int] | None) -> Array:
-    """Their array with the rows or columns of our symbols."""
+    """An array of the other model, with the rows or columns of the symbols of this one."""
     if axis is None or same is None or theirs.ndim != ours.ndim:
         return theirs
     shape = list(theirs.shape)

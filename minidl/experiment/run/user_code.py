@@ -61,7 +61,7 @@ def changes(experiment: Experiment, archive: Archive, folder: RunFolder) -> dict
 
 
 def check(experiment: Experiment, archive: Archive, folder: RunFolder, accepted: bool) -> dict[str, str]:
-    """What has changed; CheckpointError, with the lines that differ, where nobody has accepted that."""
+    """What has changed; CheckpointError, with the lines that differ, where changes are not accepted."""
     changed = changes(experiment, archive, folder)
     if changed and not accepted:
         lines = [line for name in changed for line in _difference(name, experiment, folder)]

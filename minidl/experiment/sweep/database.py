@@ -92,7 +92,7 @@ class Database(Study):
         return True
 
     def put_back(self, trial: Trial) -> None:
-        """Leave a trial for whoever comes next, if it is still that of this process."""
+        """Let the next process have a trial, if it is still that of this process."""
         self._mine = None
         if self._is_mine(trial):
             super().put_back(trial)
@@ -119,10 +119,10 @@ class Database(Study):
         return not self._is_mine(trial)
 
     def put_back_orphans(self) -> None:
-        """Leave the trials of processes that have shown no sign of life for whoever comes next."""
+        """Let the next process have the trials of those that have shown no sign of life."""
         self._looked = time.monotonic()
         for trial in self.trials(TrialState.RUNNING):
-            if _is_silent(trial) and _is_silent(self._storage.get_trial(trial._trial_id)):  # nobody was quicker
+            if _is_silent(trial) and _is_silent(self._storage.get_trial(trial._trial_id)):  # still
                 self._set_waiting(trial.number)
 
     def _set_waiting(self, number: int) -> None:

@@ -51,18 +51,18 @@ class Journal(Study):
         os.close(self._presence)
 
     def put_back_orphans(self) -> None:
-        """Leave the trials of processes that were killed, if nobody takes part but who asks for this."""
+        """Let the next process have the trials of those that were killed, if only this one takes part."""
         with self._shared():
             self._put_back_orphans()
 
     @contextlib.contextmanager
     def _shared(self) -> Iterator[None]:
         with refusing(self.path), self._mutex:
-            self._mend()  # whoever was writing is done, or gone
+            self._mend()  # the process that was writing is done, or was killed
             yield
 
     def _is_alone(self) -> bool:
-        """Whether nobody else has the journal open; nobody can open it before the mutex is let go."""
+        """Whether no other process has the journal open; none can open it before the mutex is let go."""
         try:
             fcntl.flock(self._presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -77,7 +77,7 @@ class Journal(Study):
                 self._set_waiting(trial.number)
 
     def _mend(self) -> None:
-        """Cut off a last line that nobody will end: who has written it was killed, or the disk took half of it."""
+        """Cut off a last line without an end: the process that wrote it was killed, or the disk took half of it."""
         with self.path.open("rb") as file:
             if file.seek(0, os.SEEK_END) == 0 or os.pread(file.fileno(), 1, file.tell() - 1) == b"\n":
                 return

@@ -56,7 +56,7 @@ class ReportTrial(Callback):
         return bool(self.study.report(self.trial, trainer.progress.validation))
 
     def _end_with_parent(self, trainer: Run) -> None:
-        """Whoever could have told this process to stop may have been killed."""
+        """Stop where the parent process, which passes signals on, was killed."""
         parent = multiprocessing.parent_process()
         if parent is not None and not parent.is_alive():
             trainer.stop("interrupted")

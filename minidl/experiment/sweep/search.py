@@ -20,7 +20,7 @@ SPARED = 1  # evaluations of each trial that are not compared
 
 @dataclass(frozen=True)
 class Search:
-    """By name, as Optuna has them.
+    """What draws values and what ends trials, by the names that Optuna has for them.
 
     space: the ranges. seed: of the values. kind: a tree-structured Parzen estimator (Bergstra et al. 2011, section 4),
     evenly drawn, every combination in turn, or CMA-ES (Hansen 2016). prunes: by the median of the other trials at the

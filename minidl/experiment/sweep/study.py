@@ -35,7 +35,7 @@ class Study(ABC):
 
     @abstractmethod
     def put_back_orphans(self) -> None:
-        """Leave the trials of processes that are gone for whoever comes next."""
+        """Let the next process have the trials of those that are gone."""
 
     def ask(self, most: int, draw: Callable[[Trial], Any]) -> Trial | None:
         """The next trial with its values drawn; None when there are as many as wanted and none was put back."""
@@ -48,7 +48,7 @@ class Study(ABC):
             return trial
 
     def put_back(self, trial: Trial) -> None:
-        """Leave a trial for whoever comes next."""
+        """Let the next process have a trial."""
         with self._shared():
             self._set_waiting(trial.number)
 
@@ -129,7 +129,7 @@ class Study(ABC):
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         how: Any = {"study_name": self.name, "sampler": self._sampler, "pruner": self._pruner, "storage": storage}
         if any(study.study_name == self.name for study in storage.get_all_studies()):
-            self._study = optuna.load_study(**how)  # to make it again, if only in vain, is a line in the journal
+            self._study = optuna.load_study(**how)  # create_study would write a line into the journal each time
         else:
             self._study = optuna.create_study(**how, load_if_exists=True)
         self._storage = self._study._storage  # which keeps in mind what has ended, where Optuna puts that before it

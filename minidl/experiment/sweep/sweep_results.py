@@ -34,7 +34,7 @@ class Result:
 
 
 def results(trials: Iterable[FrozenTrial], wanted: float = math.inf) -> list[Result]:
-    """Those that are done by their loss, then the others.
+    """The results of all trials: those that are done by their loss, then the others.
 
     wanted: how many trials; what several processes have asked for at once beyond that, and never begun, is left out.
     """

@@ -37,7 +37,7 @@ class SeededByTrial(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Their values."""
+        """The values of ranges that are drawn together."""
         values = self._sampler.sample_relative(study, trial, search_space)
         self._drawn.update(values)
         return values

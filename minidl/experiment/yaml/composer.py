@@ -1,7 +1,7 @@
 """YAML text to PyYAML's nodes, with what no experiment needs refused before it costs time or memory.
 
 libyaml reads where PyYAML was built with it, in a twentieth of the time. What it refuses is read again by PyYAML's own
-reader, which has the say and the words; so is a text with what the two take differently: tabs, byte order marks, tags,
+reader, whose result and messages count; so is a text with what the two take differently: tabs, byte order marks, tags,
 question marks, a comment right behind '|'.
 """
 

@@ -128,7 +128,7 @@ class EventWriter:
         self._file.append(event.SerializeToString())
 
     def _add_descriptions(self, values: Any, describe: Callable[[str], str]) -> None:
-        """With the first point of each tag: TensorBoard keeps that one."""
+        """Add a description to the first point of each tag: TensorBoard keeps that one."""
         for value in values:
             if value.tag not in self._described:
                 self._described.add(value.tag)
