@@ -209,7 +209,7 @@ def test_planted_bugs_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     text = (tmp_path / "src" / name).read_text()
     assert code in text
     (tmp_path / "src" / name).write_text(text.replace(code, bug))
-    command = ["gcc", "-O1", "-std=gnu11", "-shared", "-fPIC", "-DLEVEL=baseline", "-DBITS=32", "kernels.c", "-lm"]
+    command = ["gcc", "-O0", "-std=gnu11", "-shared", "-fPIC", "-DLEVEL=baseline", "-DBITS=32", "kernels.c", "-lm"]
     subprocess.run([*command, "-o", "bug.so"], cwd=tmp_path / "src", check=True)
     monkeypatch.setattr(library, "library", lambda: ctypes.CDLL(str(tmp_path / "src/bug.so")))
     monkeypatch.setattr(library, "_best_level", lambda: "baseline")
