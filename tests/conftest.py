@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import signal
 import sys
@@ -37,11 +36,6 @@ if MEMORY.is_dir():
     programs_may_run = not about.f_flag & os.ST_NOEXEC
     if programs_may_run and os.access(MEMORY, os.W_OK) and about.f_bavail * about.f_frsize > 2 << 30:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
-
-
-def pytest_collection_finish() -> None:
-    """All that was imported stays: the garbage collector need not look through it, here and in each forked run."""
-    gc.freeze()
 
 
 @pytest.fixture

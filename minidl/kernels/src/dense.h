@@ -54,10 +54,11 @@ static void block_gradient(const Dense *d, int64_t f0, int64_t f1, int64_t v, in
         real *part = parts + s * F * width;
         for (int64_t t = 0; t < d->T; t += run) {
             int64_t steps = least(run, d->T - t), rows = steps * n;
-            for (int64_t i = 0; i < steps; i++) {
+            int64_t group = n == d->B ? steps : 1;  // steps whose rows follow one another
+            for (int64_t i = 0; i < steps; i += group) {
                 int64_t row = (t + i) * d->B + lo;
-                pack(d->dy + row * V + v, V, n, width, packed, i * n, rows);
-                if (v == 0) pack_strips(d->x + row * d->F + f0, d->F, n, F, strips, i * n, rows);
+                pack(d->dy + row * V + v, V, group * n, width, packed, i * n, rows);
+                if (v == 0) pack_strips(d->x + row * d->F + f0, d->F, group * n, F, strips, i * n, rows);
             }
             times(F, width, rows, strips, 0, packed, part, width, t ? part : zeros, t ? width : 0);
             strips += rows * F;

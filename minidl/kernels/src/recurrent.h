@@ -139,11 +139,13 @@ typedef void StepBack(const Recurrent *r, Row at, real *da);
 // dW = x' da (first run), or dW += x' da, for the sequences from to `to`: x is the input, or else h (K columns)
 static void weight_gradient(const Recurrent *r, const Run *run, int64_t from, int64_t to, int64_t K, const real *h, const real *da,
                             real *dW) {
-    int64_t n = to - from, rows = (run->stop - run->start) * n, G = r->G;
+    int64_t n = to - from, steps = run->stop - run->start, rows = steps * n, G = r->G;
+    int64_t group = n == r->B && !r->lengths ? steps : 1;  // steps whose rows follow one another
     int new = run->stop == r->T;
-    for (int64_t t = run->start, k = 0; t < run->stop; t++, k += n) {
-        pack(da + ((t - run->start) * run->n + from - run->lo) * G, G, n, G, run->packed, k, rows);
-        pack_strips(h ? h + (t * r->B + from) * K : input_rows(r, t, from, to, run->x), K, n, K, run->strips, k, rows);
+    for (int64_t t = run->start, k = 0; t < run->stop; t += group, k += group * n) {
+        pack(da + ((t - run->start) * run->n + from - run->lo) * G, G, group * n, G, run->packed, k, rows);
+        const real *left = h ? h + (t * r->B + from) * K : input_rows(r, t, from, to, run->x);
+        pack_strips(left, K, group * n, K, run->strips, k, rows);
     }
     times(K, G, rows, run->strips, 0, run->packed, dW, G, new ? run->zeros : dW, new ? 0 : G);
 }
