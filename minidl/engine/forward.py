@@ -51,7 +51,10 @@ class ForwardProgram:
             (name, "y"): Request(shape, self._input_dtype(name), 0, end) for name, shape in self.shapes.items()
         }
         for i, (name, declared) in enumerate(self.declared.items()):
-            rooms = workspaces(self.context.graph.nodes[name], declared, "forward", self.context.dtype)
+            node = self.context.graph.nodes[name]
+            rooms = workspaces(node, declared, "forward", self.context.dtype)
+            # Nobody reads them, and they are not made.
+            spared = set() if self.context.caches else dispensable(node, self.context.dtype)
             for array, item in declared.items():
                 if array in rooms:
                     requests[name, array] = Request(item.shape, self.context.dtype, i, i)
@@ -59,7 +62,7 @@ class ForwardProgram:
                     # A number is a sum over the batch, such as a loss: rounded, it would depend on who adds up what.
                     dtype = self.context.dtype if item.shape else np.result_type(self.context.dtype, np.float64)
                     requests[name, array] = Request(item.shape, dtype, 0, end)
-                elif isinstance(item, Cache) and array not in self._spared(name):
+                elif isinstance(item, Cache) and array not in spared:
                     first, last = (0, end) if self.context.caches else (i, i)
                     requests[name, array] = Request(item.shape, item.dtype or self.context.dtype, first, last)
         return requests
@@ -98,10 +101,6 @@ class ForwardProgram:
         node = self.context.graph.nodes[name]
         given = {**node.layer.optional("forward"), **self.arrays[name], **self.services(name)}
         return bind(node, "forward", given, self.context.dtype)
-
-    def _spared(self, name: str) -> set[str]:
-        """The arrays of a node that are not made, since nobody reads them."""
-        return set() if self.context.caches else dispensable(self.context.graph.nodes[name], self.context.dtype)
 
     def _inputs(self, name: str) -> dict[str, Any]:
         layer = self.context.graph.nodes[name].layer

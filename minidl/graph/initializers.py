@@ -80,6 +80,7 @@ INITIALIZERS: dict[str, Initializer] = {
     "normal": normal,
 }
 AXES = {"orthogonal": 2, "glorot_steps": 3, "forget_one": 1}
+GATES = {"forget_one": 4}  # of an LSTM; glorot_4 and the like say theirs
 GATED = re.compile(r"glorot_([1-9]\d*)")
 
 
@@ -149,7 +150,7 @@ def check_shape(named: str | Initializer, shape: tuple[int, ...]) -> None:
     axes = 2 if gated else AXES.get(named, len(shape))
     if len(shape) != axes:
         raise ValueError(f"{named} is for {axes} axes, and {shape} has {len(shape)}")
-    gates = int(gated[1]) if gated else 4 if named == "forget_one" else 1
+    gates = int(gated[1]) if gated else GATES.get(named, 1)
     if shape[-1:] and shape[-1] % gates:
         raise ValueError(f"{named} is for columns of {gates} gates, and {shape} has {shape[-1]} columns")
 

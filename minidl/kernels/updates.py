@@ -39,7 +39,10 @@ def length(gradient: Array) -> Callable[[Optimizer], float]:
 
 
 def twin(name: str, numbers: Callable[..., tuple[float, ...]]) -> Callable[..., Change]:
-    """What binds a rule to weights w, their gradient g and what is kept from step to step. numbers: those of a step."""
+    """What binds a rule to weights w, their gradient g and what is kept from step to step.
+
+    numbers: those of a step, from lr on, in the order of Rates in src/optimizers.h; 0 for what a rule has not.
+    """
 
     def bound(w: Array, g: Array, **kept: Array) -> Change:
         rates = np.zeros(len(layout("Rates")[0]))
