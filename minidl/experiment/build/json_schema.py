@@ -101,7 +101,7 @@ def _definition(cls: Any, required: list[str], properties: dict[str, Any]) -> di
         "description": in_yaml(first_line(cls)),
         "type": "object",
         "properties": properties,
-        "required": [*required, *rules(cls).model_json_schema().get("required", [])],
+        "required": [*required, *(name for name, field in rules(cls).model_fields.items() if field.is_required())],
         "additionalProperties": False,
     }
 
