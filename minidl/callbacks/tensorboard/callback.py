@@ -7,24 +7,21 @@ import sys
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minidl.callbacks.tensorboard.attention_pictures import AttentionPictures
 from minidl.callbacks.tensorboard.baselines_once import without_those_drawn
 from minidl.callbacks.tensorboard.confusion import ConfusionPictures
 from minidl.callbacks.tensorboard.descriptions import description
 from minidl.callbacks.tensorboard.embeddings import write_embeddings
+from minidl.callbacks.tensorboard.events import EventWriter
 from minidl.callbacks.tensorboard.histograms import histograms
 from minidl.callbacks.tensorboard.layer_graph import layer_graph
 from minidl.callbacks.tensorboard.layout import layout
 from minidl.callbacks.tensorboard.pictures import Pictures
 from minidl.callbacks.tensorboard.settings import hyperparameters
 from minidl.system.errors import RunLost
-from minidl.training.callback import Callback, Every
-
-if TYPE_CHECKING:
-    from minidl.callbacks.tensorboard.events import EventWriter
-    from minidl.training.callback import Run
+from minidl.training.callback import Callback, Every, Run
 
 LONGEST_LINE = 100  # characters; the Text tab cuts off what does not fit
 FAILED = ".failed"  # the ending of the small file that says so: TensorBoard keeps the first end it reads

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 from minidl.callbacks.tensorboard.boxes import boxes
+from minidl.callbacks.tensorboard.events import GraphNode
 from minidl.graph.arrays import Param, Shape, Tied
 from minidl.graph.graph import Graph
 from minidl.graph.summary import parameter_count
 from minidl.graph.symbol import Axis
-
-if TYPE_CHECKING:
-    from minidl.callbacks.tensorboard.events import GraphNode
 
 
 def layer_graph(graph: Graph) -> list[GraphNode]:
