@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from minidl.callbacks.entry import entry
-from minidl.storage.atomic import refusing, sync_folder
+from minidl.storage.atomic import append_whole, refusing, sync_folder
 from minidl.training.callback import Callback, Run
 
 logger = logging.getLogger("minidl")
@@ -31,16 +31,8 @@ class AppendOnly:
 
     def append(self, entry: str) -> None:
         """Add an entry, or nothing where the disk refuses: StorageError."""
-        data = entry.encode("utf-8", "replace")
         with refusing(self.path), self._opened(os.O_WRONLY | os.O_APPEND | os.O_CREAT) as descriptor:
-            before, rest = os.fstat(descriptor).st_size, data
-            try:
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
-            except OSError:
-                os.ftruncate(descriptor, before)  # the disk took a part
-                raise
-            self.size = before + len(data)
+            self.size = append_whole(descriptor, entry.encode("utf-8", "replace"))
 
     def sync(self) -> None:
         """Let what was written, and the file itself, survive a power cut, if the disk can do that."""

@@ -46,14 +46,11 @@ class TensorBoard(Callback):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._writer: EventWriter | None = None
-        self._pictures, self._confusion = Pictures(), ConfusionPictures()
-        self._attention = AttentionPictures()
+        self._pictures, self._attention, self._confusion = Pictures(), AttentionPictures(), ConfusionPictures()
         self._laid_out = self._completed = False
 
     def start(self, trainer: Run) -> None:
         """Open a file; the first one of a run also says what the run is."""
-        from minidl.callbacks.tensorboard.events import EventWriter
-
         for failed in self.folder.glob(f"*{FAILED}"):
             failed.unlink()
         purged = None if self.resumed_at is None else self.resumed_at + 1
@@ -117,8 +114,6 @@ class TensorBoard(Callback):
 
     def _write_failure(self) -> None:
         """A file of its own, so that it can be taken away when the run goes on."""
-        from minidl.callbacks.tensorboard.events import EventWriter
-
         with contextlib.closing(EventWriter(self.folder, ending=FAILED)) as writer:
             writer.hparams_end("failure")
 

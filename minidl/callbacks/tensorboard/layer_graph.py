@@ -18,8 +18,6 @@ def layer_graph(graph: Graph) -> list[GraphNode]:
     A layer with weights is a group of them and of what computes, and so are the parts of a Bidirectional. Weights that
     several layers share are drawn once, with an edge to each.
     """
-    from minidl.callbacks.tensorboard.events import GraphNode
-
     drawn = [
         GraphNode(name, "Input", (), _open_axes(node.shape), {"dtype": node.dtype, "depth": str(node.depth)})
         for name, node in graph.inputs.items()
@@ -32,18 +30,10 @@ def layer_graph(graph: Graph) -> list[GraphNode]:
             fed.append(f"{box[owner]}/{array}")
             declared = node.declarations.get(array)
             if owner == name and isinstance(declared, Param):
-                drawn.append(
-                    GraphNode(
-                        fed[-1],
-                        "Parameter",
-                        (),
-                        declared.shape,
-                        {"init": str(getattr(declared.init, "__name__", declared.init))},
-                    )
-                )
-        drawn.append(
-            GraphNode(place[name], _type(graph, name), tuple(fed), _open_axes(node.shape), _facts(graph, name))
-        )
+                init = str(getattr(declared.init, "__name__", declared.init))
+                drawn.append(GraphNode(fed[-1], "Parameter", (), declared.shape, {"init": init}))
+        kind = type(node.layer).__name__
+        drawn.append(GraphNode(place[name], kind, tuple(fed), _open_axes(node.shape), _facts(graph, name)))
     return drawn
 
 
