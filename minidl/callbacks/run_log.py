@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from minidl.callbacks.entry import entry
-from minidl.storage.atomic import append_whole, refusing, sync_folder
+from minidl.storage.append import append_whole
+from minidl.storage.atomic import refusing, sync_folder
 from minidl.training.callback import Callback, Run
 
 logger = logging.getLogger("minidl")

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from types import SimpleNamespace
 
 
@@ -19,11 +17,22 @@ def load_protos() -> SimpleNamespace:
     3
     """
     with _without_torch():
-        from tensorboardX import proto  # type: ignore[import-untyped]
+        from tensorboardX.proto import (  # type: ignore[import-untyped]
+            api_pb2,
+            attr_value_pb2,
+            event_pb2,
+            graph_pb2,
+            node_def_pb2,
+            plugin_hparams_pb2,
+            summary_pb2,
+            tensor_pb2,
+            tensor_shape_pb2,
+            versions_pb2,
+        )
         from tensorboardX.record_writer import masked_crc32c  # type: ignore[import-untyped]
         from tensorboardX.summary import custom_scalars, hparams  # type: ignore[import-untyped]
-
-        files = [import_module(f"{proto.__name__}.{file.name}") for file in iter_modules(proto.__path__)]
+    graphs = (attr_value_pb2, graph_pb2, node_def_pb2, tensor_shape_pb2, versions_pb2)
+    files = (api_pb2, event_pb2, plugin_hparams_pb2, summary_pb2, tensor_pb2, *graphs)
     messages = {name: value for file in files for name, value in vars(file).items() if name[0].isupper()}
     return SimpleNamespace(**messages, custom_scalars=custom_scalars, hparams=hparams, masked_crc32c=masked_crc32c)
 

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 from minidl.callbacks.tensorboard.events.protos import load_protos
-from minidl.storage.atomic import append_whole, refusing
+from minidl.storage.append import append_whole
+from minidl.storage.atomic import refusing
 from minidl.system.errors import StorageError
 
 _PREFIX = "events.out.tfevents"
