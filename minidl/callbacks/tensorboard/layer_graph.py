@@ -22,8 +22,8 @@ def layer_graph(graph: Graph) -> list[GraphNode]:
         GraphNode(name, "Input", (), _open_axes(node.shape), {"dtype": node.dtype, "depth": str(node.depth)})
         for name, node in graph.inputs.items()
     ]
-    box = boxes(graph)
-    place = {name: f"{box[name]}/{_type(graph, name)}" if _weights(graph, name) else box[name] for name in graph.nodes}
+    box, kind = boxes(graph), {name: type(node.layer).__name__ for name, node in graph.nodes.items()}
+    place = {name: f"{box[name]}/{kind[name]}" if _weights(graph, name) else box[name] for name in graph.nodes}
     for name, node in graph.nodes.items():
         fed = [place.get(source, source) for source in graph.sources(name)]
         for array, owner in _weights(graph, name).items():
@@ -32,13 +32,8 @@ def layer_graph(graph: Graph) -> list[GraphNode]:
             if owner == name and isinstance(declared, Param):
                 init = str(getattr(declared.init, "__name__", declared.init))
                 drawn.append(GraphNode(fed[-1], "Parameter", (), declared.shape, {"init": init}))
-        kind = type(node.layer).__name__
-        drawn.append(GraphNode(place[name], kind, tuple(fed), _open_axes(node.shape), _facts(graph, name)))
+        drawn.append(GraphNode(place[name], kind[name], tuple(fed), _open_axes(node.shape), _facts(graph, name)))
     return drawn
-
-
-def _type(graph: Graph, name: str) -> str:
-    return type(graph.nodes[name].layer).__name__
 
 
 def _weights(graph: Graph, name: str) -> dict[str, str]:
