@@ -26,9 +26,9 @@ from minidl.graph.layer import Node, connect
 from minidl.graph.operations import affine, affine_gradients, rows
 from minidl.graph.symbol import Symbol, show
 from minidl.layers.dropout import Dropout
+from minidl.layers.product import Product
 from minidl.layers.recurrent_dropout import RecurrentDropout
 from minidl.layers.time_steps import after_the_end, asked_by, check_asked, each_step, input_gradients
-from minidl.layers.times import Times
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Cell(RecurrentDropout, abstract=True):
         self.draw_mask(arrays["mask"], arrays["training"], arrays["rng"])
         self.draw_state_mask(arrays["state_mask"], arrays["training"], arrays["rng"])
         Wh, ended = self._weights_in_use(arrays), after_the_end(lengths, len(gates))
-        times_Wh = None if Wh is None else Times(Wh, Wh_room, rows=gates.shape[1])
+        times_Wh = None if Wh is None else Product(Wh, Wh_room, rows=gates.shape[1])
         affine(x, arrays["Wx"], arrays.get("b"), out=gates)  # the inputs' share of all steps at once
         if ended is not None:
             gates[ended] = 0
@@ -148,7 +148,7 @@ class Cell(RecurrentDropout, abstract=True):
         self, x: Array, lengths: Array | None, dy: Array | None, da: Array, dpast: Array, Wh_room: Array, **arrays: Any
     ) -> None:
         Wh, ended = self._weights_in_use(arrays), after_the_end(lengths, len(da))
-        times_WhT = None if Wh is None else Times(Wh.T, Wh_room, rows=da.shape[1])
+        back = None if Wh is None else Product(Wh.T, Wh_room, rows=da.shape[1])
         dpast = dpast if "past" in self.asked("step") else da
         for t, given in self._steps_back(dy, ended, {**arrays, "Wh": Wh}):
             found, before, *further = self.step_back(*given)
@@ -158,7 +158,7 @@ class Cell(RecurrentDropout, abstract=True):
                     np.concatenate(value, axis=-1, out=dpast[t])
                 else:
                     arrays[f"d{name}"] += value
-            self._go_back(before, dpast[t], times_WhT, arrays)
+            self._go_back(before, dpast[t], back, arrays)
         for name in self.states:
             if arrays[f"d{name}0"] is not None:
                 arrays[f"d{name}0"][...] = arrays[f"d{name}"]
@@ -175,7 +175,7 @@ class Cell(RecurrentDropout, abstract=True):
             return None
         return self.recurrent_weights(arrays["Wh"], arrays["mask"], arrays["Wh_dropped"], arrays["training"])
 
-    def _add_past(self, h_prev: Array, times_Wh: Times | None, bh: Array | None, past: Array, a: Array) -> None:
+    def _add_past(self, h_prev: Array, times_Wh: Product | None, bh: Array | None, past: Array, a: Array) -> None:
         """past = h_prev Wh + bh, which is part of a unless the step wants it by itself."""
         if times_Wh is None:
             return
@@ -214,15 +214,15 @@ class Cell(RecurrentDropout, abstract=True):
                 if last is not None:
                     d[ended[t]] = last[ended[t]]
 
-    def _go_back(self, before: Sequence[Any], dpast: Array, times_WhT: Times | None, arrays: Mapping[str, Any]) -> None:
+    def _go_back(self, before: Sequence[Any], dpast: Array, back: Product | None, arrays: Mapping[str, Any]) -> None:
         """The gradients of the states before: what the step says, and for h what comes through Wh."""
         for name, value in zip(self.states[1:], before[1:], strict=True):
             arrays[f"d{name}"][...] = value
         dh, direct = arrays[f"d{self.states[0]}"], before[0]
-        if times_WhT is None:
+        if back is None:
             dh[...] = direct
             return
-        through = times_WhT(dpast, out=dh if direct is None else np.empty_like(dh))
+        through = back(dpast, out=dh if direct is None else np.empty_like(dh))
         if self.drops_states(arrays["training"]):
             through *= arrays["state_mask"]
         if direct is not None:

@@ -1,4 +1,4 @@
-"""Times: the product of one matrix with the rows of one step after the other."""
+"""Product: of one matrix with the rows of one step after the other."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ SMALL = 1_000_000  # multiplications up to which they read a matrix where it lie
 WIDTHS = 64, 32  # of blocks, the faster first
 
 
-class Times:
+class Product:
     """x W for many x (rows, K): W (K, N) is laid out once, in `room` (as many numbers), as the BLAS is quick with it.
 
     A BLAS packs W anew in each product, but that of AVX-512 reads it where it lies in small ones. There W is cut into
     blocks of columns, which make small products of a large one: in float32 they take a quarter less time.
 
-    >>> times_W = Times(np.eye(2), room=np.empty((2, 2)), rows=1)
+    >>> times_W = Product(np.eye(2), room=np.empty((2, 2)), rows=1)
     >>> times_W(np.array([[3.0, 4.0]]), out=np.empty((1, 2))).tolist()
     [[3.0, 4.0]]
     """

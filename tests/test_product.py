@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minidl import Model
-from minidl.layers import GRU, LSTM, RNN, times
-from minidl.layers.times import Times, blocks
+from minidl.layers import GRU, LSTM, RNN, product
+from minidl.layers.product import Product, blocks
 
 SIZES = st.integers(1, 20)
 
@@ -24,10 +24,10 @@ def test_blocks_change_nothing(rows: int, K: int, N: int, small: int, transposed
     W = rng.standard_normal((N, K) if transposed else (K, N)).astype(np.float32)
     W = W.T if transposed else W
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(times, "blas_architecture", lambda: "SkylakeX")
-        patch.setattr(times, "SMALL", small)
-        patch.setattr(times, "WIDTHS", (4, 2))
-        found = Times(W, np.empty((N, K), np.float32), rows)(x, out=np.empty((rows, N), np.float32))
+        patch.setattr(product, "blas_architecture", lambda: "SkylakeX")
+        patch.setattr(product, "SMALL", small)
+        patch.setattr(product, "WIDTHS", (4, 2))
+        found = Product(W, np.empty((N, K), np.float32), rows)(x, out=np.empty((rows, N), np.float32))
     np.testing.assert_allclose(found, x @ W, rtol=1e-5, atol=1e-5)
 
 
@@ -54,8 +54,8 @@ def test_blocks_are_columns_and_write_where_they_came_from() -> None:
 def test_where_blocks_are_faster(
     architecture: str, dtype: str, rows: int, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(times, "blas_architecture", lambda: architecture)
-    assert times.width_of_blocks(np.zeros((128, 512), dtype), rows) == width
+    monkeypatch.setattr(product, "blas_architecture", lambda: architecture)
+    assert product.width_of_blocks(np.zeros((128, 512), dtype), rows) == width
 
 
 @pytest.mark.parametrize("cell", [RNN, LSTM, GRU])
@@ -68,9 +68,9 @@ def test_a_cell_computes_the_same_in_blocks(cell: Callable[[int], Any], monkeypa
         model.backward(y=y)
         return [y, *(gradient.copy() for gradient in model.gradients.values())]
 
-    monkeypatch.setattr(times, "blas_architecture", lambda: "SkylakeX")
-    assert times.width_of_blocks(np.zeros((192, 192), np.float32), 32)
+    monkeypatch.setattr(product, "blas_architecture", lambda: "SkylakeX")
+    assert product.width_of_blocks(np.zeros((192, 192), np.float32), 32)
     in_blocks = results()
-    monkeypatch.setattr(times, "blas_architecture", lambda: "Haswell")
+    monkeypatch.setattr(product, "blas_architecture", lambda: "Haswell")
     for ours, whole in zip(in_blocks, results(), strict=True):
         np.testing.assert_allclose(ours, whole, rtol=1e-4, atol=1e-5)
