@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minidl.data import baselines
 from minidl.data.baselines import symbols_of
 from minidl.data.batches import Dataset
-from minidl.training.callback import Callback
+from minidl.training.callback import Callback, Run
 from minidl.training.metrics import in_units
-
-if TYPE_CHECKING:
-    from minidl.training.callback import Run
 
 logger = logging.getLogger("minidl")
 LONGEST = 2_000_000  # symbols of a text whose n-grams are counted and that is compressed in about two seconds

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from annotated_types import Ge, Gt
 
 from minidl.system.errors import UsageError
-from minidl.training.callback import Callback
-
-if TYPE_CHECKING:
-    from minidl.training.callback import Run
+from minidl.training.callback import Callback, Run
 
 
 @dataclass(eq=False)

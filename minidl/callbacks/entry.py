@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from minidl.training.callback import Run
+from minidl.training.callback import Run
 
 
 def entry(trainer: Run) -> dict[str, Any]:

@@ -6,18 +6,14 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from minidl.data.batches import Batches
 from minidl.model import Model
 from minidl.storage.archive import read_archive
 from minidl.storage.checkpoint_folder import CheckpointFolder
 from minidl.system.errors import CheckpointError, NumericsError, UsageError
-from minidl.training.callback import Abandoned, Callback
+from minidl.training.callback import Abandoned, Callback, Run
 from minidl.training.metrics import MetricAccumulator, unit_of_loss
-
-if TYPE_CHECKING:
-    from minidl.training.callback import Run
 
 logger = logging.getLogger("minidl")
 

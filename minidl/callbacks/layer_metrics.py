@@ -5,16 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minidl.graph.arrays import Array
 from minidl.graph.operations import norm
-from minidl.training.callback import Callback
-
-if TYPE_CHECKING:
-    from minidl.training.callback import Run
+from minidl.training.callback import Callback, Run
 
 
 @dataclass(eq=False)
@@ -30,14 +26,9 @@ class LayerMetrics(Callback):
 
     order = Callback.MEASURE
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._before: Array = np.empty(0)
-        self._before_step = -1
-
     def start(self, trainer: Run) -> None:
         """Take memory for the weights, and keep them if the first step is recorded."""
-        self._before = np.empty_like(trainer.model.weights.flat)
+        self._before: Array = np.empty_like(trainer.model.weights.flat)
         self._look_ahead(trainer)
 
     def step(self, trainer: Run) -> None:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from minidl.training.callback import Callback
-
-if TYPE_CHECKING:
-    from minidl.training.callback import Run
+from minidl.training.callback import Callback, Run
 
 
 @dataclass(eq=False)

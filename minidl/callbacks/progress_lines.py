@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from minidl.training.callback import Run
+from minidl.training.callback import Run
 
 OF_TRAINING = ("train/loss", "train/bits_per_char", "train/perplexity", "train/unknown")
 IN_OTHER_UNITS = {"bits_per_char", "perplexity"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +15,7 @@ from minidl.explain.gates import contents, gate_names
 from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.system.errors import UsageError
-from minidl.training.callback import Callback
-
-if TYPE_CHECKING:
-    from minidl.training.callback import Run
+from minidl.training.callback import Callback, Run
 
 LAGS = (1, 2, 4, 8, 16, 32)
 LONGEST = 64  # steps of a sequence that are looked at

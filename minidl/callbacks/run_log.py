@@ -9,14 +9,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minidl.callbacks.entry import entry
+from minidl.storage.append import append_whole
 from minidl.storage.atomic import refusing, sync_folder
-from minidl.training.callback import Callback
-
-if TYPE_CHECKING:
-    from minidl.training.callback import Run
+from minidl.training.callback import Callback, Run
 
 logger = logging.getLogger("minidl")
 
@@ -34,16 +32,8 @@ class AppendOnly:
 
     def append(self, entry: str) -> None:
         """Add an entry, or nothing where the disk refuses: StorageError."""
-        data = entry.encode("utf-8", "replace")
         with refusing(self.path), self._opened(os.O_WRONLY | os.O_APPEND | os.O_CREAT) as descriptor:
-            before, rest = os.fstat(descriptor).st_size, data
-            try:
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
-            except OSError:
-                os.ftruncate(descriptor, before)  # the disk took a part
-                raise
-            self.size = before + len(data)
+            self.size = append_whole(descriptor, entry.encode("utf-8", "replace"))
 
     def sync(self) -> None:
         """Let what was written, and the file itself, survive a power cut, if the disk can do that."""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from annotated_types import Ge, Gt
 
 from minidl.data.tasks.documents import texts_of
 from minidl.generate.sampler import Sampler
 from minidl.generate.sampling import ends_of, sample_text, sample_texts
-from minidl.training.callback import Abandoned, Callback
-
-if TYPE_CHECKING:
-    from minidl.model import Model
-    from minidl.training.callback import Run
+from minidl.model import Model
+from minidl.training.callback import Abandoned, Callback, Run
 
 DRAWN, SHOWN = 100, 10  # documents
 Temperature = Annotated[float, Ge(0)]

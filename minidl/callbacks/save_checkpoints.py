@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Gt
 
 from minidl.storage.checkpoint_folder import CheckpointFolder
 from minidl.system.errors import NumericsError, RunLost, StorageError
-from minidl.training.callback import Callback
+from minidl.training.callback import Callback, Run
 from minidl.training.checkpoint import capture
-
-if TYPE_CHECKING:
-    from minidl.training.callback import Run
 
 logger = logging.getLogger("minidl")
 

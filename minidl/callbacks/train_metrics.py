@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minidl.optim.schedules import current
-from minidl.training.callback import Callback
+from minidl.training.callback import Callback, Run
 from minidl.training.metrics import MetricAccumulator, unit_of_loss
-
-if TYPE_CHECKING:
-    from minidl.training.callback import Run
 
 KEEP = 0.999  # of the smoothed loss, at each step
 OF_TRAINING = ("smoothed_loss", "skipped", "lr", "grad_norm", "tokens_per_second")  # what only training has

@@ -7,7 +7,6 @@ which is what files may name: a name from a file finds a declared class or nothi
 from __future__ import annotations
 
 import dataclasses
-from itertools import pairwise
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -120,8 +119,8 @@ def snake_case(name: str) -> str:
     >>> [snake_case(name) for name in ("LSTM", "OneHot", "SoftmaxCE", "LayerNorm")]
     ['lstm', 'one_hot', 'softmax_ce', 'layer_norm']
     """
-    starts = [
-        i for i in range(1, len(name)) if name[i].isupper() and (name[i - 1].islower() or name[i + 1 : i + 2].islower())
-    ]
-    cuts = [0, *starts, len(name)]
-    return "_".join(name[a:b] for a, b in pairwise(cuts)).lower()
+    rest = (
+        f"_{letter}" if letter.isupper() and (before.islower() or after.islower()) else letter
+        for before, letter, after in zip(name, name[1:], f"{name[2:]} ", strict=False)
+    )
+    return f"{name[:1]}{''.join(rest)}".lower()

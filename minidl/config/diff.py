@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from minidl.config.plain import walk
 
-def flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+
+def flat(tree: Any) -> dict[str, Any]:
     """Nested data as dotted names.
 
     >>> flat({"a": {"b": 1}, "c": [2, 3]})
     {'a.b': 1, 'c.0': 2, 'c.1': 3}
     """
-    pairs = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, (list, tuple)) else None
-    if pairs is None:
-        return {prefix: tree}
-    return {key: value for name, item in pairs for key, value in flat(item, f"{prefix}.{name}".lstrip(".")).items()}
+    within = [(path, value) for path, value in walk(tree) if not isinstance(value, (dict, list, tuple))]
+    return {".".join(map(str, path)): value for path, value in within}
 
 
 def differences(before: Any, now: Any) -> dict[str, str]:

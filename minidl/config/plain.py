@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -18,6 +19,18 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     return value
+
+
+def walk(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """All that is in nested data, itself first, each with the keys and indices that lead to it.
+
+    >>> list(walk({"a": [1]}))
+    [((), {'a': [1]}), (('a',), [1]), (('a', 0), 1)]
+    """
+    yield path, tree
+    pairs = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, (list, tuple)) else ()
+    for step, item in pairs:
+        yield from walk(item, (*path, step))
 
 
 class FrozenMapping(dict[str, Any]):

@@ -156,19 +156,6 @@ def blas_in_use() -> int:
 
 
 @cache
-def blas_architecture() -> str:
-    """For which kind of processor the products of NumPy are written; it decides in which order they add.
-
-    >>> isinstance(blas_architecture(), str)
-    True
-    """
-    from threadpoolctl import threadpool_info
-
-    found = {str(pool.get("architecture", "")) for pool in threadpool_info() if pool["user_api"] == "blas"}
-    return ", ".join(sorted(filter(None, found))) or "unknown"
-
-
-@cache
 def blas_available() -> int:
     """What NumPy's products may use at first: all processors, or what OPENBLAS_NUM_THREADS and the like say."""
     return min(blas_in_use(), available())

@@ -67,11 +67,7 @@ class Desk:
         self.node: Node = graph.nodes[name]
         self.layer: Any = self.node.layer
         self.inputs = [sheet.value(source) for source in graph.sources(name)]
-
-    @property
-    def lengths(self) -> str | None:
-        """Where sequences end, if the layer is told."""
-        return self.fed("lengths")
+        self.lengths = self.fed("lengths")  # where sequences end, if the layer is told
 
     def fed(self, port: str) -> str | None:
         """What feeds an input of the layer; None where it is left out."""

@@ -26,8 +26,9 @@ from minidl.graph.layer import Node, connect
 from minidl.graph.operations import affine, affine_gradients, rows
 from minidl.graph.symbol import Symbol, show
 from minidl.layers.dropout import Dropout
+from minidl.layers.product import Product
 from minidl.layers.recurrent_dropout import RecurrentDropout
-from minidl.layers.time_steps import after_the_end, asked_by, check_asked, each_step, input_gradients, transposed
+from minidl.layers.time_steps import after_the_end, asked_by, check_asked, each_step, input_gradients
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,7 @@ class Cell(RecurrentDropout, abstract=True):
     `past`, it gets past = h_prev Wh + bh by itself, and a = x Wx + b. A third value holds, by name: from step what to
     keep in caches, from step_back the gradients of `past` and of further weights.
 
-    All else is the same for every cell, and done here: dropout, one-hot input, lengths, carried and given states,
-    gradients of weights. `Bidirectional` reads in both directions.
+    All else is done here: dropout, one-hot input, lengths, states, weights' gradients. `Bidirectional` does both ways.
 
     inputs: x (T, B, F); lengths (B,), where padded sequences end: nothing past the end is read, and y is 0 there; h0
     (B, H), and so on for each state, in the place of what the previous call left.
@@ -112,14 +112,14 @@ class Cell(RecurrentDropout, abstract=True):
             "gates": Cache((T, B, kH)),
             **{name: Cache((T, B, self.units)) for name in self.caches},
             **self.dropout_arrays(T, B, H, kH),
-            "Wh_T": Workspace((kH, H) if self.recurrent else (0, 0)),
+            "Wh_room": Workspace((kH, H) if self.recurrent else (0, 0)),
             "past": Workspace((B, kH)),
             "da": Workspace((T, B, kH)),
             "dpast": Workspace((T, B, kH) if "past" in self.asked("step") else (0, 0, 0)),
             **{f"d{state}": Workspace((B, self.size_of(state))) for state in self.states},
         }
 
-    def forward(self, x: Array, lengths: Array | None, past: Array, **arrays: Any) -> None:
+    def forward(self, x: Array, lengths: Array | None, past: Array, Wh_room: Array, **arrays: Any) -> None:
         gates, states = arrays["gates"], [arrays[name] for name in self.states]
         for name, state in zip(self.states, states, strict=True):
             if arrays[f"{name}0"] is not None:
@@ -127,12 +127,13 @@ class Cell(RecurrentDropout, abstract=True):
         self.draw_mask(arrays["mask"], arrays["training"], arrays["rng"])
         self.draw_state_mask(arrays["state_mask"], arrays["training"], arrays["rng"])
         Wh, ended = self._weights_in_use(arrays), after_the_end(lengths, len(gates))
+        times_Wh = None if Wh is None else Product(Wh, Wh_room, rows=gates.shape[1])
         affine(x, arrays["Wx"], arrays.get("b"), out=gates)  # the inputs' share of all steps at once
         if ended is not None:
             gates[ended] = 0
         moving = {"a": gates, **{f"{name}_prev": arrays[name][:-1] for name in self.states}}
         for t, given in enumerate(each_step(self.asked("step"), moving, {**arrays, "Wh": Wh, "past": past})):
-            self._add_past(self.seen(states[0][t], t, arrays), Wh, arrays.get("bh"), past, gates[t])
+            self._add_past(self.seen(states[0][t], t, arrays), times_Wh, arrays.get("bh"), past, gates[t])
             found, now, *kept = self.step(*given)
             if isinstance(found, tuple):  # or else they were computed in place
                 np.concatenate(found, axis=-1, out=gates[t])
@@ -144,11 +145,10 @@ class Cell(RecurrentDropout, abstract=True):
                 arrays[name][t] = value
 
     def backward(
-        self, x: Array, lengths: Array | None, dy: Array | None, da: Array, dpast: Array, Wh_T: Array, **arrays: Any
+        self, x: Array, lengths: Array | None, dy: Array | None, da: Array, dpast: Array, Wh_room: Array, **arrays: Any
     ) -> None:
         Wh, ended = self._weights_in_use(arrays), after_the_end(lengths, len(da))
-        if Wh is not None:
-            Wh_T = transposed(Wh, Wh_T, da.shape[1])
+        back = None if Wh is None else Product(Wh.T, Wh_room, rows=da.shape[1])
         dpast = dpast if "past" in self.asked("step") else da
         for t, given in self._steps_back(dy, ended, {**arrays, "Wh": Wh}):
             found, before, *further = self.step_back(*given)
@@ -158,7 +158,7 @@ class Cell(RecurrentDropout, abstract=True):
                     np.concatenate(value, axis=-1, out=dpast[t])
                 else:
                     arrays[f"d{name}"] += value
-            self._go_back(before, dpast[t], Wh_T, arrays)
+            self._go_back(before, dpast[t], back, arrays)
         for name in self.states:
             if arrays[f"d{name}0"] is not None:
                 arrays[f"d{name}0"][...] = arrays[f"d{name}"]
@@ -175,11 +175,11 @@ class Cell(RecurrentDropout, abstract=True):
             return None
         return self.recurrent_weights(arrays["Wh"], arrays["mask"], arrays["Wh_dropped"], arrays["training"])
 
-    def _add_past(self, h_prev: Array, Wh: Array | None, bh: Array | None, past: Array, a: Array) -> None:
+    def _add_past(self, h_prev: Array, times_Wh: Product | None, bh: Array | None, past: Array, a: Array) -> None:
         """past = h_prev Wh + bh, which is part of a unless the step wants it by itself."""
-        if Wh is None:
+        if times_Wh is None:
             return
-        np.dot(h_prev, Wh, out=past)
+        times_Wh(h_prev, out=past)
         if "past" not in self.asked("step"):
             a += past
         elif bh is not None:
@@ -214,15 +214,15 @@ class Cell(RecurrentDropout, abstract=True):
                 if last is not None:
                     d[ended[t]] = last[ended[t]]
 
-    def _go_back(self, before: Sequence[Any], dpast: Array, Wh_T: Array, arrays: Mapping[str, Any]) -> None:
+    def _go_back(self, before: Sequence[Any], dpast: Array, back: Product | None, arrays: Mapping[str, Any]) -> None:
         """The gradients of the states before: what the step says, and for h what comes through Wh."""
         for name, value in zip(self.states[1:], before[1:], strict=True):
             arrays[f"d{name}"][...] = value
         dh, direct = arrays[f"d{self.states[0]}"], before[0]
-        if not self.recurrent:
+        if back is None:
             dh[...] = direct
             return
-        through = np.dot(dpast, Wh_T, out=dh if direct is None else None)
+        through = back(dpast, out=dh if direct is None else np.empty_like(dh))
         if self.drops_states(arrays["training"]):
             through *= arrays["state_mask"]
         if direct is not None:

@@ -72,9 +72,9 @@ class GRU(Cell):
         return (dr, dz, dn), (dh * z + drh * r,), {"past": (dr, dz, np.zeros_like(dn))}
 
     def backward(
-        self, x: Array, lengths: Array | None, dy: Array | None, da: Array, dpast: Array, Wh_T: Array, **arrays: Any
+        self, x: Array, lengths: Array | None, dy: Array | None, da: Array, dpast: Array, Wh_room: Array, **arrays: Any
     ) -> None:
-        super().backward(x, lengths, dy, da, dpast, Wh_T, **arrays)
+        super().backward(x, lengths, dy, da, dpast, Wh_room, **arrays)
         if not self.reset_after:
             dWh_n, rh = split(arrays["dWh"], 3)[2], split(dpast, 3)[0]  # whose gradients have been used
             np.multiply(split(arrays["gates"], 3)[0], arrays["h"][:-1], out=rh)

@@ -59,11 +59,3 @@ def input_gradients(x: Array | OneHotRows, da: Array, dW: Array, db: Array | Non
         dW += rows(np.where(ended[some, :, None], 0, x[some])).T @ rows(da[some])
     if db is not None:
         np.sum(rows(da), axis=0, out=db)
-
-
-def transposed(W: Array, room: Array, rows: int) -> Array:
-    """Wᵀ for products with so many rows: copied, with which a BLAS is quicker, but for a single row."""
-    if rows == 1:
-        return W.T
-    room[...] = W.T
-    return room

@@ -6,12 +6,10 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
+from minidl.predictor.answer_columns import Piece
 from minidl.system.errors import DataError
-
-if TYPE_CHECKING:
-    from minidl.predictor.answer_columns import Piece
 
 DIGITS = ".9g"  # what a float32 in the units of its column is good for
 

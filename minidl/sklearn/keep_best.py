@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from minidl.graph.arrays import Array
-from minidl.training.callback import Callback
-
-if TYPE_CHECKING:
-    from minidl.training.callback import Run
+from minidl.training.callback import Callback, Run
 
 
 @dataclass(eq=False)

@@ -54,14 +54,19 @@ def restore(trainer: Run, archive: Archive, source: str) -> None:
     """Bring a trainer to where `capture` found another one; CheckpointError, and no change, where it does not fit."""
     arrays, meta = archive.arrays, archive.meta
     with reading(source):
-        found = _read(trainer, arrays, meta)
-        trainer.model.set_parameters(arrays, "it")
-        if found.trained is not None:
+        check_data(meta, trainer.data.digest)
+        _check_model(trainer, meta)
+        progress, optimizer = _progress(meta), meta["optimizer"]
+        numbers = {"steps": int(optimizer["steps"]), "grad_norm": float(optimizer["grad_norm"])}
+        slots, state = _slots(trainer, arrays, optimizer), _state(trainer, arrays)
+        generators, trained = _generators(trainer, meta), _trained(trainer, arrays)
+        trainer.model.set_parameters(arrays, "it")  # the last thing that may fail
+        if trained is not None:
             trainer.evaluated.flat[...] = trainer.model.weights.flat
-            trainer.model.weights.flat[...] = found.trained
-        trainer.model.executor.load_state_dict(found.state, found.generators)
-        trainer.optimizer.load_state_dict({"steps": found.steps, "grad_norm": found.grad_norm, **found.slots})
-        trainer.progress = found.progress
+            trainer.model.weights.flat[...] = trained
+        trainer.model.executor.load_state_dict(state, generators)
+        trainer.optimizer.load_state_dict({**numbers, **slots})
+        trainer.progress = progress
         for name, callback in _named(trainer):
             if name in meta["callbacks"]:
                 callback.load_state_dict(meta["callbacks"][name])
@@ -77,34 +82,6 @@ def reading(source: str) -> Iterator[None]:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise CheckpointError(f"{source}: holds no run that could be resumed ({reason}); start a new run") from error
-
-
-@dataclasses.dataclass(frozen=True)
-class _Found:
-    """What a checkpoint says, checked against the run that is to go on from it."""
-
-    progress: Progress
-    steps: int
-    grad_norm: float
-    slots: dict[str, Array]
-    state: dict[str, Array]
-    generators: dict[str, Any]
-    trained: Array | None
-
-
-def _read(trainer: Run, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> _Found:
-    check_data(meta, trainer.data.digest)
-    _check_model(trainer, meta)
-    optimizer = meta["optimizer"]
-    return _Found(
-        progress=_progress(meta),
-        steps=int(optimizer["steps"]),
-        grad_norm=float(optimizer["grad_norm"]),
-        slots=_slots(trainer, arrays, meta),
-        state=_state(trainer, arrays),
-        generators=_generators(trainer, meta),
-        trained=_trained(trainer, arrays),
-    )
 
 
 def _trained(trainer: Run, arrays: Mapping[str, Array]) -> Array | None:
@@ -144,15 +121,13 @@ def _check_model(trainer: Run, meta: Mapping[str, Any]) -> None:
         raise CheckpointError(f"the model has changed since this run was begun:\n{lines}\nChange it back to resume.")
 
 
-def _slots(trainer: Run, arrays: Mapping[str, Array], about: Mapping[str, Any]) -> dict[str, Array]:
-    slots = _under("optimizer/", arrays)
-    meta, size = about["optimizer"], trainer.model.weights.flat.size
-    optimizer = trainer.optimizer
+def _slots(trainer: Run, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> dict[str, Array]:
+    slots, optimizer, size = _under("optimizer/", arrays), trainer.optimizer, trainer.model.weights.flat.size
     wanted = {*optimizer.slot_names, *optimizer.scalars} if slots or meta["steps"] else set()
     misshapen = [name for name in optimizer.slot_names if name in slots and slots[name].shape != (size,)]
     if set(slots) != wanted or misshapen:
         raise CheckpointError(
-            f"its optimizer ({meta['type']}) is not that of this run ({trainer.optimizer.type_name()}); "
+            f"its optimizer ({meta['type']}) is not that of this run ({optimizer.type_name()}); "
             "resume with the optimizer that the run was begun with"
         )
     _check_finite("optimizer", slots)

@@ -26,14 +26,10 @@ def boxes(graph: Graph) -> dict[str, str]:
 
 def _parts(graph: Graph, name: str) -> set[str]:
     """The nodes that a call of Bidirectional made, of which `name` is the last; none for any other node."""
-    if not _is_bidirectional(graph, name):
+    layer, ahead = graph.nodes[name].layer, graph.sources(name)[0]
+    first = graph.nodes.get(ahead)
+    if not isinstance(layer, Concat) or first is None or first.layer.name != f"{layer.name}_forward":
         return set()
-    ahead = graph.sources(name)[0]
-    while ahead in graph.nodes and str(graph.nodes[ahead].layer.name).startswith(f"{graph.nodes[name].layer.name}_"):
+    while ahead in graph.nodes and str(graph.nodes[ahead].layer.name).startswith(f"{layer.name}_"):
         ahead = graph.sources(ahead)[0]
     return (graph.needed_for([name]) - graph.needed_for([ahead])) & graph.nodes.keys()
-
-
-def _is_bidirectional(graph: Graph, name: str) -> bool:
-    layer, ahead = graph.nodes[name].layer, graph.nodes.get(graph.sources(name)[0])
-    return isinstance(layer, Concat) and ahead is not None and ahead.layer.name == f"{layer.name}_forward"

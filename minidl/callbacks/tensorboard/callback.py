@@ -7,24 +7,21 @@ import sys
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minidl.callbacks.tensorboard.attention_pictures import AttentionPictures
 from minidl.callbacks.tensorboard.baselines_once import without_those_drawn
 from minidl.callbacks.tensorboard.confusion import ConfusionPictures
 from minidl.callbacks.tensorboard.descriptions import description
 from minidl.callbacks.tensorboard.embeddings import write_embeddings
+from minidl.callbacks.tensorboard.events import EventWriter
 from minidl.callbacks.tensorboard.histograms import histograms
 from minidl.callbacks.tensorboard.layer_graph import layer_graph
 from minidl.callbacks.tensorboard.layout import layout
 from minidl.callbacks.tensorboard.pictures import Pictures
 from minidl.callbacks.tensorboard.settings import hyperparameters
 from minidl.system.errors import RunLost
-from minidl.training.callback import Callback, Every
-
-if TYPE_CHECKING:
-    from minidl.callbacks.tensorboard.events import EventWriter
-    from minidl.training.callback import Run
+from minidl.training.callback import Callback, Every, Run
 
 LONGEST_LINE = 100  # characters; the Text tab cuts off what does not fit
 FAILED = ".failed"  # the ending of the small file that says so: TensorBoard keeps the first end it reads
@@ -49,14 +46,11 @@ class TensorBoard(Callback):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._writer: EventWriter | None = None
-        self._pictures, self._confusion = Pictures(), ConfusionPictures()
-        self._attention = AttentionPictures()
+        self._pictures, self._attention, self._confusion = Pictures(), AttentionPictures(), ConfusionPictures()
         self._laid_out = self._completed = False
 
     def start(self, trainer: Run) -> None:
         """Open a file; the first one of a run also says what the run is."""
-        from minidl.callbacks.tensorboard.events import EventWriter
-
         for failed in self.folder.glob(f"*{FAILED}"):
             failed.unlink()
         purged = None if self.resumed_at is None else self.resumed_at + 1
@@ -120,8 +114,6 @@ class TensorBoard(Callback):
 
     def _write_failure(self) -> None:
         """A file of its own, so that it can be taken away when the run goes on."""
-        from minidl.callbacks.tensorboard.events import EventWriter
-
         with contextlib.closing(EventWriter(self.folder, ending=FAILED)) as writer:
             writer.hparams_end("failure")
 

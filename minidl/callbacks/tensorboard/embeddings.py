@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from minidl.callbacks.tensorboard.events import write_projector
 from minidl.layers import Embedding
 from minidl.model import Model
 
 
 def write_embeddings(folder: Path, model: Model) -> None:
     """Write the tables whose rows are the symbols of the model's vocabulary; StorageError where the disk refuses."""
-    from minidl.callbacks.tensorboard.events import write_projector
-
     if model.vocabulary is None:
         return
     for name, node in model.graph.nodes.items():

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 from minidl.callbacks.tensorboard.boxes import boxes
+from minidl.callbacks.tensorboard.events import GraphNode
 from minidl.graph.arrays import Param, Shape, Tied
 from minidl.graph.graph import Graph
 from minidl.graph.summary import parameter_count
 from minidl.graph.symbol import Axis
-
-if TYPE_CHECKING:
-    from minidl.callbacks.tensorboard.events import GraphNode
 
 
 def layer_graph(graph: Graph) -> list[GraphNode]:
@@ -21,37 +18,22 @@ def layer_graph(graph: Graph) -> list[GraphNode]:
     A layer with weights is a group of them and of what computes, and so are the parts of a Bidirectional. Weights that
     several layers share are drawn once, with an edge to each.
     """
-    from minidl.callbacks.tensorboard.events import GraphNode
-
     drawn = [
         GraphNode(name, "Input", (), _open_axes(node.shape), {"dtype": node.dtype, "depth": str(node.depth)})
         for name, node in graph.inputs.items()
     ]
-    box = boxes(graph)
-    place = {name: f"{box[name]}/{_type(graph, name)}" if _weights(graph, name) else box[name] for name in graph.nodes}
+    box, kind = boxes(graph), {name: type(node.layer).__name__ for name, node in graph.nodes.items()}
+    place = {name: f"{box[name]}/{kind[name]}" if _weights(graph, name) else box[name] for name in graph.nodes}
     for name, node in graph.nodes.items():
         fed = [place.get(source, source) for source in graph.sources(name)]
         for array, owner in _weights(graph, name).items():
             fed.append(f"{box[owner]}/{array}")
             declared = node.declarations.get(array)
             if owner == name and isinstance(declared, Param):
-                drawn.append(
-                    GraphNode(
-                        fed[-1],
-                        "Parameter",
-                        (),
-                        declared.shape,
-                        {"init": str(getattr(declared.init, "__name__", declared.init))},
-                    )
-                )
-        drawn.append(
-            GraphNode(place[name], _type(graph, name), tuple(fed), _open_axes(node.shape), _facts(graph, name))
-        )
+                init = str(getattr(declared.init, "__name__", declared.init))
+                drawn.append(GraphNode(fed[-1], "Parameter", (), declared.shape, {"init": init}))
+        drawn.append(GraphNode(place[name], kind[name], tuple(fed), _open_axes(node.shape), _facts(graph, name)))
     return drawn
-
-
-def _type(graph: Graph, name: str) -> str:
-    return type(graph.nodes[name].layer).__name__
 
 
 def _weights(graph: Graph, name: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from minidl.callbacks.tensorboard.events.projector import visible
 from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
 from minidl.callbacks.tensorboard.histograms import computed
 from minidl.data.batches import Dataset
@@ -110,8 +111,6 @@ def _text(data: Dataset) -> Array:
 
 def labels_of(model: Model, ids: Array) -> list[str]:
     """What the symbols of these ids look like; nothing where the model has no vocabulary."""
-    from minidl.callbacks.tensorboard.events.projector import visible
-
     return [] if model.vocabulary is None else [visible(model.vocabulary.symbols[i]) for i in ids]
 
 

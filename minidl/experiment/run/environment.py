@@ -17,9 +17,9 @@ import numpy as np
 
 from minidl.config.diff import differences
 from minidl.engine.dispatch import NUMPY, simd
-from minidl.engine.threads import blas_architecture
 from minidl.experiment.build.experiment import Experiment
 from minidl.experiment.run.computing import in_use
+from minidl.system.blas import blas_architecture
 
 COMPUTING = ("minidl", "python", "numpy")  # packages on which numbers depend
 DECISIVE = ("kernels", "simd", "processor", "blas")

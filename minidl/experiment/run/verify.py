@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,11 +21,9 @@ from minidl.experiment.run.load_model import check_stored
 from minidl.experiment.run.session import computing_of
 from minidl.storage.archive import Archive
 from minidl.storage.run_folder import RunFolder
+from minidl.training.callback import Run
 from minidl.training.checkpoint import capture, check_data, reading, saved_progress
-
-if TYPE_CHECKING:
-    from minidl.training.callback import Run
-    from minidl.training.progress import Progress
+from minidl.training.progress import Progress
 
 
 @dataclass(frozen=True)

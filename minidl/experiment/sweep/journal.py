@@ -41,7 +41,7 @@ class Journal(Study):
         try:
             with self._shared():
                 self._read()
-                self._put_back_orphans()
+                self.put_back_orphans()
         except BaseException:
             os.close(self._presence)
             raise
@@ -53,7 +53,9 @@ class Journal(Study):
     def put_back_orphans(self) -> None:
         """Let the next process have the trials of those that were killed, if only this one takes part."""
         with self._shared():
-            self._put_back_orphans()
+            if self._is_alone():
+                for trial in self.trials(TrialState.RUNNING):
+                    self._set_waiting(trial.number)
 
     @contextlib.contextmanager
     def _shared(self) -> Iterator[None]:
@@ -70,11 +72,6 @@ class Journal(Study):
         finally:
             fcntl.flock(self._presence, fcntl.LOCK_SH)
         return True
-
-    def _put_back_orphans(self) -> None:
-        if self._is_alone():
-            for trial in self.trials(TrialState.RUNNING):
-                self._set_waiting(trial.number)
 
     def _mend(self) -> None:
         """Cut off a last line without an end: the process that wrote it was killed, or the disk took half of it."""

@@ -143,7 +143,7 @@ def read_space(changes: Sequence[str]) -> Space:
         try:
             ranges[_key(change)] = _Reader(change, number).range(found)
         except Refused as refused:
-            mistakes += refused.mistakes
+            mistakes += refused.args
     if mistakes:
         refuse(*mistakes)
     if not ranges:

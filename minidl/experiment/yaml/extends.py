@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from minidl.experiment.yaml.source_positions import Document, TreePath
+from minidl.config.plain import walk
+from minidl.experiment.yaml.source_positions import Document
 
 
 def merge(base: Document, over: Document) -> Document:
@@ -15,7 +15,7 @@ def merge(base: Document, over: Document) -> Document:
     which has one key. Marks stay with the values.
     """
     tree = _merged(base.tree, over.tree)
-    marks = {path: over.marks.get(path) or base.marks[path] for path in _paths(tree, ())}
+    marks = {path: over.marks.get(path) or base.marks[path] for path, _ in walk(tree)}
     return Document(tree, marks, over.source)
 
 
@@ -40,10 +40,3 @@ def _alike(base: Any, over: Any) -> bool:
     if not isinstance(base, dict) or not isinstance(over, dict) or ("layers" in over and "layers" not in base):
         return False  # a list of layers takes the place of a model file
     return "type" not in over or bool(over["type"] == base.get("type"))
-
-
-def _paths(value: Any, path: TreePath) -> Iterator[TreePath]:
-    yield path
-    if isinstance(value, (dict, list)):
-        for step, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _paths(item, (*path, step))

@@ -31,16 +31,13 @@ def apply(document: Document, changes: Sequence[str]) -> None:
         try:
             _apply_one(document, change, number)
         except Refused as refused:
-            mistakes += refused.mistakes
+            mistakes += refused.args
     if mistakes:
         refuse(*mistakes)
 
 
 class Refused(Exception):
-    """Why one of several changes cannot be made, so that those of all can be told together."""
-
-    def __init__(self, *mistakes: Mistake) -> None:
-        self.mistakes = mistakes
+    """Why one of several changes cannot be made, so that those of all can be told together: Refused(*mistakes)."""
 
 
 def _apply_one(document: Document, change: str, number: int) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from minidl.config.plain import walk
 from minidl.experiment.yaml.composer import DEPTH, NODES, TOO_DEEP, TOO_MANY, weight
 from minidl.experiment.yaml.source_positions import Document, Mistake, TreePath, dotted, refuse
 from minidl.system.errors import suggest
@@ -39,9 +40,8 @@ def resolve(document: Document, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def references(document: Document) -> set[str]:
     """The names that a document refers to."""
-    return {
-        found[1].strip() for text in _texts(document.tree) for found in TOKEN.finditer(text) if found[1] is not None
-    }
+    texts = [value for _, value in walk(document.tree) if isinstance(value, str)]
+    return {found[1].strip() for text in texts for found in TOKEN.finditer(text) if found[1] is not None}
 
 
 def escape(tree: Any) -> Any:
@@ -55,14 +55,6 @@ def escape(tree: Any) -> Any:
     if isinstance(tree, list):
         return [escape(item) for item in tree]
     return tree.replace("${", "$${") if isinstance(tree, str) else tree
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (dict, list)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _texts(item)
 
 
 class _Resolver:
@@ -169,7 +161,6 @@ def _follow(value: Any, names: list[str]) -> tuple[Any, TreePath, list[str]]:
 
 def _extent(value: Any) -> tuple[int, int]:
     """How many values something holds, and on how many levels."""
-    if not isinstance(value, (dict, list)):
-        return weight(value) if isinstance(value, str) else 1, 1
-    extents = [_extent(item) for item in (value.values() if isinstance(value, dict) else value)]
-    return 1 + sum(size for size, _ in extents), 1 + max((levels for _, levels in extents), default=0)
+    found = list(walk(value))
+    size = sum(weight(item) if isinstance(item, str) else 1 for _, item in found)
+    return size, 1 + max(len(path) for path, _ in found)

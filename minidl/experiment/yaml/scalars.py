@@ -42,15 +42,8 @@ def construct(tag: str, text: str) -> bool | int | float | str | None:
         return joined_surrogates(text)
     if len(text) > LONGEST_NUMBER:
         raise ValueError(f"a number of {len(text)} characters is too long: at most {LONGEST_NUMBER}")
-    return _whole(text) if tag == INT else _float(text)
-
-
-def _whole(text: str) -> int:
-    bases = {"0o": 8, "0x": 16}
-    return int(text[2:], bases[text[:2]]) if text[:2] in bases else int(text)
-
-
-def _float(text: str) -> float:
+    if tag == INT:
+        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
     if text[-1] in "fFnN":  # .inf, .nan: Python writes them without the dot
         return float(text.replace(".", ""))
     value = float(text)

@@ -81,7 +81,7 @@ def report(mistakes: Iterable[Mistake]) -> str:
         unit: 128
         ^
     """
-    ordered = sorted(dict.fromkeys(mistakes), key=_position)
+    ordered = sorted(dict.fromkeys(mistakes), key=lambda each: each.mark[:3] if each.mark else ("", 0, 0))
     return "\n".join(map(_shown, ordered))
 
 
@@ -92,11 +92,6 @@ def _shown(mistake: Mistake) -> str:
     if mark is None:
         return message
     return f"{mark}: {message}\n{mark.excerpt()}" if mark.text.strip() else f"{mark}: {message}"
-
-
-def _position(mistake: Mistake) -> tuple[str, int, int]:
-    mark = mistake.mark
-    return (mark.source, mark.line, mark.column) if mark else ("", 0, 0)
 
 
 def refuse(*mistakes: Mistake) -> NoReturn:

@@ -31,25 +31,10 @@ def load_protos() -> SimpleNamespace:
         )
         from tensorboardX.record_writer import masked_crc32c  # type: ignore[import-untyped]
         from tensorboardX.summary import custom_scalars, hparams  # type: ignore[import-untyped]
-    return SimpleNamespace(
-        AttrValue=attr_value_pb2.AttrValue,
-        Event=event_pb2.Event,
-        GraphDef=graph_pb2.GraphDef,
-        HistogramProto=summary_pb2.HistogramProto,
-        HParamsPluginData=plugin_hparams_pb2.HParamsPluginData,
-        NodeDef=node_def_pb2.NodeDef,
-        SessionEndInfo=plugin_hparams_pb2.SessionEndInfo,
-        SessionLog=event_pb2.SessionLog,
-        Status=api_pb2.Status,
-        Summary=summary_pb2.Summary,
-        SummaryMetadata=summary_pb2.SummaryMetadata,
-        TensorProto=tensor_pb2.TensorProto,
-        TensorShapeProto=tensor_shape_pb2.TensorShapeProto,
-        VersionDef=versions_pb2.VersionDef,
-        custom_scalars=custom_scalars,
-        hparams=hparams,
-        masked_crc32c=masked_crc32c,
-    )
+    graphs = (attr_value_pb2, graph_pb2, node_def_pb2, tensor_shape_pb2, versions_pb2)
+    files = (api_pb2, event_pb2, plugin_hparams_pb2, summary_pb2, tensor_pb2, *graphs)
+    messages = {name: value for file in files for name, value in vars(file).items() if name[0].isupper()}
+    return SimpleNamespace(**messages, custom_scalars=custom_scalars, hparams=hparams, masked_crc32c=masked_crc32c)
 
 
 @contextmanager

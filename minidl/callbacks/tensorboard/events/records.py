@@ -12,10 +12,10 @@ import re
 import socket
 import struct
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from minidl.callbacks.tensorboard.events.protos import load_protos
+from minidl.storage.append import append_whole
 from minidl.storage.atomic import refusing
 from minidl.system.errors import StorageError
 
@@ -40,7 +40,6 @@ class RecordFile:
 
     def __init__(self, folder: Path, ending: str = "") -> None:
         self._owner = os.getpid()
-        self._end = 0
         with refusing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self.path = _next_path(folder, ending)
@@ -52,16 +51,8 @@ class RecordFile:
             raise StorageError(
                 f"{self.path}: belongs to process {self._owner}; a forked process needs a writer of its own"
             )
-        record = _record(data)
         with refusing(self.path):
-            try:
-                rest = memoryview(record)
-                while rest:
-                    rest = rest[self._file.write(rest) :]
-            except OSError:
-                self._cut()
-                raise
-        self._end += len(record)
+            append_whole(self._file.fileno(), _record(data))
 
     def sync(self, to_disk: bool) -> None:
         """Check that the file is still in its folder, and wait, if asked, until the disk holds it."""
@@ -74,12 +65,6 @@ class RecordFile:
     def close(self) -> None:
         """Close the file; a second call does nothing."""
         self._file.close()
-
-    def _cut(self) -> None:
-        # A disk too broken for this has already been reported by the write.
-        with suppress(OSError):
-            self._file.seek(self._end)
-            self._file.truncate()
 
 
 def _record(data: bytes) -> bytes:
