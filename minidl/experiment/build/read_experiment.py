@@ -15,7 +15,8 @@ from minidl.experiment.build.model_builder import Network, assemble
 from minidl.experiment.build.model_package import files_beside, imported_files
 from minidl.experiment.build.spec import DEFAULTS, Parts, homes, read_parts
 from minidl.experiment.yaml import overrides, references
-from minidl.experiment.yaml.document import Document, Mistake, load, report
+from minidl.experiment.yaml.document import load
+from minidl.experiment.yaml.source_positions import Document, Mistake, report
 from minidl.model import Model
 from minidl.system.collector import at_rest
 from minidl.system.errors import DataError, ExperimentError, MinidlError, UsageError

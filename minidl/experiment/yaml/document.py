@@ -13,10 +13,8 @@ import yaml
 from minidl.experiment.yaml import scalars
 from minidl.experiment.yaml.extends import merge
 from minidl.experiment.yaml.loader import read
-from minidl.experiment.yaml.source_positions import Document, Mark, Mistake, locator, refuse, report
+from minidl.experiment.yaml.source_positions import Document, Mark, Mistake, locator, refuse
 from minidl.system.errors import suggest_file
-
-__all__ = ["Document", "Mark", "Mistake", "dump", "inline", "load", "parse", "report"]
 
 BYTES = 1_000_000  # of a file; an experiment has a few thousand
 CHAIN = 10  # files that extend one another
