@@ -155,7 +155,7 @@ def check_shape(named: str | Initializer, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{named} is for columns of {gates} gates, and {shape} has {shape[-1]} columns")
 
 
-def initialized(declarations: dict[str, Declaration], inits: Mapping[str, str]) -> dict[str, Declaration]:
+def initialized(declarations: dict[str, Declaration], inits: Mapping[str, str | Initializer]) -> dict[str, Declaration]:
     """The declarations with other first weights for the arrays that are named; all initializers exist."""
     trained = {name: item for name, item in declarations.items() if isinstance(item, Param)}
     for name in inits:
