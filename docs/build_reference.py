@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from minidl.config.declared import Declared
-from minidl.config.rules import field_notes
+from minidl.config.rules import field_notes, type_hints
 from minidl.data import Data, Task
 from minidl.experiment.build.init_from import InitFrom
 from minidl.experiment.build.sections import Log, Patience, Samples, Train
@@ -68,7 +68,7 @@ def _described(cls: Any) -> Iterator[str]:
     yield "```text\n" + "\n\n".join(text for text in paragraphs if not text.startswith(">>>")) + "\n```"
     fields = [field for field in dataclasses.fields(cls) if field.init and field.name != "name"]
     if fields:
-        notes, hints = field_notes(cls), typing.get_type_hints(cls, include_extras=True)
+        notes, hints = field_notes(cls), type_hints(cls)
         rows = [
             f"| `{field.name}` | {_type(hints[field.name])} | {_default(field)} | {notes.get(field.name, '')} |"
             for field in fields

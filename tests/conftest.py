@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -21,6 +22,8 @@ os.environ.setdefault("MINIDL_KERNELS", "numpy")
 # Where bytecode is not kept, each run that a test starts would compile all that it imports anew: twice the time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# What is imported and collected stays: to look through it all again and again takes a twentieth of the time.
+gc.set_threshold(20_000)
 # A test is no slower for a machine that has more to do.
 with contextlib.suppress(ImportError):
     from hypothesis import settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ NAMED = re.compile(r"`(test_\w+\.py)::([\w:]+)`")
 CASES = 65
 
 
+@cache
 def names_in(file: str) -> set[str]:
     """The tests of a file, those of a class as CLASS::NAME."""
     found = set()

@@ -320,6 +320,17 @@ def test_an_interrupted_sweep_goes_on_to_the_bit(
     assert rows == sweep(*words, "--runs", "others")
 
 
+def fork(folder: Path, name: str, *words: str) -> Child:
+    """As `start`, in a process that has all imported; what it says lies in a folder of this name."""
+
+    def work() -> int:
+        os.chdir(folder)
+        return carry_out("sweep", ["tiny.yaml", *words], "minidl sweep")
+
+    (folder / name).mkdir()
+    return launch(folder / name, work)
+
+
 def start(folder: Path, *words: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
     """`minidl sweep` in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MINIDL_KERNELS": "numpy"}
@@ -331,13 +342,12 @@ def start(folder: Path, *words: str, stderr: int = subprocess.PIPE) -> subproces
 def test_who_comes_later_takes_part(folder: Path) -> None:
     """Exactly as many trials as were asked for, each by one of them."""
     words = [RATE, UNITS, "--trials", "8", "--json"]
-    both = [start(folder, *words) for _ in range(2)]
-    outs, errors = zip(*(process.communicate(timeout=120) for process in both), strict=True)
-    assert [process.returncode for process in both] == [0, 0], errors
-    rows = [json.loads(line) for line in max(outs, key=len).splitlines()]
+    ended = [process.wait() for process in [fork(folder, name, *words) for name in ("one", "other")]]
+    assert [each.code for each in ended] == [0, 0], ended
+    rows = [json.loads(line) for line in max((each.out for each in ended), key=len).splitlines()]
     assert sorted(row["trial"] for row in rows) == list(range(8))
     assert len({row["run"] for row in rows}) == len(list_runs(folder / "runs/tiny")) == 8
-    assert sum(error.count("minidl: trial ") for error in errors) == 8
+    assert sum(each.err.count("minidl: trial ") for each in ended) == 8
 
 
 def test_jobs(folder: Path) -> None:
@@ -585,7 +595,8 @@ def test_without_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
     """The URL of a server that was begun for these tests, reached through a socket."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'minidl[cluster]'")
+    for name in ("psycopg", "sqlalchemy.orm", "alembic.command"):  # a child has to find them imported
+        pytest.importorskip(name, reason="psycopg is not installed: pip install 'minidl[cluster]'")
     with contextlib.ExitStack() as stack:
         try:
             url = stack.enter_context(storages.postgresql())
@@ -652,13 +663,13 @@ def test_the_same_line_joins_a_sweep_that_is_kept_elsewhere(
     """Each with a runs folder of its own, as on machines that share no disk."""
     url = kept.format(folder=folder) if ":" in kept else request.getfixturevalue(kept)
     words = [RATE, "--trials", "6", "--json", "--storage", url]
-    both = [start(folder, *words, "--runs", name) for name in ("one", "other")]
-    outs, errors = zip(*(process.communicate(timeout=120) for process in both), strict=True)
-    assert [process.returncode for process in both] == [0, 0], errors
-    rows = [json.loads(line) for line in max(outs, key=len).splitlines()]
+    both = [fork(folder, name, *words, "--runs", name) for name in ("one", "other")]
+    ended = [process.wait() for process in both]
+    assert [each.code for each in ended] == [0, 0], ended
+    rows = [json.loads(line) for line in max((each.out for each in ended), key=len).splitlines()]
     assert sorted(row["trial"] for row in rows) == list(range(6))
     assert len(list_runs(folder / "one/tiny")) + len(list_runs(folder / "other/tiny")) == 6
-    assert sum(error.count("minidl: trial ") for error in errors) == 6
+    assert sum(each.err.count("minidl: trial ") for each in ended) == 6
 
 
 def test_a_trial_without_a_sign_of_life_is_put_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,13 +19,19 @@ STRICT = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True, a
 @cache
 def rules(cls: Any) -> type[BaseModel]:
     """A pydantic model with the fields of a declaration, and `type` as its tag."""
-    hints, notes = typing.get_type_hints(cls, include_extras=True), field_notes(cls)
+    hints = type_hints(cls)
     fields: dict[str, Any] = {"type": (Literal[cls.type_name()], cls.type_name())}
     for field in (field for field in dataclasses.fields(cls) if field.init):
         given = {"default": field.default, "default_factory": field.default_factory}
         default: Any = {key: value for key, value in given.items() if value is not dataclasses.MISSING}
-        fields[field.name] = (hints[field.name], Field(**default, description=notes.get(field.name)))
+        fields[field.name] = (hints[field.name], Field(**default))
     return create_model(cls.type_name(), __config__=STRICT, __doc__=first_line(cls), **fields)
+
+
+@cache
+def type_hints(cls: Any) -> dict[str, Any]:
+    """The types of the fields of a class, with their ranges."""
+    return typing.get_type_hints(cls, include_extras=True)
 
 
 def first_line(cls: type[Any]) -> str:
@@ -60,8 +66,7 @@ def is_declared(hint: Any) -> bool:
 @cache
 def nested_families(cls: Any) -> dict[str, type[Any]]:
     """The fields of a declaration that hold other declarations, and of which kind."""
-    hints = typing.get_type_hints(cls)
-    return {name: base for name, hint in hints.items() for base in _declared_in(hint)}
+    return {name: base for name, hint in type_hints(cls).items() for base in _declared_in(hint)}
 
 
 def _declared_in(hint: Any) -> Iterable[type[Any]]:

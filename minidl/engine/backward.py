@@ -19,6 +19,7 @@ from minidl.engine.dispatch import Call
 from minidl.engine.forward import ForwardProgram
 from minidl.graph.arrays import Param, Shape, State, Tied, Workspace
 from minidl.graph.graph import Graph
+from minidl.graph.operations import is_masked
 from minidl.system.collector import at_rest
 from minidl.system.errors import DataError
 
@@ -197,7 +198,7 @@ def add_up(parts: list[Array], total: Array, onto: bool = False) -> None:
 def as_gradient(name: str, value: ArrayLike, like: Array) -> Array:
     """What was given as the gradient of a result; DataError where it is none."""
     try:
-        if value is None or np.ma.is_masked(value):  # which NumPy takes for NaN, and for what lies below the mask
+        if value is None or is_masked(value):  # which NumPy takes for NaN, and for what lies below the mask
             raise TypeError
         given = np.asarray(value, like.dtype)
     except (TypeError, ValueError, OverflowError):

@@ -12,6 +12,7 @@ from minidl.engine.dispatch import implementation
 from minidl.graph.arrays import Shape
 from minidl.graph.graph import Graph
 from minidl.graph.layer import Node
+from minidl.graph.operations import is_masked
 from minidl.graph.symbol import Axis, Input, show
 from minidl.system.errors import DataError, suggest
 
@@ -84,7 +85,7 @@ class Feeds:
             array = np.asarray(given)
         except ValueError:
             raise DataError(f"input {node.name!r} has rows of several lengths; pad them to one, see lengths") from None
-        if np.ma.is_masked(given):
+        if is_masked(given):
             raise DataError(
                 f"input {node.name!r} is a masked array, and layers would read what lies below the mask: give "
                 "x.filled(0), and say where sequences end with lengths"

@@ -20,7 +20,7 @@ from minidl.engine.buffers import zeros
 from minidl.engine.memory_limit import fitting
 from minidl.graph.arrays import Param
 from minidl.graph.initializers import find
-from minidl.graph.operations import as_dtype
+from minidl.graph.operations import as_dtype, is_masked
 from minidl.system.blame import blame
 from minidl.system.errors import CheckpointError, UnknownName, UsageError, suggest
 
@@ -58,7 +58,7 @@ class NamedArrays(Mapping[str, Array]):
             given = np.asarray(value)
         except ValueError:
             raise UsageError(f"{self._kind} {name!r} has shape {array.shape}, got a ragged list") from None
-        if np.ma.is_masked(value):
+        if is_masked(value):
             raise UsageError(f"{self._kind} {name!r} takes every number: fill the masked array first")
         if given.shape != array.shape and given.ndim:
             raise UsageError(f"{self._kind} {name!r} has shape {array.shape}, and keeps it; got {given.shape}")

@@ -45,6 +45,11 @@ class OneHotRows:
     depth: int
 
 
+def is_masked(given: Any) -> bool:
+    """Whether some numbers lie below a mask. A plain array has none: importing numpy.ma for it would take its time."""
+    return isinstance(given, np.ndarray) and type(given) is not np.ndarray and bool(np.ma.is_masked(given))
+
+
 def affine(x: Array | OneHotRows, W: Array, b: Array | None, out: Array) -> None:
     """out = x W + b.      x (..., F), W (F, K), b (K,), out (..., K)"""
     if isinstance(x, OneHotRows):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from minidl.config.declared import Declared
-from minidl.config.rules import first_line, nested_families, rules
+from minidl.config.rules import field_notes, first_line, nested_families, rules
 from minidl.experiment.build.sections import NAME, Header
 from minidl.experiment.build.spec import REQUIRED, SECTIONS
 from minidl.graph.layer import Layer
@@ -101,7 +101,7 @@ def _definition(cls: Any, required: list[str], properties: dict[str, Any]) -> di
         "description": in_yaml(first_line(cls)),
         "type": "object",
         "properties": properties,
-        "required": [*required, *rules(cls).model_json_schema().get("required", [])],
+        "required": [*required, *(name for name, field in rules(cls).model_fields.items() if field.is_required())],
         "additionalProperties": False,
     }
 
@@ -110,12 +110,12 @@ def _properties(cls: Any) -> dict[str, Any]:
     """The fields of a declaration; a reference may stand for any value."""
     schema = _with_references(rules(cls).model_json_schema())["properties"]
     schema.pop("type")
-    properties = {}
+    properties, notes = {}, field_notes(cls)
     for name, value in schema.items():
-        about = {key: value.pop(key) for key in ("default", "description") if key in value}
+        about = {"default": value.pop("default")} if "default" in value else {}
         value.pop("title", None)
-        if "description" in about:
-            about["description"] = in_yaml(about["description"])
+        if name in notes:
+            about["description"] = in_yaml(notes[name])
         if name == "source":
             value = _with_downloads(value)
         if name == "name" and issubclass(cls, Layer):
