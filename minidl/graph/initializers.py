@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,10 @@ from minidl.graph.arrays import Array, Declaration, Param
 from minidl.system.errors import ConfigError, suggest
 
 Initializer = Callable[[Array, np.random.Generator], None]
+if TYPE_CHECKING:
+    Init = str | Initializer
+else:
+    Init = str  # of a layer's field: a function has become its name when fields are checked
 
 
 def zeros(out: Array, rng: np.random.Generator) -> None:

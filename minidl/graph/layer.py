@@ -14,22 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from minidl.config.declared import Declared, snake_case
 from minidl.config.plain import FrozenMapping
 from minidl.graph.arrays import Declaration, InputSpec, Param, Shape, State, Tied
 from minidl.graph.fit import check_inputs, check_parameters, checked
-from minidl.graph.initializers import Initializer, initialized, name_of
+from minidl.graph.initializers import Init, initialized, name_of
 from minidl.graph.symbol import Symbol, show
 from minidl.system.blame import remark
 from minidl.system.errors import GraphError, suggest
 from minidl.system.signatures import asked_by, first_of
-
-if TYPE_CHECKING:
-    Init = str | Initializer
-else:
-    Init = str  # a function has become its name when the fields are checked
 
 
 @dataclass(frozen=True)
