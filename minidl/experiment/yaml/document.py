@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -105,13 +104,13 @@ def _content(path: Path, extended_at: Mark | None) -> bytes:
     """The bytes of a file; extended_at: where another file names it."""
     place = os.path.abspath(path)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or a pipe"
+        size = path.stat().st_size
+        if not path.is_file():
+            kind = "a folder" if path.is_dir() else "a device or a pipe"
             refuse(Mistake(extended_at, f"{place} is {kind}, not an experiment file"))
-        if status.st_size > BYTES:
-            size = f"{status.st_size:,} bytes long, an experiment at most {BYTES:,}"
-            refuse(Mistake(extended_at, f"{place} is {size}: is this the data?"))
+        if size > BYTES:
+            sizes = f"{size:,} bytes long, an experiment at most {BYTES:,}"
+            refuse(Mistake(extended_at, f"{place} is {sizes}: is this the data?"))
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         folder = "" if path.parent.is_dir() else f": there is no folder {os.path.dirname(place)}"
