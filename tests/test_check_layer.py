@@ -325,3 +325,9 @@ def test_a_file_with_an_unknown_layer_says_what_to_do(tmp_path: Path) -> None:
 def test_an_initializer_of_gates_is_for_gates(array: str, says: str) -> None:
     with pytest.raises(GraphError, match=says):
         Model.of(Dense(3, init={array: "forget_one"}), X)
+
+
+def test_an_input_too_many_is_refused() -> None:
+    for tried in (check_layer, Model.of):
+        with pytest.raises(GraphError, match="Dense takes the inputs x; it got 2"):
+            tried(Dense(3), X, X)

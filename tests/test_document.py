@@ -16,9 +16,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minidl.experiment.yaml.document import Document, Mark, Mistake, dump, load, parse, report
+from minidl.experiment.yaml.document import dump, load, parse
 from minidl.experiment.yaml.loader import read
-from minidl.experiment.yaml.source_positions import locator
+from minidl.experiment.yaml.source_positions import Document, Mark, Mistake, locator, report
 from minidl.system.errors import ExperimentError
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(

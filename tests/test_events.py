@@ -91,7 +91,7 @@ def run_script(script: str, *arguments: str, **environment: str) -> subprocess.C
 
 
 def test_scalars(writer: EventWriter, tmp_path: Path) -> None:
-    writer.scalar("train/loss", 2.5, step=7)
+    writer.scalars({"train/loss": 2.5}, step=7)
     of_numpy: Any = {"train/loss": np.float32(1.5), "val/loss": np.float64(2)}
     writer.scalars(of_numpy, step=8)
     assert curve(tmp_path, "train/loss") == [(7, 2.5), (8, 1.5)]
@@ -261,7 +261,7 @@ def readers(folder: Path) -> Iterator[list[int]]:
 def session(folder: Path, steps: range, purge_step: int | None = None) -> Path:
     writer = EventWriter(folder, purge_step)
     for step in steps:
-        writer.scalar("loss", float(step), step)
+        writer.scalars({"loss": float(step)}, step)
     writer.close()
     return writer.path
 
@@ -285,8 +285,8 @@ def test_resume_after_the_clock_was_set_back(tmp_path: Path) -> None:
 def test_two_writers_in_one_folder_in_one_second(tmp_path: Path) -> None:
     first, second = EventWriter(tmp_path), EventWriter(tmp_path)
     for step in range(10):
-        first.scalar("first", step, step)
-        second.scalar("second", step, step)
+        first.scalars({"first": step}, step)
+        second.scalars({"second": step}, step)
     first.close()
     second.close()
     assert sorted(tmp_path.iterdir()) == [first.path, second.path]
@@ -307,7 +307,7 @@ from pathlib import Path
 from minidl.callbacks.tensorboard.events import EventWriter
 writer = EventWriter(Path(sys.argv[1]))
 for step in range(1000):
-    writer.scalar("loss", step, step)
+    writer.scalars({"loss": step}, step)
 writer.flush()
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -324,22 +324,22 @@ from pathlib import Path
 from minidl.system.errors import StorageError
 from minidl.callbacks.tensorboard.events import EventWriter
 writer = EventWriter(Path(sys.argv[1]))
-writer.scalar("loss", 0, 0)
+writer.scalars({"loss": 0}, 0)
 child = os.fork()
 if not child:
     try:
-        writer.scalar("loss", -1, 1)
+        writer.scalars({"loss": -1}, 1)
     except StorageError as error:
         print(error)
         writer.close()
         own = EventWriter(Path(sys.argv[2]))
-        own.scalar("loss", 5, 5)
+        own.scalars({"loss": 5}, 5)
         own.close()
         sys.exit(7)
     sys.exit(0)
-writer.scalar("loss", 1, 1)
+writer.scalars({"loss": 1}, 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-writer.scalar("loss", 2, 2)
+writer.scalars({"loss": 2}, 2)
 writer.close()
 """
 
@@ -363,14 +363,14 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
 written = []
 for step in range(30):
     try:
-        writer.scalar("loss", step, step)
+        writer.scalars({"loss": step}, step)
         written.append(step)
     except OSError as error:
         failed = error
         break
 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 for step in range(100, 110):
-    writer.scalar("loss", step, step)
+    writer.scalars({"loss": step}, step)
     written.append(step)
 writer.close()
 print(failed)
@@ -403,7 +403,7 @@ def test_a_full_device_is_reported_by_every_call(writer: EventWriter) -> None:
     os.dup2(full, descriptor)
     os.close(full)
     calls: list[Callable[[], None]] = [
-        lambda: writer.scalar("a", 1, 0),
+        lambda: writer.scalars({"a": 1}, 0),
         lambda: writer.scalars({"a": 1}, 0),
         lambda: writer.text("t", "text", 0),
         lambda: writer.histogram("h", [1.0], 0),
@@ -475,7 +475,7 @@ def test_a_file_where_the_folder_belongs(tmp_path: Path) -> None:
 
 def test_flush_to_the_disk_and_close_twice(tmp_path: Path) -> None:
     writer = EventWriter(tmp_path)
-    writer.scalar("a", 1, 0)
+    writer.scalars({"a": 1}, 0)
     writer.flush(to_disk=True)
     writer.close()
     writer.close()
@@ -528,11 +528,11 @@ def write_runs(folder: Path) -> None:
         writer.close()
         resumed = EventWriter(folder / number, purge_step=10)
         for step in range(10, 30):
-            resumed.scalar("train/loss", 3 - step / 10, step)
+            resumed.scalars({"train/loss": 3 - step / 10}, step)
         resumed.text("samples", SAMPLE, 20)
         resumed.histogram("weights/b", np.linspace(-1, 1, 100), 20)
         resumed.image("weights/W", np.full((2, 3, 3), 7, np.uint8), 20)
-        resumed.scalar("test/loss", loss, 30)
+        resumed.scalars({"test/loss": loss}, 30)
         resumed.hparams_end("success" if number == "001" else "failure")
         resumed.close()
     write_projector(folder / "001", "embedding/W", np.arange(6).reshape(3, 2), ["a", " ", "\n"])

@@ -144,6 +144,24 @@ def test_of_several_ends_the_first_counts(folder: Path) -> None:
         assert read_archive(outcome.run / "checkpoints/last").meta["progress"]["step"] == steps
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (["train.epochs=10"], True),
+        (["train.epochs=10", "train.steps=null"], False),
+        (["train.epochs=1e-3"], False),
+        (["train={steps: 3, epochs: 10}"], False),
+        (["train.steps=2"], False),
+    ],
+)
+def test_an_end_that_the_file_does_not_let_come_is_told(
+    folder: Path, caplog: pytest.LogCaptureFixture, changes: list[str], told: bool
+) -> None:
+    read_experiment(folder / "small.yaml", changes)
+    found = "train.steps ends training before train.epochs=10 does; to lift it, add train.steps=null"
+    assert (found in caplog.text) is told
+
+
 def test_a_path_starts_at_the_file_that_names_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So a base can be extended from anywhere; on the command line it may also start at the working folder."""
     other = folder / "other"

@@ -18,7 +18,7 @@ from minidl.explain import by_lag, influence, integrated_gradients
 from minidl.explain.answer import Answer, asked
 from minidl.explain.embedded import Embedded
 from minidl.explain.figures import plot_gates, plot_influence, plot_weights
-from minidl.explain.states import computed, read
+from minidl.explain.states import read, traces
 from minidl.graph.layer import Layer
 from minidl.layers import LSTM, Cell, Dense, OneHot
 from minidl.storage.archive import read_archive, write_archive
@@ -80,7 +80,7 @@ def test_states_are_in_the_order_of_the_sequence() -> None:
     subject = tagger()
     ids = sequence(subject, texts(subject, 1)[0])
     read(subject, ids)
-    back = computed(subject.model, "bidirectional_backward")
+    back = traces(subject.model, "bidirectional_backward")
     arrays = subject.model.arrays["bidirectional_backward/h"][1:, 0]
     np.testing.assert_array_equal(back["h"], arrays[::-1])
     assert list(back) == ["r", "z", "n", "h"]

@@ -281,6 +281,12 @@ def test_units_that_cannot_be_told_apart_are_matched_in_their_order_only_if_they
         model.load_weights(given, "torch")
 
 
+@pytest.mark.parametrize("name", ["nope.pt", "nope.bin", "nope.safetensors", "nope.npz", "nope.onnx"])
+def test_a_file_that_is_not_there_is_told_as_such(name: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"there is no such file"):
+        MODELS["LSTM"](1).load_weights(tmp_path / name, "torch")
+
+
 @pytest.mark.parametrize("name", ["model.pt", "model.bin", "pytorch_model.bin"])
 def test_a_pickle_is_refused_with_what_turns_it_into_safetensors(name: str, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'minidl[torch]'")

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minidl.experiment.yaml.document import Document, dump, parse
+from minidl.experiment.yaml.document import dump, parse
 from minidl.experiment.yaml.overrides import apply
 from minidl.experiment.yaml.references import escape, references, resolve
+from minidl.experiment.yaml.source_positions import Document
 from minidl.system.errors import ExperimentError
 
 TEXT = """\

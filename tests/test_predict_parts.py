@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import logging
+import re
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -184,3 +185,8 @@ def test_a_longer_file_takes_no_more_memory(
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] < 1.2 * peaks[1]
+
+
+def test_a_predictor_says_what_it_is(asked: Callable[[str], Predictor]) -> None:
+    shown = repr(asked(next(iter(KINDS))))
+    assert re.fullmatch(r"<Predictor: \w+Reader( of \d+ classes)?, <Model .*>>", shown)

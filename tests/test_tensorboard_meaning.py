@@ -15,7 +15,7 @@ from minidl.callbacks.tensorboard.baselines_once import without_those_drawn
 from minidl.callbacks.tensorboard.descriptions import description
 from minidl.callbacks.tensorboard.histograms import histograms
 from minidl.cli.main import main
-from minidl.layers import GRU, RNN, Dense, Embedding, Last
+from minidl.layers import GRU, RNN, Attention, Dense, Embedding, Last
 
 with warnings.catch_warnings():  # of what tensorboard itself imports
     warnings.simplefilter("ignore")
@@ -73,6 +73,21 @@ def test_no_padding_in_histograms() -> None:
     found = dict(histograms(model))
     assert found["values/gru/r"].shape == (7, 2)
     assert found["values/embedding/y"].shape == (7, 2)
+
+
+def test_lengths_of_a_source_say_nothing_of_the_steps_of_its_decoder() -> None:
+    source, lengths = (
+        Input("origin", dtype="int", depth=3, shape=("S", "B")),
+        Input("lengths", dtype="int", shape=("B",)),
+    )
+    read = GRU(2, name="reader")(Embedding(2)(source), lengths=lengths)
+    model = Model(
+        outputs={"y": Attention(2, name="attend")(GRU(2, name="writer")(Input("x", depth=2)), read, lengths=lengths)}
+    )
+    model.forward(origin=np.ones((5, 2), int), lengths=np.array([5, 2]), x=np.ones((4, 2, 2)))
+    sizes = {tag: len(values) for tag, values in histograms(model) if tag.startswith("values/")}
+    assert sizes["values/reader/y"] == 7  # 5 + 2 steps
+    assert sizes["values/writer/y"] == 4
 
 
 def test_how_far_the_gradient_reaches() -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minidl.callbacks.tensorboard.histograms import computed, within_lengths
 from minidl.explain import Subject, by_lag
 from minidl.explain.embedded import Embedded
 from minidl.explain.gates import contents, gate_names
+from minidl.explain.values import computed, within_lengths
 from minidl.graph.arrays import Array
 from minidl.model import Model
 from minidl.system.errors import UsageError
@@ -46,9 +46,9 @@ class ReachMetrics(Callback):
 
 def saturation(model: Model) -> Iterator[tuple[str, float]]:
     """The share of near-constant values of each gate in the last forward pass."""
+    within = within_lengths(model)
     for node in model.graph.nodes:
-        read = within_lengths(model, node)
-        layer = model.graph.nodes[node].layer
+        layer, read = model.graph.nodes[node].layer, within.get(model.graph.nodes[node].shape[:1])
         gates, signed = gate_names(layer), contents(layer)
         values = computed(model, node) if gates else {}
         for gate in gates:

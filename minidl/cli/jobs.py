@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from minidl.system.handlers import handling
 from minidl.system.termination import INTERRUPTED, TERMINATED
 
 Command = Callable[[Sequence[str]], int]  # a function of a module, which the processes import
@@ -31,18 +32,14 @@ def carry_out_in(jobs: int, command: Command, words: Sequence[str]) -> int:
                 os.kill(process.pid, number)
 
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # also in the processes, until they can hear
-    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, pass_on) for number in heard}
-    try:
-        for process in processes:
-            process.start()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    with handling(dict.fromkeys(SIGNALS, pass_on)):
+        try:
+            for process in processes:
+                process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         for process in processes:
             process.join()
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if received:
         return SIGNALS[signal.Signals(received[0])]
     codes = [process.exitcode or 0 for process in processes]

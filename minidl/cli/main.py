@@ -62,19 +62,16 @@ def parser_of(verb: str, prog: str) -> Parser:
 
 
 def _without_verb(word: str) -> int:
+    verbs = "\n".join(["verbs:", *(f"  {name:10} {what}" for name, what in VERBS.items())])
     if word in ("-h", "--help"):
-        print(f"usage: minidl VERB ...\n\nRecurrent networks on NumPy.\n\n{_verbs()}\n\n{EXAMPLES}")
+        print(f"usage: minidl VERB ...\n\nRecurrent networks on NumPy.\n\n{verbs}\n\n{EXAMPLES}")
     elif word == "--version":
         from minidl.system.version import __version__
 
         print(f"minidl {__version__}")
     else:
-        raise UsageError(f"{_no_verb(word)}\n{_verbs()}")
+        raise UsageError(f"{_no_verb(word)}\n{verbs}")
     return 0
-
-
-def _verbs() -> str:
-    return "\n".join(["verbs:", *(f"  {name:10} {what}" for name, what in VERBS.items())])
 
 
 def _no_verb(word: str) -> str:

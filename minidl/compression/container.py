@@ -24,7 +24,6 @@ from minidl.system.errors import CheckpointError, DataError, UsageError
 
 FORMAT, VERSION = b"minidl compressed ", b"2\n"
 DIGEST = 32  # bytes of a sha256
-LONGEST_HEADER = 1 << 20
 
 
 class Header(BaseModel):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from minidl.system.errors import either
 
 STRICT = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
@@ -82,9 +84,5 @@ def described(cls: Any) -> str:
     'a mapping with steps, epochs or minutes'
     """
     if cls.abstract:
-        return f"a mapping with the type {_listed(list(cls.types()))}"
-    return f"a mapping with {_listed([field.name for field in dataclasses.fields(cls)])}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else "".join(names)
+        return f"a mapping with the type {either(list(cls.types()))}"
+    return f"a mapping with {either([field.name for field in dataclasses.fields(cls)])}"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from minidl.data.batches import Array, Batch, Batches, check_positive
-from minidl.system.errors import DataError
+from minidl.system.errors import DataError, either
 
 _WINDOWS_TO_WARM_UP = 8
 
@@ -30,14 +30,7 @@ class Streams(Batches):
     (2, [[3, 7], [4, 8]])
     """
 
-    def __init__(
-        self,
-        ids: Array,
-        batch_size: int,
-        seq_len: int,
-        partial: bool = False,
-        name: str = "data",
-    ) -> None:
+    def __init__(self, ids: Array, batch_size: int, seq_len: int, partial: bool = False, name: str = "data") -> None:
         check_positive(batch_size=batch_size, seq_len=seq_len)
         _check_ids(ids, name)
         length = (len(ids) - 1) // batch_size
@@ -90,14 +83,10 @@ def _check_ids(ids: Array, name: str) -> None:
 
 
 def _too_short(count: int, batch_size: int, window: int, name: str) -> str:
-    need = batch_size * window + 1
-    fixes = ["use more data"]
-    if (count - 1) // batch_size > 0:
-        fixes.insert(0, f"set seq_len to {(count - 1) // batch_size} or less")
-    if (count - 1) // window > 0:
-        fixes.insert(0, f"set batch_size to {(count - 1) // window} or less")
+    most = {"batch_size": (count - 1) // window, "seq_len": (count - 1) // batch_size}
+    fixes = [*(f"set {setting} to {size} or less" for setting, size in most.items() if size > 0), "use more data"]
     streams = "1 stream" if batch_size == 1 else f"{batch_size} streams"
     return (
         f"{name}: {count} ids are too few for {streams} with a window of {window} each, "
-        f"which take {need}: {', '.join(fixes[:-1])}{' or ' if fixes[:-1] else ''}{fixes[-1]}"
+        f"which take {batch_size * window + 1}: {either(fixes)}"
     )

@@ -52,7 +52,7 @@ def _read(source: str | PathLike[str] | Mapping[str, Any], layout: str) -> Array
     if path.is_dir():
         raise UsageError(f"{path}: is a folder, and no file of weights")
     refuse_special(path)
-    if path.suffix in PICKLES or _is_pickle(path):
+    if _is_pickle(path) or path.suffix in PICKLES:
         raise UsageError(_refusal(path))
     if path.suffix == ".safetensors":
         return _safetensors(path)
@@ -89,8 +89,6 @@ def _safetensors(path: Path) -> Arrays:
         raise UsageError("files of safetensors need safetensors: pip install 'minidl[export]'") from None
     try:
         return dict(load_file(path))
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: there is no such file") from None
     except (SafetensorError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: cannot be read as float32 or float64 arrays ({error})") from None
 

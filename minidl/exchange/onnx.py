@@ -101,8 +101,8 @@ def _written(model: Model) -> Sheet:
             _write(sheet, name)
     for name, symbol in outputs.items():
         sheet.put("Identity", [sheet.value(model.graph.names[symbol])], [name])
-    for name, state in sheet.states.items():
-        sheet.put("Identity", [state.end], [f"{name}_last"])
+    for name in sheet.states:
+        sheet.put("Identity", [sheet.ends[name]], [f"{name}_last"])
     made = [name for operator in sheet.operators for name in operator.outputs]
     twice = [name for name, count in Counter([*_inputs(model), *sheet.states, *made]).items() if count > 1]
     if twice:
@@ -143,8 +143,8 @@ def _graph(sheet: Sheet) -> GraphProto:
         raise UsageError("the weights are more than the 2 GB that a file of ONNX may hold; export them as safetensors")
     inputs = [_described(name, symbol.dtype, symbol.shape) for name, symbol in _inputs(sheet.model).items()]
     outputs = [_described(name, symbol.dtype, symbol.shape) for name, symbol in outputs_of(sheet.model).items()]
-    for name, state in sheet.states.items():
-        shape = (OPEN["B"], state.size)
+    for name, size in sheet.states.items():
+        shape = (OPEN["B"], size)
         inputs.append(_described(name, "float", shape))
         outputs.append(_described(f"{name}_last", "float", shape))
     return helper.make_graph(

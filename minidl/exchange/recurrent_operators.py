@@ -9,7 +9,7 @@ import numpy as np
 
 from minidl.exchange.operators import KINDS
 from minidl.exchange.scan_operators import projected_lstm
-from minidl.exchange.sheet import ABSENT, Desk, StateOutput
+from minidl.exchange.sheet import ABSENT, Desk
 from minidl.graph.arrays import Array
 from minidl.graph.operations import split
 
@@ -45,9 +45,9 @@ def _recurrent(at: Desk, kind: str, order: Sequence[int], further: Sequence[str]
     steps, *final = at.put_many(kind, [*given, *first, *further], 1 + len(names), **attributes)
     at.give("Squeeze", steps, at.constant("direction", [1]))
     for name, value in zip(names, final, strict=True):
-        end = at.sheet.ends[f"{at.name}/{name}"] = at.put("Squeeze", value, at.constant("front", [0]))
+        at.sheet.ends[f"{at.name}/{name}"] = at.put("Squeeze", value, at.constant("front", [0]))
         if at.fed(f"{name}0") is None:
-            at.sheet.states[f"{at.name}/{name}"] = StateOutput(at.layer.units, end)
+            at.sheet.states[f"{at.name}/{name}"] = at.layer.units
 
 
 def _weights(at: Desk, order: Sequence[int]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minidl.exchange.sequence_operators import inside
-from minidl.exchange.sheet import Desk, StateOutput
+from minidl.exchange.sheet import Desk
 
 FLOAT, BOOL = 1, 9  # ONNX's numbers for them
 
@@ -109,7 +109,7 @@ def _scan(at: Desk, step: Callable[..., list[str]]) -> None:
     for state, end in zip(states, final, strict=True):
         at.sheet.ends[f"{at.name}/{state}"] = end
         if at.fed(f"{state}0") is None:
-            at.sheet.states[f"{at.name}/{state}"] = StateOutput(at.layer.size_of(state), end)
+            at.sheet.states[f"{at.name}/{state}"] = at.layer.size_of(state)
 
 
 def _body(at: Desk, step: Callable[..., list[str]], states: list[str], read: int) -> Any:

@@ -25,23 +25,19 @@ class Operator:
     attributes: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class StateOutput:
-    """What a recurrent layer carries: its size H, and what its value after the last step is called."""
-
-    size: int
-    end: str
-
-
 @dataclass
 class Sheet:
-    """Operators in the order in which they run; constants and states by name."""
+    """Operators in the order in which they run, and constants by name.
+
+    states: the size H of what a recurrent layer carries and the graph is given, by "node/state". ends: what the value
+    of each state after the last step is called.
+    """
 
     model: Model
     operators: list[Operator] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
-    states: dict[str, StateOutput] = field(default_factory=dict)
-    ends: dict[str, str] = field(default_factory=dict)  # what the last value of each "node/state" is called
+    states: dict[str, int] = field(default_factory=dict)
+    ends: dict[str, str] = field(default_factory=dict)
 
     def put(self, kind: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> None:
         """An operator after the others."""

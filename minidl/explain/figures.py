@@ -15,7 +15,7 @@ from minidl.explain.embedded import Embedded
 from minidl.explain.gates import contents, gate_names
 from minidl.explain.influence import by_lag
 from minidl.explain.spelling import spelt
-from minidl.explain.states import computed, read, recurrent_layers
+from minidl.explain.states import read, recurrent_layers, traces
 from minidl.explain.subject import Subject
 from minidl.graph.arrays import Array
 from minidl.storage.atomic import write_whole
@@ -31,7 +31,7 @@ def plot_gates(subject: Subject, sequence: Array, layer: str | None = None) -> F
     """Gates, cell state and output of a layer on a sequence: steps from left to right, the most varying unit on top."""
     read(subject, sequence)
     name = chosen_layer(subject, layer)
-    parts, signed = computed(subject.model, name), (*contents(subject.model.graph.nodes[name].layer), "c", "h")
+    parts, signed = traces(subject.model, name), (*contents(subject.model.graph.nodes[name].layer), "c", "h")
     order = most_varying(parts["c" if "c" in parts else "h"])
     figure = _figure(min(16, 2 + 0.14 * len(sequence)), 1.6 * len(parts) + 0.6)
     grid = figure.subplots(len(parts), 1, sharex=True, squeeze=False)[:, 0]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from minidl.explain.gates import gate_names
 from minidl.explain.subject import Subject
+from minidl.explain.values import computed
 from minidl.graph.arrays import Array
 from minidl.layers import Reverse
 from minidl.layers.cell import Cell
@@ -29,23 +28,18 @@ def states_of(subject: Subject, sequence: Array) -> dict[str, Array]:
     """The state (T, H) of each recurrent layer after each step of a sequence: c of an LSTM, else h."""
     read(subject, sequence)
     return {
-        name: computed(subject.model, name)["c" if _has_cell(subject.model, name) else "h"]
+        name: traces(subject.model, name)["c" if _has_cell(subject.model, name) else "h"]
         for name in recurrent_layers(subject)
     }
 
 
-def computed(model: Model, name: str) -> dict[str, Array]:
+def traces(model: Model, name: str) -> dict[str, Array]:
     """Gates, c and h (T, H) of the last forward pass of one sequence, in the order of the sequence; copies."""
-    arrays = model.arrays
-    gates = gate_names(model.graph.nodes[name].layer)
-    found: dict[str, Array] = {}
-    if gates:
-        found |= zip(gates, np.split(arrays[f"{name}/gates"][:, 0], len(gates), axis=-1), strict=True)
-    if _has_cell(model, name):
-        found["c"] = arrays[f"{name}/c"][1:, 0]
-    found["h"] = arrays[f"{name}/h"][1:, 0]
+    values = computed(model, name)
+    parts = [*gate_names(model.graph.nodes[name].layer), *(["c"] if _has_cell(model, name) else [])]
+    found = {**{part: values[part] for part in parts}, "h": values.get("h", values["y"])}
     step = -1 if is_reversed(model, name) else 1
-    return {part: values[::step].copy() for part, values in found.items()}
+    return {part: array[::step, 0].copy() for part, array in found.items()}
 
 
 def _has_cell(model: Model, name: str) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,10 @@ from minidl.graph.arrays import Array, Declaration, Param
 from minidl.system.errors import ConfigError, suggest
 
 Initializer = Callable[[Array, np.random.Generator], None]
+if TYPE_CHECKING:
+    Init = str | Initializer
+else:
+    Init = str  # of a layer's field: a function has become its name when fields are checked
 
 
 def zeros(out: Array, rng: np.random.Generator) -> None:
@@ -155,7 +160,7 @@ def check_shape(named: str | Initializer, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{named} is for columns of {gates} gates, and {shape} has {shape[-1]} columns")
 
 
-def initialized(declarations: dict[str, Declaration], inits: Mapping[str, str]) -> dict[str, Declaration]:
+def initialized(declarations: dict[str, Declaration], inits: Mapping[str, str | Initializer]) -> dict[str, Declaration]:
     """The declarations with other first weights for the arrays that are named; all initializers exist."""
     trained = {name: item for name, item in declarations.items() if isinstance(item, Param)}
     for name in inits:

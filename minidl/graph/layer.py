@@ -20,7 +20,7 @@ from minidl.config.declared import Declared, snake_case
 from minidl.config.plain import FrozenMapping
 from minidl.graph.arrays import Declaration, InputSpec, Param, Shape, State, Tied
 from minidl.graph.fit import check_inputs, check_parameters, checked
-from minidl.graph.initializers import initialized, name_of
+from minidl.graph.initializers import Init, initialized, name_of
 from minidl.graph.symbol import Symbol, show
 from minidl.system.blame import remark
 from minidl.system.errors import GraphError, suggest
@@ -41,7 +41,7 @@ class Layer(Declared, family="layer"):
     """
 
     name: str | None = field(default=None, kw_only=True)
-    init: Mapping[str, str] | None = field(default=None, kw_only=True)
+    init: Mapping[str, Init] | None = field(default=None, kw_only=True)
 
     inputs: ClassVar[dict[str, InputSpec]] = {"x": InputSpec("... F")}
     variadic: ClassVar[bool] = False  # any number of inputs, which forward receives as the list `xs`

@@ -49,6 +49,8 @@ def named_arrays(layer: Layer, inputs: Sequence[ArrayLike], named: Mapping[str, 
     """Arrays that are given by place and by name, all by the names of the layer's inputs."""
     expect(Layer, layer, "what is tried on arrays is a layer, such as Dense(3)")
     names = [f"x{i + 1}" for i in range(len(inputs))] if layer.variadic else list(layer.inputs)
+    if len(inputs) > len(names):
+        raise GraphError(f"{layer.type_name()} takes the inputs {', '.join(names)}; it got {len(inputs)}")
     return {name: np.asarray(array) for name, array in [*zip(names, inputs, strict=False), *named.items()]}
 
 

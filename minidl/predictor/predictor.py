@@ -55,6 +55,10 @@ class Predictor:
         """
         return cls(load_trained(model_file(str(run), Path(runs))).model)
 
+    def __repr__(self) -> str:
+        classes = f" of {len(self.classes)} classes" if self.classes else ""
+        return f"<Predictor: {type(self.reader).__name__}{classes}, {self.model!r}>"
+
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of classes or tags, in the order of their probabilities; none where numbers are predicted."""

@@ -171,10 +171,14 @@ def _unpack(file: BinaryIO, check: Check | None) -> Archive:
             if META not in infos:
                 raise CheckpointError(f"has no {META}; {FOREIGN}")
             version, meta = parse_meta(_content(members, infos.pop(META)))
-            heads = {_name(key): _head(members, info) for key, info in infos.items()}
+            named = {_name(key): info for key, info in infos.items()}
+            heads = {name: _head(members, info) for name, info in named.items()}
             if check is not None:
-                check(meta, {name: Stored(head.shape, head.dtype.name) for name, head in heads.items()})
-            arrays = {name: head.read(members) for name, head in heads.items()}
+                check(meta, {name: Stored(shape, dtype.name) for name, (shape, dtype, _) in heads.items()})
+            arrays = {
+                name: np.ndarray(shape, dtype, members.read(named[name]), start).copy()
+                for name, (shape, dtype, start) in heads.items()
+            }
     except MinidlError:
         raise
     except _ZIP_FAULTS as error:
@@ -213,20 +217,8 @@ def _name(member: str) -> str:
     return member.removesuffix(".npy")
 
 
-@dataclass(frozen=True)
-class _Head:
-    """What a member says of its array, in its first bytes."""
-
-    info: zipfile.ZipInfo
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    start: int  # of the numbers
-
-    def read(self, members: zipfile.ZipFile) -> Array:
-        return np.ndarray(self.shape, self.dtype, members.read(self.info), self.start).copy()
-
-
-def _head(members: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Head:
+def _head(members: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    """What a member says of its array in its first bytes: shape, dtype, and where the numbers start."""
     _check_stored(info)
     with members.open(info) as file:
         data = file.read(_HEAD_SIZE)
@@ -238,4 +230,4 @@ def _head(members: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Head:
     dtype = np.dtype(header["dtype"].decode())
     if math.prod(shape) * dtype.itemsize != info.file_size - header.end():
         raise CheckpointError(f"{member!r} has more or fewer bytes than {shape} needs; {OLDER}")
-    return _Head(info, shape, dtype, header.end())
+    return shape, dtype, header.end()

@@ -94,6 +94,15 @@ def expect(kind: type, given: object, wanted: str) -> None:
 SHORT = 3  # letters of a word in which one slip is a third or more
 
 
+def either(words: Sequence[str]) -> str:
+    """Words of which one is to be chosen.
+
+    >>> either(["steps", "epochs", "minutes"])
+    'steps, epochs or minutes'
+    """
+    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else "".join(words)
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """A half-sentence with the nearest right name, or nothing.
 

@@ -9,12 +9,13 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NoReturn
+
+from minidl.system.handlers import Handler, handling
 
 HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AGAIN = 0.3  # seconds
-Handler = Callable[[int, Any], Any]
 
 
 @contextlib.contextmanager
@@ -29,19 +30,15 @@ def until_heard() -> Iterator[None]:
         yield
         return
     hook, alarm = sys.unraisablehook, signal.getsignal(signal.SIGALRM)
-    found = {number: signal.getsignal(number) for number in HEARD}
-    before = {number: handler for number, handler in found.items() if callable(handler)}
-    for number, handler in before.items():
-        signal.signal(number, _persistent(handler))
-    try:
-        yield
-    finally:
-        if isinstance(signal.getsignal(signal.SIGALRM), _Again):
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, alarm)
-            sys.unraisablehook = hook
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    before = {number: handler for number in HEARD if callable(handler := signal.getsignal(number))}
+    with handling({number: _persistent(handler) for number, handler in before.items()}):
+        try:
+            yield
+        finally:
+            if isinstance(signal.getsignal(signal.SIGALRM), _Again):
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, alarm)
+                sys.unraisablehook = hook
 
 
 class _Again:

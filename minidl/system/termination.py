@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from minidl.system.handlers import handling
+
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED, TERMINATED = 130, 143  # exit codes
 
@@ -24,13 +26,8 @@ def heeding_termination() -> Iterator[None]:
     """
     is_main = threading.current_thread() is threading.main_thread()
     free = [number for number in ENDING if is_main and signal.getsignal(number) == signal.SIG_DFL]
-    for number in free:
-        signal.signal(number, _raise)
-    try:
+    with handling(dict.fromkeys(free, _raise)):
         yield
-    finally:
-        for number in free:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _raise(_number: int, _frame: Any) -> None:

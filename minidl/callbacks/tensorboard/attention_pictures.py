@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
 from minidl.callbacks.tensorboard.pictures import labels_of
 from minidl.data.batches import Dataset
+from minidl.explain.values import ended_axes
 from minidl.graph.arrays import Array
 from minidl.layers import AdditiveAttention, Attention
 from minidl.model import Model
@@ -34,7 +35,7 @@ class AttentionPictures:
         names = [name for name, node in model.graph.nodes.items() if isinstance(node.layer, kinds)]
         if not names or not find_spec("matplotlib"):
             return
-        example = _example(data)
+        example = _example(data, ended_axes(model))
         self._reader = self._reader or model.replica()
         self._reader.reset_state()
         self._reader.forward(**example)
@@ -55,8 +56,8 @@ class AttentionPictures:
         return self._maps[name].pixels(list(p))
 
 
-def _example(data: Dataset) -> dict[str, Array]:
-    """The first example of the validation part, or of the training part, cut off where it ends."""
+def _example(data: Dataset, ended: set[str]) -> dict[str, Array]:
+    """The first example of the validation part, or of the training part, cut off where it ends in these axes."""
     batch = (data.validation or data.train).batch(0).inputs
     axes = {name: spec.shape for name, spec in data.inputs.items()}
     one = {
@@ -64,9 +65,8 @@ def _example(data: Dataset) -> dict[str, Array]:
         for name, array in batch.items()
     }
     if "lengths" in one:
-        over = "S" if "source" in one else "T"
         end = int(one["lengths"][0])
-        one = {name: array[:end] if axes[name][0] == over else array for name, array in one.items()}
+        one = {name: array[:end] if axes[name][0] in ended else array for name, array in one.items()}
     return one
 
 

@@ -24,7 +24,8 @@ from minidl.system.errors import RunLost
 from minidl.training.callback import Callback, Every, Run
 
 LONGEST_LINE = 100  # characters; the Text tab cuts off what does not fit
-FAILED = ".failed"  # the ending of the small file that says so: TensorBoard keeps the first end it reads
+# The ending of a file of its own that says so, to be taken away when the run goes on: TensorBoard keeps the first end.
+FAILED = ".failed"
 
 
 @dataclass(eq=False)
@@ -93,7 +94,8 @@ class TensorBoard(Callback):
             if isinstance(trainer.failure, RunLost):
                 return
             if isinstance(trainer.failure or sys.exc_info()[1], Exception):
-                self._write_failure()
+                with contextlib.closing(EventWriter(self.folder, ending=FAILED)) as writer:
+                    writer.hparams_end("failure")
             elif self._completed:
                 self._writer.hparams_end("success")
 
@@ -111,11 +113,6 @@ class TensorBoard(Callback):
             self._writer.image(tag, pixels, trainer.progress.step)
         if trainer.record or trainer.texts:
             self._writer.flush()  # into a file that was deleted one can write without an error
-
-    def _write_failure(self) -> None:
-        """A file of its own, so that it can be taken away when the run goes on."""
-        with contextlib.closing(EventWriter(self.folder, ending=FAILED)) as writer:
-            writer.hparams_end("failure")
 
 
 def wrapped(text: str) -> str:

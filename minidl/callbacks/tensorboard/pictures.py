@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from minidl.callbacks.tensorboard.events.projector import visible
 from minidl.callbacks.tensorboard.heat_map import HeatMap, Panel
-from minidl.callbacks.tensorboard.histograms import computed
 from minidl.data.batches import Dataset
 from minidl.data.streams import Streams
 from minidl.explain.gates import contents, gate_names
 from minidl.explain.states import is_reversed
+from minidl.explain.values import computed
 from minidl.graph.arrays import Array
 from minidl.layers import OneHot
 from minidl.layers.cell import Cell

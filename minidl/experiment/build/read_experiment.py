@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,11 +16,14 @@ from minidl.experiment.build.model_builder import Network, assemble
 from minidl.experiment.build.model_package import files_beside, imported_files
 from minidl.experiment.build.spec import DEFAULTS, Parts, homes, read_parts
 from minidl.experiment.yaml import overrides, references
-from minidl.experiment.yaml.document import Document, Mistake, load, report
+from minidl.experiment.yaml.document import load
+from minidl.experiment.yaml.source_positions import Document, Mistake, report
 from minidl.model import Model
 from minidl.system.collector import at_rest
 from minidl.system.errors import DataError, ExperimentError, MinidlError, UsageError
 
+logger = logging.getLogger("minidl")
+FACTS = "data."  # how references to facts of the data begin
 EXAMPLE = 64  # stands for every fact of the data until the data is read
 
 
@@ -49,7 +53,8 @@ class _Loader:
 
     def experiment(self, dataset: Dataset) -> Experiment:
         """The experiment on its data, or ExperimentError."""
-        self.parts = self._read_parts(dataset.facts, self.parts)  # once more, now that the facts are known
+        if any(name.startswith(FACTS) for name in references.references(self.document)):
+            self.parts = self._read_parts(dataset.facts, self.parts)  # once more, now that the facts are known
         network, mistakes = gathered(assemble(self.parts, dataset))
         if network is None or self._mistaken:
             self._refuse(*mistakes)
@@ -62,6 +67,7 @@ class _Loader:
             sections["optimizer"] = sections["init_from"].freezing(sections["optimizer"])
         if mistakes := list(training_mistakes(sections["optimizer"], sections["train"], dataset, model)):
             self._refuse(*mistakes)
+        self._tell_unreached(sections["train"].limits(dataset.train.steps_per_epoch))
         return Experiment(
             header=parts.header,
             **parts.sections,
@@ -76,7 +82,7 @@ class _Loader:
 
     def _read_parts(self, facts: Mapping[str, Any], before: Parts | None) -> Parts:
         """All sections, checked, with these facts of the data in the place of references to them."""
-        named = {f"data.{name}": value for name, value in facts.items()}
+        named = {f"{FACTS}{name}": value for name, value in facts.items()}
         try:
             tree = references.resolve(self.document, named)
         except ExperimentError as error:
@@ -110,6 +116,15 @@ class _Loader:
         if isinstance(error, DataError) and not self._mistaken:
             raise DataError(f"{self.document.mark(place)}: {error}") from None
         self._refuse(Finding(place, str(error)))
+
+    def _tell_unreached(self, limits: Mapping[str, int]) -> None:
+        """Warn of an end of training that the command line sets, where the file has another one that comes before."""
+        first = min(limits, key=lambda name: limits[name], default="")
+        for name in limits:
+            change, own = (self.document.mark(("train", end)) for end in (name, first))
+            if limits[name] > limits[first] and change.source == overrides.SOURCE != own.source:
+                remedy = f"train.{first} ends training before {change.text} does; to lift it, add train.{first}=null"
+                logger.warning("%s: %s", own, remedy)
 
     def _model(self, network: Network) -> Model:
         header: Any = self.parts.header

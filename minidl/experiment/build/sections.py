@@ -93,8 +93,12 @@ class Train(Declared, family="train", abstract=False):
 
     def total_steps(self, batches: int) -> int | None:
         """The updates of the whole run, for so many batches an epoch; None where time alone decides."""
+        return min(self.limits(batches).values(), default=None)
+
+    def limits(self, batches: int) -> dict[str, int]:
+        """The updates after which `steps` and `epochs` end a run, those of them that are given."""
         by_epochs = None if self.epochs is None else math.ceil(self.epochs * batches / self.accumulate)
-        return min((limit for limit in (self.steps, by_epochs) if limit is not None), default=None)
+        return {name: limit for name, limit in (("steps", self.steps), ("epochs", by_epochs)) if limit is not None}
 
 
 @dataclass(frozen=True)

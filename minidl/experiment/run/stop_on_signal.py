@@ -12,6 +12,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+from minidl.system.handlers import handling
 from minidl.system.persistent_signals import until_heard
 from minidl.training.trainer import Trainer
 
@@ -26,7 +27,6 @@ def stopping(trainer: Trainer) -> Iterator[None]:
 
     A signal that the process was told to ignore, as by nohup, stays ignored.
     """
-
     first = trainer.progress.step
     heard_before: list[int] = []
 
@@ -40,16 +40,8 @@ def stopping(trainer: Trainer) -> Iterator[None]:
             raise KeyboardInterrupt
         _say(f"\nminidl: {trainer.stop_reason}: finishing this step and saving (again to leave at once)\n")
 
-    before = {number: signal.getsignal(number) for number in ENDINGS}
-    heard = [number for number, handler in before.items() if handler != signal.SIG_IGN]
-    for number in heard:
-        signal.signal(number, on_signal)
-    try:
-        with until_heard():
-            yield
-    finally:
-        for number in heard:
-            signal.signal(number, before[number])
+    with handling(dict.fromkeys(ENDINGS, on_signal)), until_heard():
+        yield
 
 
 def passing_on(trainer: Trainer) -> None:

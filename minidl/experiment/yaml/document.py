@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,8 @@ import yaml
 from minidl.experiment.yaml import scalars
 from minidl.experiment.yaml.extends import merge
 from minidl.experiment.yaml.loader import read
-from minidl.experiment.yaml.source_positions import Document, Mark, Mistake, locator, refuse, report
+from minidl.experiment.yaml.source_positions import Document, Mark, Mistake, locator, refuse
 from minidl.system.errors import suggest_file
-
-__all__ = ["Document", "Mark", "Mistake", "dump", "inline", "load", "parse", "report"]
 
 BYTES = 1_000_000  # of a file; an experiment has a few thousand
 CHAIN = 10  # files that extend one another
@@ -107,13 +104,13 @@ def _content(path: Path, extended_at: Mark | None) -> bytes:
     """The bytes of a file; extended_at: where another file names it."""
     place = os.path.abspath(path)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or a pipe"
+        size = path.stat().st_size
+        if not path.is_file():
+            kind = "a folder" if path.is_dir() else "a device or a pipe"
             refuse(Mistake(extended_at, f"{place} is {kind}, not an experiment file"))
-        if status.st_size > BYTES:
-            size = f"{status.st_size:,} bytes long, an experiment at most {BYTES:,}"
-            refuse(Mistake(extended_at, f"{place} is {size}: is this the data?"))
+        if size > BYTES:
+            sizes = f"{size:,} bytes long, an experiment at most {BYTES:,}"
+            refuse(Mistake(extended_at, f"{place} is {sizes}: is this the data?"))
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         folder = "" if path.parent.is_dir() else f": there is no folder {os.path.dirname(place)}"

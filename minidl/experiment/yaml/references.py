@@ -83,8 +83,6 @@ class _Resolver:
             return {key: self.value(item, (*path, key)) for key, item in raw.items()}
         if isinstance(raw, list):
             return [self.value(item, (*path, i)) for i, item in enumerate(raw)]
-        if not isinstance(raw, str):
-            return raw
         alone = REFERENCE.fullmatch(raw)
         return self._refer(alone, path) if alone else TOKEN.sub(lambda token: self._as_text(token, path), raw)
 

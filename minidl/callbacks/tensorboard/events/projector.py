@@ -15,8 +15,6 @@ from minidl.graph.arrays import Array
 from minidl.storage.atomic import write_whole
 from minidl.system.errors import UsageError
 
-_CONFIG = "projector_config.pbtxt"
-
 
 def write_projector(folder: Path, name: str, matrix: Array, labels: Sequence[str]) -> None:
     """Write, or write anew, the vectors of one embedding beside a run's event files.
@@ -36,10 +34,12 @@ def write_projector(folder: Path, name: str, matrix: Array, labels: Sequence[str
         raise UsageError(f"projector {name!r}: {len(labels)} labels need a matrix of as many rows, not {matrix.shape}")
     (folder / "projector").mkdir(parents=True, exist_ok=True)
     stem = f"projector/{quote(encodable(name), safe='')}"
-    write_whole(folder / f"{stem}.tsv", _table(matrix), follow=False)
+    table = io.BytesIO()
+    np.savetxt(table, matrix, fmt="%.6g", delimiter="\t")
+    write_whole(folder / f"{stem}.tsv", table.getvalue(), follow=False)
     lines = "".join(f"{visible(label)}\n" for label in labels)
     write_whole(folder / f"{stem}.labels.tsv", lines.encode(), follow=False)
-    _list(folder / _CONFIG, name, stem)
+    _list(folder / "projector_config.pbtxt", name, stem)
 
 
 def visible(label: str) -> str:
@@ -50,12 +50,6 @@ def visible(label: str) -> str:
     """
     shown = (char if char.isprintable() else char.encode("unicode_escape").decode() for char in label)
     return "".join(shown).replace(" ", "␣") or "(empty)"
-
-
-def _table(matrix: Array) -> bytes:
-    table = io.BytesIO()
-    np.savetxt(table, matrix, fmt="%.6g", delimiter="\t")
-    return table.getvalue()
 
 
 def _list(config: Path, name: str, stem: str) -> None:

@@ -35,7 +35,7 @@ class EventWriter:
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     writer = EventWriter(Path(folder))
-    ...     writer.scalar("train/loss", 2.5, step=1)
+    ...     writer.scalars({"train/loss": 2.5}, step=1)
     ...     writer.close()
     ...     writer.path.name.startswith("events.out.tfevents.")
     True
@@ -63,12 +63,8 @@ class EventWriter:
         """The event file."""
         return self._file.path
 
-    def scalar(self, tag: str, value: float, step: int) -> None:
-        """Add one point to a curve."""
-        self.scalars({tag: value}, step)
-
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """Add one point to each of several curves, given by tag."""
+        """Add one point to each of these curves, given by tag."""
         protos = load_protos()
         points = [protos.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
         self._write(summary=protos.Summary(value=points), step=step)
