@@ -647,7 +647,7 @@ def check_allocation(wiring: Wiring) -> None:
     named, weighed = {snake_case(name) for name in ALLOCATE}, {"weights", "step_weights", "probabilities"}
     if graph.nodes.keys() & named or graph.inputs.keys() & weighed or has_class_weights(graph):
         return  # these are short to read, and allocate
-    T, B = 32, 512  # large enough for the buffers of fixed size in which NumPy converts to be nothing beside it
+    T, B = 32, 256  # large enough for the buffers of fixed size in which NumPy converts to be nothing beside it
     model = model_of(wiring, "float32")
     feeds = in_single(feeds_of(model, T, B))
     seeds = in_single(seeds_of(model.forward(**feeds)))

@@ -42,6 +42,7 @@ sys.path.insert(0, str(ROOT))  # the benchmarks are not installed
 from benchmarks import storages  # noqa: E402
 
 RATE, UNITS = "optimizer.lr=log(1e-3, 1)", "model.layers.1.units=choice(4, 8)"
+FOUR = [RATE, UNITS, "--trials", "4"]
 STEPS, EVALUATIONS = 6, 3
 GONE = 1.5  # seconds after which a worker counts as gone, where workers are killed
 QUICK: dict[str, Any] = {
@@ -302,22 +303,30 @@ def interrupted(folder: Path, number: int, words: Sequence[str], *, run: int, st
     return launch(folder, work).wait()
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
+    """The trials of a sweep that nobody interrupts."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    write_experiment(folder, **QUICK)
+    ended = launch(folder, lambda: carry_out("sweep", ["tiny.yaml", *FOUR, "--json"], "minidl sweep")).wait()
+    return [json.loads(line) for line in ended.out.splitlines()]
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 @pytest.mark.parametrize("step", [1, 5])
 def test_an_interrupted_sweep_goes_on_to_the_bit(
-    number: int, code: int, step: int, folder: Path, sweep: Callable[..., list[Row]]
+    number: int, code: int, step: int, folder: Path, sweep: Callable[..., list[Row]], uninterrupted: list[Row]
 ) -> None:
-    words = [RATE, UNITS, "--trials", "4"]
-    ended = interrupted(folder, number, words, run=2, step=step)
+    ended = interrupted(folder, number, FOUR, run=2, step=step)
     assert ended.code == code
     assert "Traceback" not in ended.err
     if code > 0:
         assert [line.split()[2] for line in ended.out.splitlines()[1:3]] == ["done", "interrupted"]
         assert "the same command goes on with runs/tiny/sweep-" in ended.err
-    rows = sweep(*words)
+    rows = sweep(*FOUR)
     assert [row["run"] for row in by_trial(rows)] == ["tiny/001", "tiny/002", "tiny/003", "tiny/004"]
     assert "resumed" in RunFolder(Path("runs/tiny/002")).facts
-    assert rows == sweep(*words, "--runs", "others")
+    assert rows == uninterrupted
 
 
 def fork(folder: Path, name: str, *words: str) -> Child:
