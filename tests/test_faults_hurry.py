@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runs import Child, launch, left, minidl_run, run, the_run, wait_for, write_experiment
+from runs import Child, Left, launch, left, minidl_run, run, the_run, wait_for, write_experiment
 
 from minidl import Input, Model
 from minidl.callbacks import baselines as baselines_callback
@@ -55,14 +55,22 @@ def in_sampling(step: int, number: int) -> None:
     sample_callback.sample_text = signalled  # type: ignore[assignment]
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Left:
+    """What a run leaves that nobody stops."""
+    folder = tmp_path_factory.mktemp("whole")
+    write_experiment(folder)
+    assert run(folder, "tiny.yaml").code == 0
+    return left(the_run(folder))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("place", [in_evaluation, in_sampling])
-def test_what_is_broken_off_is_made_up(tmp_path: Path, place: Callable[[int, int], None], number: int) -> None:
+def test_what_is_broken_off_is_made_up(
+    tmp_path: Path, place: Callable[[int, int], None], number: int, whole: Left
+) -> None:
     """The run that goes on is to the bit, and line for line, the one that was never stopped."""
     write_experiment(tmp_path)
-    assert run(tmp_path, "tiny.yaml").code == 0
-    expected = left(the_run(tmp_path))
-    os.rename(tmp_path / "runs", tmp_path / "whole")
 
     def work() -> int:
         place(16, number)
@@ -73,7 +81,7 @@ def test_what_is_broken_off_is_made_up(tmp_path: Path, place: Callable[[int, int
     owed = the_run(tmp_path).checkpoints.newest()[1].meta["progress"]["owed"]
     assert owed["callback"] == ("Evaluate" if place is in_evaluation else "Sample")
     assert run(tmp_path, "tiny.yaml", "--resume").code == 0
-    assert left(the_run(tmp_path)).differences(expected) == {}
+    assert left(the_run(tmp_path)).differences(whole) == {}
 
 
 def again_and_again(owner: Any, name: str) -> Callable[[], None]:

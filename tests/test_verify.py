@@ -14,6 +14,8 @@ from runs import interrupted_at, launch, left, run, the_run, write_experiment
 from minidl.cli.main import main
 from minidl.storage.archive import read_archive, write_archive
 
+SHORT = {"train__steps": 12}
+
 
 def verify(folder: Path, *arguments: str) -> tuple[int, str]:
     ended = launch(folder, lambda: main(["verify", "tiny", *arguments])).wait()
@@ -28,11 +30,11 @@ def begun(folder: Path, **changes: Any) -> None:
 
 
 def test_a_finished_run_reproduces_and_nothing_is_written(tmp_path: Path) -> None:
-    begun(tmp_path)
+    begun(tmp_path, **SHORT)
     before = left(the_run(tmp_path)), os.listdir(the_run(tmp_path).path)
     code, said = verify(tmp_path)
     assert code == 0
-    assert said == "runs/tiny/001/checkpoints/step-00000040.npz: reproduces to the bit (40 steps)\n"
+    assert said == "runs/tiny/001/checkpoints/step-00000012.npz: reproduces to the bit (12 steps)\n"
     assert (left(the_run(tmp_path)), os.listdir(the_run(tmp_path).path)) == before
 
 
@@ -62,21 +64,21 @@ def test_a_run_with_a_model_file_needs_no_other_file(tmp_path: Path) -> None:
     source = "from minidl.layers import GRU, Dense, OneHot\n\n\ndef build(ids, vocab_size: int):\n"
     source += "    return Dense(vocab_size)(GRU(5)(OneHot()(ids)))\n"
     (tmp_path / "models" / "network.py").write_text(source)
-    begun(tmp_path, model={"type": "network"})
+    begun(tmp_path, model={"type": "network"}, **SHORT)
     (tmp_path / "models" / "network.py").unlink()
     (tmp_path / "tiny.yaml").unlink()
     assert verify(tmp_path)[0] == 0
 
 
 def test_what_differs_is_named(tmp_path: Path) -> None:
-    begun(tmp_path)
-    path = the_run(tmp_path).checkpoints.path / "step-00000040.npz"
+    begun(tmp_path, **SHORT)
+    path = the_run(tmp_path).checkpoints.path / "step-00000012.npz"
     archive = read_archive(path)
     archive.arrays["parameters/lstm/b"][3] += 1
     write_archive(path, archive.arrays, archive.meta)
     code, said = verify(tmp_path)
     assert code == 5
-    assert "step-00000040.npz: does not reproduce (40 steps)" in said
+    assert "step-00000012.npz: does not reproduce (12 steps)" in said
     assert "  parameters/lstm/b differs by up to 1.0e+00" in said
     assert "parameters/lstm/Wh" not in said
     assert "unknown: its files were changed, or a defect of minidl" in said
@@ -86,30 +88,30 @@ def test_what_differs_is_named(tmp_path: Path) -> None:
 
 
 def test_reasons_are_named(tmp_path: Path) -> None:
-    begun(tmp_path, optimizer__lr={"type": "cosine", "peak": 0.1})
-    assert run(tmp_path, "tiny.yaml", "--resume", "train.steps=50").code == 0
+    begun(tmp_path, optimizer__lr={"type": "cosine", "peak": 0.1}, **SHORT)
+    assert run(tmp_path, "tiny.yaml", "--resume", "train.steps=16").code == 0
     folder = the_run(tmp_path)
     folder.describe({"versions": {**folder.facts["versions"], "numpy": "1.0"}, "processor": "another"})
     code, said = verify(tmp_path)
     assert code == 5
-    assert "train.steps: 40 before, now 50, from step 40 on" in said
+    assert "train.steps: 12 before, now 16, from step 12 on" in said
     assert "numpy: '1.0' before, now" in said
     assert "processor: 'another' before, now" in said
 
 
 def test_kernels_of_a_resumed_part_are_named(tmp_path: Path) -> None:
     pytest.importorskip("minidl.kernels")
-    begun(tmp_path, train__steps=20)
+    begun(tmp_path, **SHORT)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINIDL_KERNELS", "c")
-        assert run(tmp_path, "tiny.yaml", "--resume", "train.steps=40").code == 0
+        assert run(tmp_path, "tiny.yaml", "--resume", "train.steps=16").code == 0
     code, said = verify(tmp_path)
     assert code == 5
-    assert "kernels: 'numpy' before, now 'c', from step 20 on" in said
+    assert "kernels: 'numpy' before, now 'c', from step 12 on" in said
 
 
 def test_other_data(tmp_path: Path) -> None:
-    begun(tmp_path)
+    begun(tmp_path, **SHORT)
     (tmp_path / "text.txt").write_text("the quick brown fox jumps over the lazy cat. " * 20)
     code, said = verify(tmp_path)
     assert code == 4
