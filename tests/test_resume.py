@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from pydoc_data.topics import topics
 from typing import Any
 
 import numpy as np
@@ -22,15 +22,14 @@ from runs import (
     random_cuts,
     run,
     the_run,
+    with_fewer_data,
     write_experiment,
 )
 
-from minidl.data.sources.examples import dates, python_tokens, unicode_names
 from minidl.storage.archive import read_archive, write_archive
 from minidl.storage.run_folder import RunFolder
 
 EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.yaml"))
-TABLES = {"unicode_names": unicode_names, "python_tokens": python_tokens, "written_dates": dates}
 SHORT = (
     "train.steps=6",
     "train.evaluate_every={steps: 4}",
@@ -119,19 +118,6 @@ def in_short(path: Path) -> tuple[str, ...]:
     return (str(path), *SHORT, "threads=1", *few, *sampled)
 
 
-def with_fewer_data(path: Path, folder: Path) -> tuple[str, ...]:
-    """Arguments for the beginning of what an experiment reads: less to read, to count and to measure."""
-    text = path.read_text()
-    if "pydoc_topics" in text and "tokens: word" not in text:
-        (folder / "text.txt").write_text("".join(topics.values())[:20_000])
-        return ("data.source=text.txt",)
-    for name, table in TABLES.items():
-        if f"source: {name}" in text:
-            (folder / "rows.csv").write_text("\n".join(table().splitlines()[:500]))
-            return ("data.source=rows.csv",)
-    return ()
-
-
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_every_shipped_experiment(path: Path, tmp_path: Path) -> None:
     arguments = (*in_short(path), *with_fewer_data(path, tmp_path))
@@ -168,6 +154,14 @@ def test_other_kernels_than_before_are_told(tmp_path: Path) -> None:
 
 
 # --- what can be resumed, and what is said where it cannot
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: Factory) -> Path:
+    """Where a finished run of six steps lies."""
+    folder = tmp_path_factory.mktemp("finished")
+    begun(folder)
+    return folder
 
 
 def begun(folder: Path, **changes: Any) -> RunFolder:
@@ -317,8 +311,9 @@ def set_nan(name: str) -> Callable[[dict[str, Any], dict[str, Any]], None]:
         (lambda _, meta: meta["callbacks"].update(RunLog={"metrics": "many"}), "holds no run that could be resumed"),
     ],
 )
-def test_a_checkpoint_that_does_not_fit(tmp_path: Path, change: Any, said: str) -> None:
-    folder = begun(tmp_path)
+def test_a_checkpoint_that_does_not_fit(tmp_path: Path, change: Any, said: str, finished: Path) -> None:
+    shutil.copytree(finished, tmp_path, symlinks=True, dirs_exist_ok=True)
+    folder = the_run(tmp_path)
     for path in folder.checkpoints.files():
         edited(change)(path)
     code, message = resumed(tmp_path, "train.steps=8")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from runs import with_fewer_data
 
 from minidl import Model
 from minidl.callbacks.evaluate import Evaluate, evaluate
@@ -76,7 +77,8 @@ def test_an_experiment_runs_resumes_is_checked_and_measured(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     file = str(EXPERIMENTS / f"{name}.yaml")
-    always = [*SMALL[name], "log.every.steps=2", "log.histograms_every=null", "data.batch_size=256"]
+    small = [*SMALL[name], *with_fewer_data(Path(file), tmp_path)]
+    always = [*small, "log.every.steps=2", "log.histograms_every=null", "data.batch_size=256"]
     assert main(["run", file, *always, "train.steps=2", "--json"]) == 0
     assert main(["run", file, *always, "train.steps=3", "--json", "--resume"]) == 0
     lines = (tmp_path / "runs" / name / "001" / "metrics.jsonl").read_text().splitlines()
@@ -97,7 +99,7 @@ def test_an_experiment_runs_resumes_is_checked_and_measured(
     assert measured == pytest.approx({tag: record[tag] for tag in measured}, rel=1e-5)
     assert {tag.partition("/")[0] for tag in measured} == {"val", "test", "val_baseline"}
     saved = read_archive(tmp_path / "runs" / name / "001" / "checkpoints" / "last").meta["metadata"]
-    assert saved == read(name, *SMALL[name]).dataset.metadata
+    assert saved == read(name, *small).dataset.metadata
 
 
 def test_metadata_says_what_the_numbers_of_a_model_mean() -> None:
