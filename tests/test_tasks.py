@@ -120,7 +120,7 @@ def test_a_table_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "  task: {type: classification, text: word, label: order}\n"
         "model:\n  layers:\n    - {type: OneHot}\n    - {type: GRU, units: 12, inputs: [one_hot, lengths]}\n"
         '    - {type: Last, inputs: [gru, lengths]}\n    - {type: Dense, units: "${data.classes}"}\n'
-        "loss: {type: SoftmaxCE}\noptimizer: {type: Adam, lr: 0.02}\ntrain: {epochs: 25}\n"
+        "loss: {type: SoftmaxCE}\noptimizer: {type: Adam, lr: 0.02}\ntrain: {epochs: 25}\nlog: {tensorboard: false}\n"
     )
     monkeypatch.chdir(tmp_path)
     assert main(["run", "order.yaml", "--json"]) == 0
