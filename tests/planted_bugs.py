@@ -18,6 +18,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
@@ -134,7 +135,7 @@ def planted(bug: Bug) -> Iterator[ModuleType]:
     source = inspect.getsource(module)
     tree = bug.plant(source)
     codes = _codes(compile(tree, str(module.__file__), "exec", dont_inherit=True))
-    if _without_bodies(tree) == _without_bodies(ast.parse(source)):
+    if _without_bodies(tree) == _outline(source):
         with _other_code(module, codes):
             yield importlib.import_module("contract")
     else:
@@ -148,6 +149,11 @@ def _without_bodies(tree: ast.Module) -> str:
         if isinstance(node, ast.FunctionDef):
             node.body = []
     return ast.dump(tree)
+
+
+@cache
+def _outline(source: str) -> str:
+    return _without_bodies(ast.parse(source))
 
 
 def _codes(code: CodeType, within: str = "") -> dict[str, CodeType]:

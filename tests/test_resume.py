@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from pydoc_data.topics import topics
@@ -26,10 +25,12 @@ from runs import (
     write_experiment,
 )
 
+from minidl.data.sources.examples import dates, python_tokens, unicode_names
 from minidl.storage.archive import read_archive, write_archive
 from minidl.storage.run_folder import RunFolder
 
 EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.yaml"))
+TABLES = {"unicode_names": unicode_names, "python_tokens": python_tokens, "written_dates": dates}
 SHORT = (
     "train.steps=6",
     "train.evaluate_every={steps: 4}",
@@ -118,17 +119,22 @@ def in_short(path: Path) -> tuple[str, ...]:
     return (str(path), *SHORT, "threads=1", *few, *sampled)
 
 
+def with_fewer_data(path: Path, folder: Path) -> tuple[str, ...]:
+    """Arguments for the beginning of what an experiment reads: less to read, to count and to measure."""
+    text = path.read_text()
+    if "pydoc_topics" in text and "tokens: word" not in text:
+        (folder / "text.txt").write_text("".join(topics.values())[:20_000])
+        return ("data.source=text.txt",)
+    for name, table in TABLES.items():
+        if f"source: {name}" in text:
+            (folder / "rows.csv").write_text("\n".join(table().splitlines()[:500]))
+            return ("data.source=rows.csv",)
+    return ()
+
+
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_every_shipped_experiment(path: Path, tmp_path: Path) -> None:
-    arguments, text = in_short(path), path.read_text()
-    # less to count and to compress at the start of a run
-    if "pydoc_topics" in text and "tokens: word" not in text:
-        (tmp_path / "text.txt").write_text("".join(topics.values())[:20_000])
-        arguments += ("data.source=text.txt",)
-    elif "documents, text: name" in text:
-        names = [unicodedata.name(chr(code)) for code in range(0x100, 0x377)]
-        (tmp_path / "names.csv").write_text("\n".join(["name", *names]))
-        arguments += ("data.source=names.csv",)
+    arguments = (*in_short(path), *with_fewer_data(path, tmp_path))
     finish(tmp_path, path.stem, *arguments, cuts=[None])
     expected = left(the_run(tmp_path, path.stem))
     os.rename(tmp_path / "runs", tmp_path / "whole")

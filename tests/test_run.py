@@ -22,9 +22,9 @@ TINY = """
 data: {type: text, source: book.txt, batch_size: 4, seq_len: 8}
 model: {type: own, units: 6}
 loss: {type: SoftmaxCE}
-train: {steps: 40, evaluate_every: {steps: 10}, sample_every: {steps: 1}}
-sample: {length: 40, temperatures: [1.0]}
-log: {every: {steps: 1}}
+train: {steps: 12, evaluate_every: {steps: 4}, sample_every: {steps: 1}}
+sample: {length: 20, temperatures: [1.0]}
+log: {every: {steps: 1}, histograms_every: null}
 """
 OWN = '''"""A model with a layer of its own, which a process that samples has to find again."""
 
@@ -74,13 +74,13 @@ def state(folder: Path) -> tuple[str, int]:
 
 
 def test_a_run_leaves_what_the_readme_says_and_its_model_is_found_again(folder: Path) -> None:
-    code, out, err = finish(start(folder, ["tiny.yaml", "train.sample_every.steps=20", "optimizer.lr=1e-2"]))
+    code, out, err = finish(start(folder, ["tiny.yaml", "train.sample_every.steps=6", "optimizer.lr=1e-2"]))
     assert code == 0, err
     assert out.endswith(
         "done: the run lies in runs/tiny/001\nview it with: tensorboard --logdir runs\nsee it think: minidl view tiny\n"
     )
-    assert "--- step 20, sample/temperature_1 ---" in out
-    assert re.search(r"^step 40/40 .* train/loss \d", err, re.MULTILINE)
+    assert "--- step 6, sample/temperature_1 ---" in out
+    assert re.search(r"^step 12/12 .* train/loss \d", err, re.MULTILINE)
     run = folder / "runs/tiny/001"
     names = {path.name.split(".")[0] if path.name.startswith("events") else path.name for path in run.iterdir()}
     files = {"experiment.yaml", "resolved.yaml", "run.json", "metrics.jsonl", "samples.txt", "checkpoints", "models"}
@@ -89,7 +89,7 @@ def test_a_run_leaves_what_the_readme_says_and_its_model_is_found_again(folder: 
     assert load(run / "resolved.yaml").tree["optimizer"]["lr"] == 1e-2
     assert {"best", "last"} <= {path.name for path in (run / "checkpoints").iterdir()}
     facts = json.loads((run / "run.json").read_text())
-    assert facts["arguments"] == ["tiny.yaml", "train.sample_every.steps=20", "optimizer.lr=1e-2"]
+    assert facts["arguments"] == ["tiny.yaml", "train.sample_every.steps=6", "optimizer.lr=1e-2"]
     assert {"versions", "seed", "data_sha256", "processor"} <= facts.keys()
     tags = {tag for line in (run / "metrics.jsonl").read_text().splitlines() for tag in json.loads(line)}
     measures = {"loss", "bits_per_char", "accuracy"}
@@ -107,7 +107,7 @@ def test_training_outlives_its_reader(folder: Path) -> None:
     assert process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
-    while b"step 20/" not in process.stderr.readline():
+    while b"step 5/" not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     err = process.stderr.read().decode()
@@ -124,7 +124,7 @@ def test_training_outlives_both_its_readers(folder: Path) -> None:
     process.stdout.readline()
     process.stdout.close()
     assert process.wait(timeout=60) == 0
-    assert state(folder) == ("done", 40)
+    assert state(folder) == ("done", 12)
 
 
 def test_a_full_disk_behind_stdout_is_told_at_the_end(folder: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_full_disk_behind_stdout_is_told_at_the_end(folder: Path) -> None:
     assert code == 74
     assert err.endswith("python -m minidl.run: stdout: No space left on device\n")
     assert "Traceback" not in err
-    assert state(folder) == ("done", 40)
+    assert state(folder) == ("done", 12)
     with open("/dev/full", "w") as full:
         code, _, err = finish(start(folder, ["runs"], stdout=full))
     assert (code, err) == (74, "minidl runs: stdout: No space left on device\n")
@@ -183,7 +183,7 @@ def test_a_terminal_shows_a_bar_and_a_pipe_shows_lines(folder: Path) -> None:
             break
     os.close(terminal)
     assert finish(process)[0] == 0
-    assert "40/40" in shown.decode()
+    assert "12/12" in shown.decode()
     assert b"\x1b[" in shown
     assert b"train/loss" not in shown
 

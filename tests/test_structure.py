@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import grimp
 import pytest
@@ -25,6 +26,22 @@ def module_name(path: Path) -> str:
 
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+class Source(NamedTuple):
+    """A module of minidl."""
+
+    name: str
+    lines: int
+    tree: ast.Module
+
+
+@pytest.fixture(scope="module", params=MODULES, ids=module_name)
+def source(request: pytest.FixtureRequest) -> Source:
+    """Each module in turn, parsed once for all that is asked of it."""
+    return Source(
+        module_name(request.param), len(request.param.read_text(encoding="utf-8").splitlines()), parse(request.param)
+    )
 
 
 def test_rooms_import_only_rooms_below_them() -> None:
@@ -54,14 +71,12 @@ def test_no_file_name_has_two_meanings() -> None:
     assert {name for name, count in names.items() if count > 1} <= IN_TWO_ROOMS
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module_name)
-def test_files_are_read_in_one_sitting(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= FILE_LINES
+def test_files_are_read_in_one_sitting(source: Source) -> None:
+    assert source.lines <= FILE_LINES
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module_name)
-def test_functions_are_short(path: Path) -> None:
-    functions = [node for node in ast.walk(parse(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+def test_functions_are_short(source: Source) -> None:
+    functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     assert {f.name: body_lines(f) for f in functions if body_lines(f) > FUNCTION_LINES} == {}
 
 
@@ -78,9 +93,8 @@ def test_long_functions_are_found() -> None:
     assert body_lines(function) == 2
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module_name)
-def test_every_module_says_what_it_is_for(path: Path) -> None:
-    docstring = ast.get_docstring(parse(path)) or ""
+def test_every_module_says_what_it_is_for(source: Source) -> None:
+    docstring = ast.get_docstring(source.tree) or ""
     assert docstring.strip().split("\n\n")[0].rstrip().endswith((".", ":")), docstring
 
 
@@ -116,10 +130,8 @@ def _is_false(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is False
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module_name)
-def test_data_cannot_become_code(path: Path) -> None:
-    module = module_name(path)
-    assert [(line, name) for line, name in dangers(parse(path)) if (module, name) not in ALLOWED] == []
+def test_data_cannot_become_code(source: Source) -> None:
+    assert [(line, name) for line, name in dangers(source.tree) if (source.name, name) not in ALLOWED] == []
 
 
 @pytest.mark.parametrize(
