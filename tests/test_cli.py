@@ -21,7 +21,8 @@ import pytest
 from minidl import Input, Model
 from minidl.cli import json_output
 from minidl.cli.check import STEPS, STREAMS, few
-from minidl.cli.main import EXAMPLES, VERBS, main, parser_of
+from minidl.cli.command import parser_of
+from minidl.cli.main import EXAMPLES, VERBS, main, module_of
 from minidl.data import from_arrays
 from minidl.layers import Dense
 from minidl.storage.atomic import write_whole
@@ -100,7 +101,7 @@ def test_help_teaches_with_examples(minidl: Command, words: Sequence[str]) -> No
 
 def examples() -> list[str]:
     """Of all help texts, without what is said about them at the right."""
-    texts = [EXAMPLES, *(parser_of(verb, f"minidl {verb}").epilog or "" for verb in VERBS)]
+    texts = [EXAMPLES, *(parser_of(module_of(verb), f"minidl {verb}").epilog or "" for verb in VERBS)]
     return re.findall(r"^  (?:.*\| )?minidl (.*?)(?: {2,}.*)?$", "\n".join(texts), re.MULTILINE)
 
 
@@ -111,7 +112,7 @@ def test_there_are_examples_for_each_verb() -> None:
 @pytest.mark.parametrize("example", examples())
 def test_an_example_of_the_help_is_understood(example: str) -> None:
     verb, *words = shlex.split(example)
-    assert parser_of(verb, f"minidl {verb}").parse(words)
+    assert parser_of(module_of(verb), f"minidl {verb}").parse(words)
 
 
 def test_help_says_what_each_verb_is_for(minidl: Command) -> None:

@@ -12,7 +12,8 @@ import pytest
 from runs import run, write_experiment
 
 from minidl.cli.arguments import number, whole
-from minidl.cli.main import VERBS, main, parser_of
+from minidl.cli.command import parser_of
+from minidl.cli.main import VERBS, main, module_of
 from minidl.config.build import findings
 from minidl.config.declared import Declared
 from minidl.storage.description import check_description
@@ -108,7 +109,7 @@ def test_values_of_flags(command: Command, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("words", WORDS, ids=lambda words: words[0])
 def test_every_flag_of_every_verb(words: tuple[str, ...]) -> None:
     """Its value missing, repeated, empty, of other scripts, too large: taken as it is, or refused in words."""
-    parser = parser_of(words[0], f"minidl {words[0]}")
+    parser = parser_of(module_of(words[0]), f"minidl {words[0]}")
     taken, said = [], []
     for action in parser._actions:
         for flag in action.option_strings if action.nargs != 0 else ():

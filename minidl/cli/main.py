@@ -8,7 +8,6 @@ from importlib import import_module
 from types import ModuleType
 
 from minidl.cli import command
-from minidl.cli.arguments import Parser
 from minidl.system.errors import UsageError, suggest
 
 VERBS = {
@@ -53,12 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def carry_out(verb: str, words: Sequence[str], prog: str) -> int:
     """Carry out one verb; the exit code."""
-    return command.carry_out(lambda: _module(verb), words, prog)
-
-
-def parser_of(verb: str, prog: str) -> Parser:
-    """What understands the words after a verb; prog: how the command is called."""
-    return command.parser_of(_module(verb), prog)
+    return command.carry_out(lambda: module_of(verb), words, prog)
 
 
 def _without_verb(word: str) -> int:
@@ -83,6 +77,6 @@ def _no_verb(word: str) -> str:
     return f"minidl: there is no {kind} {word!r}{suggest(word, known)}"
 
 
-def _module(verb: str) -> ModuleType:
+def module_of(verb: str) -> ModuleType:
     """The file of one of VERBS; only this one is imported, so that `--help` is quick."""
     return import_module(f"minidl.cli.{'import_weights' if verb == 'import' else verb}")

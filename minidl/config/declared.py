@@ -34,12 +34,9 @@ class Declared:
         cls.abstract = bool(family) if abstract is None else abstract
         # In the class itself, or @dataclass would write one that shows every default.
         cls.__repr__ = Declared.__repr__  # type: ignore[method-assign]
-        if not cls.abstract:
-            cls._enter_registry()
-
-    @classmethod
-    def _enter_registry(cls) -> None:
-        """Of two classes of the user's with one name the newer counts; the names of minidl's own stay what they are."""
+        if cls.abstract:
+            return
+        # Of two classes of the user's with one name the newer counts; the names of minidl's own stay what they are.
         name, known = cls.type_name(), cls.registry.get(cls.type_name())
         is_other = known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__)
         if known is not None and is_other and known.is_own():

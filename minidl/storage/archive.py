@@ -170,7 +170,10 @@ def _unpack(file: BinaryIO, check: Check | None) -> Archive:
                 raise CheckpointError(f"its members claim more bytes than the file has; {OLDER}")
             if META not in infos:
                 raise CheckpointError(f"has no {META}; {FOREIGN}")
-            version, meta = parse_meta(_content(members, infos.pop(META)))
+            for name, info in infos.items():
+                if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+                    raise CheckpointError(f"{name!r} is compressed; {OLDER}")
+            version, meta = parse_meta(members.read(infos.pop(META)))
             named = {_name(key): info for key, info in infos.items()}
             heads = {name: _head(members, info) for name, info in named.items()}
             if check is not None:
@@ -201,16 +204,6 @@ def _check_seal(file: BinaryIO, size: int) -> None:
         raise CheckpointError(f"has a wrong checksum: its bytes changed on the way; {OLDER}")
 
 
-def _content(members: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    _check_stored(info)
-    return members.read(info)
-
-
-def _check_stored(info: zipfile.ZipInfo) -> None:
-    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-        raise CheckpointError(f"{info.orig_filename!r} is compressed; {OLDER}")
-
-
 def _name(member: str) -> str:
     if not member.endswith(".npy") or not _is_sound(member):
         raise CheckpointError(f"{member!r} is a name that minidl never gives; {OLDER}")
@@ -219,7 +212,6 @@ def _name(member: str) -> str:
 
 def _head(members: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     """What a member says of its array in its first bytes: shape, dtype, and where the numbers start."""
-    _check_stored(info)
     with members.open(info) as file:
         data = file.read(_HEAD_SIZE)
     header, member = _NPY_HEADER.match(data), info.orig_filename

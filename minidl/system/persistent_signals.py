@@ -35,20 +35,10 @@ def until_heard() -> Iterator[None]:
         try:
             yield
         finally:
-            if isinstance(signal.getsignal(signal.SIGALRM), _Again):
+            if signal.getsignal(signal.SIGALRM) != alarm:
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 signal.signal(signal.SIGALRM, alarm)
                 sys.unraisablehook = hook
-
-
-class _Again:
-    """A handler of SIGALRM that raises an exception."""
-
-    def __init__(self, error: type[BaseException]) -> None:
-        self.error = error
-
-    def __call__(self, _number: int, _frame: Any) -> NoReturn:
-        raise self.error
 
 
 def _persistent(handler: Handler) -> Handler:
@@ -65,10 +55,13 @@ def _persistent(handler: Handler) -> Handler:
 
 
 def _persist(error: type[BaseException]) -> None:
+    def again(_number: int, _frame: Any) -> NoReturn:
+        raise error
+
     def say_others(unraisable: Any) -> None:
         if unraisable.exc_type is not error:
             sys.__unraisablehook__(unraisable)
 
     sys.unraisablehook = say_others
-    signal.signal(signal.SIGALRM, _Again(error))
+    signal.signal(signal.SIGALRM, again)
     signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)

@@ -103,11 +103,11 @@ class _Resolver:
         except LookupError as error:
             self._mistake(path, str(error.args[0]))
             return reference[0]
-        size, levels = _extent(value)
-        self.weight += size
+        within = list(walk(value))
+        self.weight += sum(weight(item) if isinstance(item, str) else 1 for _, item in within)
         if self.weight > NODES:
             self._stop(path, TOO_MANY)
-        if len(path) + levels > DEPTH:
+        if len(path) + max(len(place) for place, _ in within) >= DEPTH:
             self._stop(path, TOO_DEEP)
         return copy.deepcopy(value)
 
@@ -155,10 +155,3 @@ def _follow(value: Any, names: list[str]) -> tuple[Any, TreePath, list[str]]:
             return value, path, names[i:]
         value, path = value[step], (*path, step)
     return value, path, []
-
-
-def _extent(value: Any) -> tuple[int, int]:
-    """How many values something holds, and on how many levels."""
-    found = list(walk(value))
-    size = sum(weight(item) if isinstance(item, str) else 1 for _, item in found)
-    return size, 1 + max(len(path) for path, _ in found)

@@ -76,11 +76,8 @@ def _text_after_value(text: str, at: int, opening: int) -> tuple[int, str]:
 
 def _content_above(text: str, start: int) -> int | None:
     """Where the nearest line above begins that is neither blank nor a comment."""
-    while start > 0:
-        end, start = start, _line_start(text, start - 1)
-        if text[start:end].strip() and not text[start:end].lstrip().startswith("#"):
-            return start + _indent(text, start)
-    return None
+    found = [line.start(1) for line in re.finditer(r"(?:^|[\r\n]) *([^\s#])", text[:start])]
+    return found[-1] if found else None
 
 
 def _in_brackets(text: str, at: int, opening: int) -> tuple[int, str]:
