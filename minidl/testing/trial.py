@@ -10,6 +10,7 @@ import numpy as np
 
 from minidl.graph.arrays import Array
 from minidl.graph.layer import Layer
+from minidl.graph.results import alone
 from minidl.graph.symbol import Axis
 from minidl.model import Model
 
@@ -26,17 +27,17 @@ class Trial:
 
     def __init__(self, layer: Layer, feeds: Mapping[str, Array], dtype: str = "float64", training: bool = True) -> None:
         self.layer, self.feeds = layer, dict(feeds)
-        named: dict[str, Any] = self._named()
-        first = Model.of(layer, *self._placed(), dtype="float64", **named)
+        node, _ = alone(layer, self._placed(), self._named())
+        first = Model(outputs={"y": node}, dtype="float64")
         rng = np.random.default_rng(1)
         first.weights.flat[...] = rng.uniform(-0.7, 0.7, first.weights.flat.shape)  # no zero hides a mistake
         self.model = first.replica(training=training, dtype=dtype)
         self.model.executor.leave_padding()
         self.weights = self.model.weights.flat.copy()
-        self.forward_only()
+        y = self.forward_only()
         state, generators = self.model.executor.state_dict()
         self.start = {name: 0.5 * rng.standard_normal(array.shape) for name, array in state.items()}, generators
-        self.dy: Array = np.asarray(rng.standard_normal(self.forward_only().shape))
+        self.dy: Array = np.asarray(rng.standard_normal(y.shape))
 
     @property
     def is_single(self) -> bool:
