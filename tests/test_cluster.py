@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from runs import TEXT, left, write_experiment
+from runs import run as run_alone
 from test_faults_disk import disk, fill
 from test_faults_users import MODEL
 
@@ -73,6 +74,12 @@ def start(
 
 
 def run(folder: Path, count: int, *words: str, kernels: str = "") -> tuple[int, str]:
+    """Without mpiexec, where the count is 0, in a process that has all imported."""
+    if not count:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(dispatch.VARIABLE, kernels)
+            ended = run_alone(folder, "tiny.yaml", *words)
+        return ended.code, ended.out + ended.err
     process = start(folder, count, *words, kernels=kernels)
     out, error = process.communicate(timeout=120)
     return process.returncode, out + error
