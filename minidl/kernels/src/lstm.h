@@ -5,6 +5,7 @@
 static void lstm_step(const Recurrent *r, Row at, const real *a) {
     const int64_t H = r->H, I = 0, F = H, G = 2 * H, O = 3 * H;
     EACH(H, {
+        for (int q = 4; q < 8; q++) __builtin_prefetch(at.gates + q * H + j);  // of the next row
         Quotient i = tanh_quotient((real)0.5 * get(a + I + j, width)), f = tanh_quotient((real)0.5 * get(a + F + j, width));
         Quotient g = tanh_quotient(get(a + G + j, width)), o = tanh_quotient((real)0.5 * get(a + O + j, width));
         vec qif = i.q * f.q, qgo = g.q * o.q, inverse = 1 / (qif * qgo), if_ = qgo * inverse, go = qif * inverse;
@@ -26,6 +27,7 @@ static void lstm_step_back(const Recurrent *r, Row at, real *da) {
     const int64_t H = r->H, I = 0, F = H, G = 2 * H, O = 3 * H;
     tanh_row(H, at.c, at.room);
     EACH(H, {
+        for (int q = 4; q < 8; q++) __builtin_prefetch(at.gates + q * H + j);
         vec i = get(at.gates + I + j, width), f = get(at.gates + F + j, width), g = get(at.gates + G + j, width);
         vec o = get(at.gates + O + j, width), tanh_c = get(at.room + j, width);
         vec dh = get(at.dh + j, width) + get(at.dy + j, width), dh_o = dh * o;
