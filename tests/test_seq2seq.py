@@ -239,14 +239,15 @@ def test_what_the_decoder_looks_at_is_drawn(speller: tuple[Any, Model]) -> None:
 def test_gates_are_looked_at_within_the_lengths_of_what_is_read(speller: tuple[Any, Model]) -> None:
     """The decoder has other steps than the encoder, whose lengths say nothing of it."""
     from minidl.callbacks.reach_metrics import saturation
-    from minidl.callbacks.tensorboard.histograms import SHOWN, within_lengths
+    from minidl.explain.values import SHOWN, within_lengths
 
     dataset, model = speller
     inputs = dataset.train.batch(0).inputs
     model.forward(**inputs)
     expected = np.arange(len(inputs["source"]))[:, None] < inputs["lengths"][:SHOWN]
-    np.testing.assert_array_equal(within_lengths(model, "encoder_forward"), expected)
-    assert within_lengths(model, "decoder") is None
+    within, nodes = within_lengths(model), model.graph.nodes
+    np.testing.assert_array_equal(within[nodes["encoder_forward"].shape[:1]], expected)
+    assert nodes["decoder"].shape[:1] not in within
     assert {tag.split("/")[2] for tag, _ in saturation(model)} == {"encoder_forward", "encoder_backward", "decoder"}
 
 

@@ -21,7 +21,7 @@ from minidl.exchange.html import Sample, page, write_page
 from minidl.explain import Subject, by_lag, influence
 from minidl.explain.answer import asked
 from minidl.explain.embedded import Embedded
-from minidl.explain.states import computed, read, recurrent_layers
+from minidl.explain.states import read, recurrent_layers, traces
 from minidl.generate import Sampler, sample_text
 from minidl.layers import LSTM, Dense, OneHot
 from minidl.system.errors import UsageError
@@ -67,7 +67,7 @@ def test_a_page_computes_what_minidl_computes(kind: str, browser: Any, tmp_path:
         output = arrays[f"{subject.model.graph.ends[subject.output]}/y"].reshape(-1, len(subject.names))
         np.testing.assert_allclose(found["output"], output, atol=1e-5)
         for layer in recurrent_layers(subject):
-            for name, values in computed(subject.model, layer).items():
+            for name, values in traces(subject.model, layer).items():
                 np.testing.assert_allclose(found["parts"][layer][name], values, atol=1e-5)
         exact = embedded.forward({name: x[:, None] for name, x in embedded.rows(ids).items()}).copy()
         expected = influence(embedded, ids, [asked(subject, ids, exact, -1)])[:, 0]

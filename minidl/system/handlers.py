@@ -15,9 +15,9 @@ def handling(handlers: Mapping[int, Handler]) -> Iterator[None]:
     """While this lasts, these handlers are called; a signal that is ignored, as by nohup, stays ignored.
 
     >>> heard = []
-    >>> with handling({signal.SIGHUP: lambda number, frame: heard.append(number)}):
-    ...     signal.raise_signal(signal.SIGHUP)
-    >>> heard == [signal.SIGHUP]
+    >>> with handling({signal.SIGUSR1: lambda number, frame: heard.append(number)}):
+    ...     signal.raise_signal(signal.SIGUSR1)
+    >>> heard == [signal.SIGUSR1]
     True
     """
     heard = {number: handler for number, handler in handlers.items() if signal.getsignal(number) != signal.SIG_IGN}
