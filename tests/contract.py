@@ -79,7 +79,7 @@ WHOLE = {"Reverse", "Last", "LastState", "Conv1D", "Pool", "Attention", "Slice",
 ALLOCATE = ("CRF", "CTC", "Attention", "AdditiveAttention", "Huber", "Quantile", "GaussianNLL", "PoissonNLL", "MAE")
 
 FEATURES, UNITS, SYMBOLS = 10, 11, 12  # all different, so that no axis can be taken for another
-SIZES = ((1, 1), (1, 3), (5, 1), (4, 3), (20, 3))  # (T, B)
+SIZES = ((4, 3), (5, 1), (20, 3), (1, 1), (1, 3))  # (T, B); that which shows most mistakes comes first
 
 time_steps.BLOCK = 4 * UNITS  # blocks of a few steps, so that their seams are tried too
 
