@@ -42,7 +42,7 @@ TINY = {
     "name": "tiny",
     "seed": 3,
     "threads": 1,  # more would add up in another order on some processors
-    "data": {"type": "text", "source": "text.txt", "batch_size": 4, "seq_len": 8, "split": [0.8, 0.1, 0.1]},
+    "data": {"type": "text", "source": "text.txt", "batch_size": 4, "seq_len": 8, "split": [0.9, 0.05, 0.05]},
     "model": {
         "layers": [
             {"type": "Embedding", "units": 6, "dropout": 0.1},

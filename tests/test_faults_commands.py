@@ -125,7 +125,7 @@ TEXTS: dict[str, tuple[bytes, str]] = {
     "30 empty": (b"", "text.txt is empty: there is nothing to learn from"),
     "30 white space": (b" \n\t\n", "text.txt has only white space: there is nothing to learn from"),
     "31 short": (
-        TEXT[:40].encode(),
+        TEXT[:36].encode(),
         "32 ids are too few for 4 streams with a window of 8 each, which take 33: set batch",
     ),
     "33 not UTF-8": (TEXT.encode() + b"\n\xe9", "text.txt, line 2: byte 0xe9 at offset 901 is not UTF-8"),
@@ -171,7 +171,7 @@ def _refused(folder: Path, code: int, said: str, *changes: str) -> None:
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [
-        ("data.batch_size=400", 3, "720 ids are too few for 400 streams"),
+        ("data.batch_size=400", 3, "810 ids are too few for 400 streams"),
         ("data.source=txt.txt", 3, "/txt.txt (it was given as 'txt.txt'); did you mean 'text.txt'?"),
         ("data.source=folder", 3, "folder is a folder: name a file in it"),
         ("data.source=text.txt/inside", 3, "there is no folder"),

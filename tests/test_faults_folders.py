@@ -190,7 +190,7 @@ def test_a_newer_format_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_best_that_the_disk_refused_is_made_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_experiment(tmp_path, optimizer__lr=1.0, train__steps=36)
+    write_experiment(tmp_path, optimizer__lr=1.0, train__steps=36, data__split=[0.8, 0.1, 0.1])
     assert run(tmp_path, "tiny.yaml").code == 0
     best = the_run(tmp_path).checkpoints.newest()[1].meta["progress"]["best_step"]
     expected = left(the_run(tmp_path))

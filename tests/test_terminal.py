@@ -19,7 +19,7 @@ from minidl.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 60
-PATIENCE = 10  # seconds: a key may have been pressed before it was waited for
+PATIENCE = 3  # seconds: a key may have been pressed before it was waited for
 TINY = """
 data: {type: text, source: book.txt, batch_size: 4, seq_len: 8}
 model:
