@@ -17,8 +17,8 @@ from minidl.layers.product import Product, blocks
 SIZES = st.integers(1, 20)
 
 
-@given(rows=SIZES, K=SIZES, N=SIZES, small=st.integers(1, 500), transposed=st.booleans())
-def test_blocks_change_nothing(rows: int, K: int, N: int, small: int, transposed: bool) -> None:
+@given(rows=SIZES, K=SIZES, N=SIZES, small=st.integers(1, 500), steps=st.integers(1, 2), transposed=st.booleans())
+def test_blocks_change_nothing(rows: int, K: int, N: int, small: int, steps: int, transposed: bool) -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((rows, K)).astype(np.float32)
     W = rng.standard_normal((N, K) if transposed else (K, N)).astype(np.float32)
@@ -27,7 +27,7 @@ def test_blocks_change_nothing(rows: int, K: int, N: int, small: int, transposed
         patch.setattr(product, "blas_architecture", lambda: "SkylakeX")
         patch.setattr(product, "SMALL", small)
         patch.setattr(product, "WIDTHS", (4, 2))
-        found = Product(W, np.empty((N, K), np.float32), rows)(x, out=np.empty((rows, N), np.float32))
+        found = Product(W, np.empty((N, K), np.float32), rows, steps)(x, out=np.empty((rows, N), np.float32))
     np.testing.assert_allclose(found, x @ W, rtol=1e-5, atol=1e-5)
 
 

@@ -50,8 +50,7 @@ def _take_part(command: Command, words: list[str], part: int, parts: int) -> Non
     """One of the processes, on its part of the processors; Ctrl-C on the terminal reaches it by way of the first."""
     os.setpgid(0, 0)
     if hasattr(os, "sched_setaffinity"):  # before NumPy is imported, whose BLAS begins a thread for each
-        processors = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, processors[part % len(processors) :: parts])  # of more processes some share one
+        os.sched_setaffinity(0, _share(sorted(os.sched_getaffinity(0)), part, parts))
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115  open as long as the process
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
@@ -59,3 +58,12 @@ def _take_part(command: Command, words: list[str], part: int, parts: int) -> Non
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)
+
+
+def _share(processors: Sequence[int], part: int, parts: int) -> Sequence[int]:
+    """One of as many equal parts as there are processes; where these are more, some have the same processor.
+
+    >>> [_share([0, 1, 2, 3, 4], part, 2) for part in range(2)], [_share([0, 1], part, 3) for part in range(3)]
+    ([[0, 2, 4], [1, 3]], [[0], [1], [0]])
+    """
+    return processors[part % len(processors) :: parts]

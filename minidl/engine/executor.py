@@ -49,7 +49,7 @@ class Executor:
         self.context = Context(graph, weights, {}, training, caches, self.rngs, input_gradients)
         self.state: dict[str, Array] = {}
         self.left_out: frozenset[str] = frozenset()  # nodes that are not run; their arrays hold zeros
-        self._feeds = Feeds(graph, weights.dtype)
+        self.feeds = Feeds(graph, weights.dtype)
         self._measured: dict[Any, DryRunAllocator] = {}
         self._owner = Owner(self._hand_over)
         self._lay_out()
@@ -74,17 +74,17 @@ class Executor:
 
     def leave_padding(self) -> None:
         """Feed layers what stands past the end of sequences as it is, so that their own part can be checked."""
-        self._feeds.padded.clear()
+        self.feeds.padded.clear()
 
     def forward(self, feeds: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """All results that can be computed from these inputs: views of the executor's own buffers."""
-        arrays, shapes = self._feeds.check(feeds)
+        arrays, shapes = self.feeds.check(feeds)
         with self._owner.turn(anew=not self.state):
             self._current = None  # until this pass is through, there is nothing to go back from
             program = self._forward_program(shapes)
             for name, array in arrays.items():
                 program.values[name][...] = array
-            self._feeds.clear_padding(program.values)
+            self.feeds.clear_padding(program.values)
             self._run(program)
             self._current, self._computed_at = program, self.weights.version
             return dict(program.results)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from minidl.engine.feeds import Feeds
 from minidl.explain.gates import gate_names
 from minidl.graph.arrays import Array, Out, Shape, State
 from minidl.graph.sums import ROWS_OF_A_SHARE
@@ -44,7 +43,7 @@ def ended_axes(model: Model) -> set[str]:
     >>> ended_axes(Model(outputs={"y": LSTM(3)(x, lengths=lengths)}))
     {'T'}
     """
-    return Feeds(model.graph, model.weights.dtype).within_axes.get("lengths", set())
+    return model.executor.feeds.within_axes.get("lengths", set())
 
 
 def within_lengths(model: Model) -> dict[Shape, Array]:

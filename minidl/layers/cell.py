@@ -127,7 +127,7 @@ class Cell(RecurrentDropout, abstract=True):
         self.draw_mask(arrays["mask"], arrays["training"], arrays["rng"])
         self.draw_state_mask(arrays["state_mask"], arrays["training"], arrays["rng"])
         Wh, ended = self._weights_in_use(arrays), after_the_end(lengths, len(gates))
-        times_Wh = None if Wh is None else Product(Wh, Wh_room, rows=gates.shape[1])
+        times_Wh = None if Wh is None else Product(Wh, Wh_room, rows=gates.shape[1], steps=len(gates))
         affine(x, arrays["Wx"], arrays.get("b"), out=gates)  # the inputs' share of all steps at once
         if ended is not None:
             gates[ended] = 0
@@ -148,7 +148,7 @@ class Cell(RecurrentDropout, abstract=True):
         self, x: Array, lengths: Array | None, dy: Array | None, da: Array, dpast: Array, Wh_room: Array, **arrays: Any
     ) -> None:
         Wh, ended = self._weights_in_use(arrays), after_the_end(lengths, len(da))
-        back = None if Wh is None else Product(Wh.T, Wh_room, rows=da.shape[1])
+        back = None if Wh is None else Product(Wh.T, Wh_room, rows=da.shape[1], steps=len(da))
         dpast = dpast if "past" in self.asked("step") else da
         for t, given in self._steps_back(dy, ended, {**arrays, "Wh": Wh}):
             found, before, *further = self.step_back(*given)

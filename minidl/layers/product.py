@@ -13,18 +13,18 @@ WIDTHS = 64, 32  # of blocks, the faster first
 
 
 class Product:
-    """x W for many x (rows, K): W (K, N) is laid out once, in `room` (as many numbers), as the BLAS is quick with it.
+    """x W for the x (rows, K) of so many steps: W (K, N) is laid out once, in `room`, as the BLAS is quick with it.
 
     A BLAS packs W anew in each product, but that of AVX-512 reads it where it lies in small ones. There W is cut into
     blocks of columns, which make small products of a large one: in float32 they take a quarter less time.
 
-    >>> times_W = Product(np.eye(2), room=np.empty((2, 2)), rows=1)
+    >>> times_W = Product(np.eye(2), room=np.empty((2, 2)), rows=1, steps=1)
     >>> times_W(np.array([[3.0, 4.0]]), out=np.empty((1, 2))).tolist()
     [[3.0, 4.0]]
     """
 
-    def __init__(self, W: Array, room: Array, rows: int) -> None:
-        self.width = width_of_blocks(W, rows)
+    def __init__(self, W: Array, room: Array, rows: int, steps: int) -> None:
+        self.width = width_of_blocks(W, rows) if steps > 1 else 0  # for one step, laying out takes longer than it saves
         laid_out = blocks(W, self.width) if self.width else W
         if rows == 1 or laid_out.flags.c_contiguous:
             self.W = laid_out
