@@ -197,7 +197,7 @@ def _is_whole(run: RunFolder, whole: Left) -> bool:
     return False
 
 
-@pytest.mark.parametrize(("resumed", "every"), [(False, 6), (True, 12)], ids=["begun", "resumed"])
+@pytest.mark.parametrize(("resumed", "every"), [(False, 5), (True, 10)], ids=["begun", "resumed"])
 def test_each_call_of_a_run_fails_in_turn(
     resumed: bool, every: int, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

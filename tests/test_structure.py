@@ -181,13 +181,13 @@ HEAVY_ROOMS = ("compression", "exchange", "experiment", "kernels")
 HEAVY_MODULES = ("config.build", "config.findings", "config.rules", "storage.description")
 
 
-def test_heavy_modules_wait_until_they_are_used() -> None:
+def test_heavy_modules_wait_until_they_are_used(sources: list[Source]) -> None:
     """What takes long to import is imported where it is used, so that minidl starts quickly."""
     heavy = {"tensorboardX", "rich", "torch", "pydantic", "matplotlib", "onnx", "safetensors", "optuna"}
-    for path in MODULES:
-        if module_name(path) in HEAVY_MODULES or module_name(path).partition(".")[0] in HEAVY_ROOMS:
+    for source in sources:
+        if source.name in HEAVY_MODULES or source.name.partition(".")[0] in HEAVY_ROOMS:
             continue  # they are themselves imported where they are used
-        top = [node for node in parse(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        top = [node for node in source.tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
         names = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}
         names |= {node.module or "" for node in top if isinstance(node, ast.ImportFrom)}
-        assert not {name.partition(".")[0] for name in names} & heavy, path.name
+        assert not {name.partition(".")[0] for name in names} & heavy, source.name

@@ -58,8 +58,7 @@ def test_every_module_can_be_imported(copy: Path) -> None:
 
 
 def test_tests_pass_but_for_those_of_the_kernels(copy: Path) -> None:
-    options = ("-q", "-x", "-p", "no:cacheprovider", "-k", "not thousands")  # of nodes, which take their time
-    python(copy, "-m", "pytest", *options, *(f"tests/{name}" for name in TESTS))
+    python(copy, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *(f"tests/{name}" for name in TESTS))
 
 
 def test_a_model_trains(copy: Path) -> None:
