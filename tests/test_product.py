@@ -74,3 +74,9 @@ def test_a_cell_computes_the_same_in_blocks(cell: Callable[[int], Any], monkeypa
     monkeypatch.setattr(product, "blas_architecture", lambda: "Haswell")
     for ours, whole in zip(in_blocks, results(), strict=True):
         np.testing.assert_allclose(ours, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_room_for_computing_is_no_array_of_a_model() -> None:
+    """It holds anything: a search for the first array that is not finite would find it there."""
+    model = Model.of(LSTM(3), np.zeros((5, 2, 4)))
+    assert {name for name in model.arrays if "room" in name or "past" in name} == set()

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from minidl.engine.binding import Context, bind, dispensable, workspaces
 from minidl.engine.buffers import Arena, DryRunAllocator, Request
 from minidl.engine.dispatch import Call
-from minidl.graph.arrays import Cache, Declaration, Out, Param, Shape, State, Tied
+from minidl.graph.arrays import Cache, Declaration, Out, Param, Shape, State, Tied, Workspace
 from minidl.graph.graph import Graph
 from minidl.graph.operations import OneHotRows
 from minidl.system.collector import at_rest
@@ -122,7 +122,7 @@ class ForwardProgram:
             for name, declared in self.declared.items()
             for array, item in declared.items()
             if isinstance(self.arrays[name].get(array), np.ndarray)
-            if self.context.caches or not isinstance(item, Cache)
+            if not isinstance(item, Workspace) and (self.context.caches or not isinstance(item, Cache))
         }
 
     def written(self) -> dict[str, Array]:
