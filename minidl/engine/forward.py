@@ -122,7 +122,8 @@ class ForwardProgram:
             for name, declared in self.declared.items()
             for array, item in declared.items()
             if isinstance(self.arrays[name].get(array), np.ndarray)
-            if not isinstance(item, Workspace) and (self.context.caches or not isinstance(item, Cache))
+            if not isinstance(item, Workspace)
+            if self.context.caches or not isinstance(item, Cache)
         }
 
     def written(self) -> dict[str, Array]:
