@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +29,10 @@ from minidl.experiment.run.memory_check import SUMS, memory_of
 from minidl.storage.archive import read_archive
 from minidl.storage.run_folder import RunFolder
 from minidl.system.errors import MinidlError
+from minidl.system.processes import Processes
+from minidl.training import owed
+from minidl.training.callback import Callback, Run
+from minidl.training.parallel_trainer import ParallelTrainer
 from minidl.training.shares import Shares, branches
 
 ROOT = Path(__file__).parent.parent
@@ -99,6 +104,42 @@ def test_every_process_has_a_branch_of_the_tree_and_together_they_have_all() -> 
             for first, end in found:
                 assert (end - first) & (end - first - 1) == 0, "a branch has 1, 2, 4, … shares"
                 assert first % (end - first) == 0, "and begins where one does"
+
+
+class Told(Processes):
+    """One process, and what it would tell others; `work` is done right after the third time."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__()
+        self.messages: list[Any] = []
+        self.work = work
+
+    def tell(self, message: Any = None) -> Any:
+        self.messages.append(message)
+        if [each for each in self.messages if "finished" in each][2:] == [message]:
+            self.work()
+        return message
+
+
+class Asking(Callback):
+    """Asks others for what they carry, as one does that saves."""
+
+    def step(self, trainer: Run) -> None:
+        trainer.carried()
+
+
+def test_process_0_does_what_it_has_told_whatever_signal_comes_right_after(tmp_path: Path) -> None:
+    """Else the others would take a step, or answer, without it. What was owed is made up before they begin a step."""
+    write(tmp_path, **EXPERIMENT)
+    experiment = read_experiment(tmp_path / "tiny.yaml", [])
+    told = Told(lambda: trainer.stop("interrupted", hurried=True))
+    model, data, optimizer = experiment.model, experiment.dataset, experiment.optimizer
+    trainer = ParallelTrainer(told, model, data, optimizer, steps=9, callbacks=[Asking()])
+    owed.note(trainer, "Asking")
+    trainer.run()
+    assert trainer.progress.step == 3
+    words = [message if isinstance(message, str) else message["finished"] for message in told.messages]
+    assert words == ["carried", False, "carried", False, "carried", False, "carried", True, True]
 
 
 @with_mpi

@@ -147,32 +147,24 @@ class ParallelTrainer(Trainer):
         parts: list[MetricAccumulator] = self.processes.collect(self.shares.measured())
         return add_in_pairs(parts)
 
-    def _follow(self) -> None:
-        """Process 0 says how it goes on; the others do what it asks for until it does."""
+    def _follow(self) -> dict[str, Any]:
+        """Process 0 says how it goes on, and does so; the others do what it asks for until it does."""
         if self.processes.is_first:
-            self.processes.tell(self._situation())
-            return
+            return dict(self.processes.tell(self._situation()))
         answers = {"carried": self._collect_carried, "measured": self._collect_measured}
         while isinstance(told := self.processes.tell(), str):
             answers[told]()
         self._told = told
         self.progress.seconds, self.progress.validation = told["seconds"], list(told["validation"])
-        if told["failed"]:
-            raise SystemExit(told["failed"])
+        return self._told
 
     def _situation(self) -> dict[str, Any]:
         return {
             "seconds": self.progress.seconds,
             "validation": list(self.progress.validation),
-            "finished": super().finished,
+            "finished": self.finished,
             "total_steps": super().total_steps,
-            "failed": 0,
         }
-
-    @property
-    def finished(self) -> bool:
-        """Whether there is no further step to do now, as process 0 sees it."""
-        return super().finished if self.processes.is_first else bool(self._told.get("finished"))
 
     @property
     def total_steps(self) -> int | None:
@@ -182,12 +174,9 @@ class ParallelTrainer(Trainer):
     def _start(self) -> None:
         self.shares.take_state()
         super()._start()
-        self._follow()
 
-    def notify(self) -> None:
-        """Let every callback of process 0 do what is due, then go on together."""
-        super().notify()
-        self._follow()
+    def _goes_on(self) -> bool:
+        return not self._follow()["finished"]
 
     def _finish(self) -> None:
         if self.average_every is not None:

@@ -93,12 +93,11 @@ class Trainer:
         """Train until the end, or until `stop` is called."""
         try:
             self._start()
-            if self.progress.owed is not None:
-                self._call(owed.take_up(self))
-            while not self.finished:
+            while self._goes_on():
                 first = self.progress.step * self.accumulate
                 self.update(*map(self.data.train.batch, range(first, first + self.accumulate)))
-                self.notify()
+                self._turn_page()
+                self._call()
             self._finish()
         finally:
             self.callbacks.call(lambda callback: callback.close(self), at_the_end=True)
@@ -129,11 +128,6 @@ class Trainer:
     def carried(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """What the next step depends on besides weights: the state of recurrent layers, and random generators."""
         return self.model.executor.state_dict()
-
-    def notify(self) -> None:
-        """Let every callback do what is due after this step."""
-        self._turn_page()
-        self._call()
 
     def _call(self, first: str | None = None) -> None:
         """Call the callbacks, from this one on; what a signal breaks off is owed."""
@@ -235,6 +229,12 @@ class Trainer:
         _ = self.evaluated  # an average begins with the weights of the first step
         self.callbacks.call(lambda callback: callback.start(self))
         self._started = time.perf_counter() - self.progress.seconds
+        if self.progress.owed is not None:
+            self._call(owed.take_up(self))
+
+    def _goes_on(self) -> bool:
+        """Whether there is another step; asked once before each, for a signal may come at any time."""
+        return not self.finished
 
     def _finish(self) -> None:
         self._turn_page()
