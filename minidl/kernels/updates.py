@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from minidl.generate.sampler import Sampler
 from minidl.graph.operations import norm
 from minidl.kernels.library import address, function, kernel, layout
-from minidl.optim import SGD, Adam, Optimizer, RMSprop
-from minidl.optim.schedules import Clock, current
+from minidl.optim import Optimizer
+from minidl.optim.schedules import Clock
 
 if TYPE_CHECKING:
     from minidl.engine.feeds import Feeds
@@ -41,20 +41,21 @@ def length(gradient: Array) -> Callable[[Optimizer], float]:
 def twin(name: str, numbers: Callable[..., tuple[float, ...]]) -> Callable[..., Change]:
     """What binds a rule to weights w, their gradient g and what is kept from step to step.
 
-    numbers: those of a step, from lr on, in the order of Rates in src/optimizers.h; 0 for what a rule has not.
+    numbers: those of a step, from lr on, in the order of Rates in src/optimizers.h; 0 for what a rule has not. They are
+    of the optimizer of now, which has numbers in the place of schedules.
     """
 
     def bound(w: Array, g: Array, **kept: Array) -> Change:
-        rates = np.zeros(len(layout("Rates")[0]))
+        packing = layout("Rates")[1]
+        rates = bytearray(packing.size)
         values = {"n": w.size, "w": w, "g": g, "rates": rates, **kept}
         change = kernel(name, "Update", w.dtype, -(-w.size // VECTOR), PER_WEIGHT * w.size, **values)
 
-        def call(now: Optimizer, length: float, t: int, clock: Clock) -> None:
-            highest = math.inf if now.clip_value is None else current(now.clip_value, clock)
-            longest = math.inf if now.clip_norm is None else current(now.clip_norm, clock)
+        def call(now: Any, length: float, t: int, clock: Clock) -> None:
+            highest, longest = (math.inf if limit is None else limit for limit in (now.clip_value, now.clip_norm))
             scale = longest / length if length > longest else 1.0
             clips = length > highest or scale < 1  # no entry is larger than the norm
-            rates[:] = (clips, highest, scale, *numbers(now, t, clock))
+            packing.pack_into(rates, 0, clips, highest, scale, *numbers(now, t))
             change()
 
         return call
@@ -62,22 +63,21 @@ def twin(name: str, numbers: Callable[..., tuple[float, ...]]) -> Callable[..., 
     return bound
 
 
-def adam(now: Adam, t: int, clock: Clock) -> tuple[float, ...]:
+def adam(now: Any, t: int) -> tuple[float, ...]:
     """The numbers of Adam's equations."""
-    beta1, beta2 = (current(beta, clock) for beta in now.betas)
-    lr, eps = current(now.lr, clock), current(now.eps, clock)
-    root, kept = (1 - beta2**t) ** -0.5, 1 - lr * current(now.weight_decay, clock)
-    return lr / (1 - beta1**t), beta1, beta2, eps, root, kept, 0
+    beta1, beta2 = now.betas
+    root, kept = (1 - beta2**t) ** -0.5, 1 - now.lr * now.weight_decay
+    return now.lr / (1 - beta1**t), beta1, beta2, now.eps, root, kept, 0
 
 
-def rmsprop(now: RMSprop, t: int, clock: Clock) -> tuple[float, ...]:
+def rmsprop(now: Any, t: int) -> tuple[float, ...]:
     """The numbers of RMSprop's equations."""
-    return current(now.lr, clock), 0, current(now.rho, clock), current(now.eps, clock), 0, 0, 0
+    return now.lr, 0, now.rho, now.eps, 0, 0, 0
 
 
-def sgd(now: SGD, t: int, clock: Clock) -> tuple[float, ...]:
+def sgd(now: Any, t: int) -> tuple[float, ...]:
     """The numbers of SGD's equations."""
-    return current(now.lr, clock), current(now.momentum, clock), 0, 0, 0, 0, now.nesterov
+    return now.lr, now.momentum, 0, 0, 0, 0, now.nesterov
 
 
 def within(feeds: Feeds, ids: Array, lowest: int, highest: int) -> bool:

@@ -210,11 +210,11 @@ class Optimizer(Declared, family="optimizer"):
 
     def now(self, clock: Clock) -> Optimizer:
         """The optimizer with the number of now in the place of each schedule."""
-        return at(self, clock) if self._is_scheduled else self
+        return at(self, self._schedules, clock) if self._schedules else self
 
     @cached_property
-    def _is_scheduled(self) -> bool:
-        return bool(scheduled(self))
+    def _schedules(self) -> dict[str, Any]:
+        return scheduled(self)
 
     @property
     def _by_name(self) -> bool:

@@ -44,9 +44,9 @@ static void pack_strips(const real *A, int64_t lda, int64_t count, int64_t M, re
     }
 }
 
-// C (rows, vectors) = from + A P: C and from may be the same
+// C (rows, vectors) = from + A P, where only `last` columns of the last vector exist: C and from may be the same
 INLINE void tile(const int rows, const int vectors, const real *A, int64_t row, int64_t column, const real *P, int64_t K,
-                 real *C, int64_t ldc, const real *from, int64_t ldf) {
+                 real *C, int64_t ldc, const real *from, int64_t ldf, int64_t last) {
     vec sum[ROWS][2];
     UNROLL
     for (int m = 0; m < rows; m++)
@@ -66,30 +66,28 @@ INLINE void tile(const int rows, const int vectors, const real *A, int64_t row, 
     UNROLL
     for (int m = 0; m < rows; m++)
         UNROLL
-        for (int v = 0; v < vectors; v++) store(C + m * ldc + v * LANES, load(from + m * ldf + v * LANES) + sum[m][v]);
+        for (int v = 0; v < vectors; v++) {
+            int64_t width = v < vectors - 1 ? LANES : last;
+            put(C + m * ldc + v * LANES, get(from + m * ldf + v * LANES, width) + sum[m][v], width);
+        }
 }
 
 static void copy_rows(int64_t rows, int64_t n, const real *from, int64_t ldf, real *to, int64_t ldt) {
     for (; rows; rows--, from += ldf, to += ldt) EACH(n, put(to + j, get(from + j, width), width););
 }
 
-// `width` columns of C, one or two vectors; where the last is not whole, tiles are computed beside C
+// `width` columns of C, one or two vectors
 INLINE void panel(const int vectors, int64_t M, int64_t K, const real *A, int64_t lda, const real *P, real *C, int64_t ldc,
                   const real *from, int64_t ldf, int64_t width) {
-    const int whole = width == vectors * LANES;
-    real edge[ROWS * WIDE];
+    int64_t last = width - (vectors - 1) * LANES;
     for (int64_t i = 0; i < tiles(M); i++) {
         int64_t m = tile_start(M, i), rows = tile_start(M, i + 1) - m;
-        real *to = whole ? C + m * ldc : edge;
-        const real *on = whole ? from + m * ldf : edge;
-        int64_t ldt = whole ? ldc : WIDE, ldo = whole ? ldf : WIDE;
-        if (!whole) copy_rows(rows, width, from + m * ldf, ldf, edge, WIDE);
         switch (rows) {
 #define TILE(height)                                                                                        \
     case height:                                                                                            \
         if (height > ROWS) break;                                                                           \
-        if (lda) tile(height, vectors, A + m * lda, lda, 1, P, K, to, ldt, on, ldo);                        \
-        else tile(height, vectors, A + m * K, 1, height, P, K, to, ldt, on, ldo);                           \
+        if (lda) tile(height, vectors, A + m * lda, lda, 1, P, K, C + m * ldc, ldc, from + m * ldf, ldf, last); \
+        else tile(height, vectors, A + m * K, 1, height, P, K, C + m * ldc, ldc, from + m * ldf, ldf, last);    \
         break;
             TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #if defined __AVX512F__ || !defined OF_VECTOR
@@ -99,7 +97,6 @@ INLINE void panel(const int vectors, int64_t M, int64_t K, const real *A, int64_
             TILE(13) TILE(14)
 #endif
         }
-        if (!whole) copy_rows(rows, width, edge, WIDE, C + m * ldc, ldc);
     }
 }
 

@@ -5,9 +5,9 @@ It remembers nothing, so that there is nothing to save or to lose.
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, TypeVar
 
@@ -60,14 +60,17 @@ def current(value: float | Schedule, clock: Clock) -> float:
     return value.value(clock) if isinstance(value, Schedule) else value
 
 
-def at(declared: D, clock: Clock) -> D:
-    """A declaration with the number of now in the place of each schedule, which is held to the range of its field."""
+def at(declared: D, schedules: Mapping[str, Any], clock: Clock) -> D:
+    """A declaration with the number of now in the place of its schedules, which is held to the range of its field."""
+    from minidl.config.build import check  # brings in pydantic, which takes a while
 
     def now(value: Any) -> Any:
         return tuple(map(now, value)) if isinstance(value, tuple) else current(value, clock)
 
-    numbers = {name: now(value) for name, value in scheduled(declared).items()}
-    return dataclasses.replace(declared, **numbers) if numbers else declared  # type: ignore[type-var]
+    moved = copy(declared)  # as dataclasses.replace, in a third of the time: each step of a run comes by here
+    vars(moved).update({name: now(value) for name, value in schedules.items()})
+    check(moved)
+    return moved
 
 
 def scheduled(declared: Any) -> dict[str, Any]:
