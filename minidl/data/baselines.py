@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Event
 
@@ -21,11 +21,12 @@ PIECE = 1 << 16  # bytes
 _ORDERS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")
 
 
-def baselines(dataset: Dataset) -> dict[str, float]:
+def baselines(dataset: Dataset, goes_on: Callable[[], None] = lambda: None) -> dict[str, float]:
     """Nats per token on the validation text: uniform, unigram to 5-gram, kneser-ney, and for characters xz.
 
     All but uniform learn from the training text. kneser-ney is the strongest guess by counting, a 7-gram of
-    characters or a 5-gram of words. xz is left out where Python was built without it.
+    characters or a 5-gram of words. xz is left out where Python was built without it. goes_on: called several times a
+    second; what it raises breaks the work off.
     Raises DataError for data that is no text or has no validation part.
     """
     vocabulary = dataset.vocabulary
@@ -33,22 +34,25 @@ def baselines(dataset: Dataset) -> dict[str, float]:
     if vocabulary is None or train is None or validation is None:
         raise DataError("baselines are for a text with a validation part: see the split of the data")
     if dataset.unit != "char":
-        return _counted(train, validation, len(vocabulary), order=5)
+        return _counted(train, validation, len(vocabulary), 5, goes_on)
     texts = vocabulary.decode(train), vocabulary.decode(validation)
     with _compressed(texts[0], "".join(texts)) as sizes:
-        losses = _counted(train, validation, len(vocabulary), order=7)
+        losses = _counted(train, validation, len(vocabulary), 7, goes_on)
+        while wait(sizes, timeout=0.1).not_done:
+            goes_on()
         if sizes:
             learnt, both = (size.result() for size in sizes)
             losses["xz"] = (both - learnt) * 8 * math.log(2) / len(validation)
     return losses
 
 
-def _counted(train: Array, validation: Array, depth: int, order: int) -> dict[str, float]:
+def _counted(train: Array, validation: Array, depth: int, order: int, goes_on: Callable[[], None]) -> dict[str, float]:
     """What models of counts achieve; order: of the strongest."""
-    grams = NGrams(train, validation, depth, order)
+    grams = NGrams(train, validation, depth, order, goes_on)
     losses = {"uniform": math.log(depth)}
     for name, probability in zip(_ORDERS, grams.witten_bell(), strict=False):
         losses[name] = _nats(probability)
+        goes_on()
     return losses | {"kneser-ney": _nats(grams.kneser_ney(order))}
 
 
