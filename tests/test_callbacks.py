@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -185,6 +185,18 @@ def test_a_text_too_long_for_baselines_is_trained_without(caplog: pytest.LogCapt
         recorder = train(Baselines(), data=cycle(2_000_001), steps=1)
     assert recorder.records == {}
     assert [record.message for record in caplog.records if "too long" in record.message]
+
+
+def test_a_run_without_memory_for_baselines_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(*arguments: Any) -> NoReturn:
+        raise MemoryError
+
+    monkeypatch.setattr("minidl.callbacks.baselines.baselines", refused)
+    recorder = train(Evaluate(Every(steps=2)), Baselines(), data=cycle(), steps=4)
+    assert all("val/loss" in record for record in recorder.records.values())
+    assert ["no memory" in record.message for record in caplog.records] == [True], "told once"
 
 
 # Losses and data out of the ordinary.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from threading import Event
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -35,14 +33,11 @@ def baselines(dataset: Dataset, goes_on: Callable[[], None] = lambda: None) -> d
         raise DataError("baselines are for a text with a validation part: see the split of the data")
     if dataset.unit != "char":
         return _counted(train, validation, len(vocabulary), 5, goes_on)
-    texts = vocabulary.decode(train), vocabulary.decode(validation)
-    with _compressed(texts[0], "".join(texts)) as sizes:
-        losses = _counted(train, validation, len(vocabulary), 7, goes_on)
-        while wait(sizes, timeout=0.1).not_done:
-            goes_on()
-        if sizes:
-            learnt, both = (size.result() for size in sizes)
-            losses["xz"] = (both - learnt) * 8 * math.log(2) / len(validation)
+    losses = _counted(train, validation, len(vocabulary), 7, goes_on)
+    learnt, asked = vocabulary.decode(train), vocabulary.decode(validation)
+    with contextlib.suppress(ImportError):
+        both = _compressed(learnt + asked, goes_on)
+        losses["xz"] = (both - _compressed(learnt, goes_on)) * 8 * math.log(2) / len(validation)
     return losses
 
 
@@ -125,27 +120,12 @@ def error_of(guess: Array, targets: Array, name: str) -> dict[str, float]:
     }
 
 
-@contextmanager
-def _compressed(*texts: str) -> Iterator[list[Future[int]]]:
-    """The bytes of each text under xz, computed beside what the caller does; nothing where Python has no xz."""
-    try:
-        import lzma
-    except ImportError:
-        yield []
-        return
-    is_over = Event()
+def _compressed(text: str, goes_on: Callable[[], None]) -> int:
+    """The bytes of a text under xz; ImportError where Python has no xz."""
+    import lzma
 
-    def packed(text: str) -> int:
-        """The size of a text when it is compressed, in pieces: a signal does not have to wait for the end."""
-        compressor, size, encoded = lzma.LZMACompressor(), 0, text.encode("utf-8", "surrogatepass")
-        for start in range(0, len(encoded), PIECE):
-            if is_over.is_set():
-                return 0
-            size += len(compressor.compress(encoded[start : start + PIECE]))
-        return size + len(compressor.flush())
-
-    with ThreadPoolExecutor(2) as pool:  # lzma lets go of the interpreter while it compresses
-        try:
-            yield [pool.submit(packed, text) for text in texts]
-        finally:
-            is_over.set()
+    compressor, size, encoded = lzma.LZMACompressor(), 0, text.encode("utf-8", "surrogatepass")
+    for start in range(0, len(encoded), PIECE):
+        goes_on()
+        size += len(compressor.compress(encoded[start : start + PIECE]))
+    return size + len(compressor.flush())
