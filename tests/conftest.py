@@ -22,8 +22,8 @@ os.environ.setdefault("MINIDL_KERNELS", "numpy")
 # Where bytecode is not kept, each run that a test starts would compile all that it imports anew: twice the time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-# What is imported and collected stays: to look through it all again and again takes a twentieth of the time.
-gc.set_threshold(20_000)
+# Looking for garbage took a seventh of the time of the tests: it is done less often.
+gc.set_threshold(100_000)
 # A test is no slower for a machine that has more to do.
 with contextlib.suppress(ImportError):
     from hypothesis import settings
@@ -39,6 +39,11 @@ if MEMORY.is_dir():
     programs_may_run = not about.f_flag & os.ST_NOEXEC
     if programs_may_run and os.access(MEMORY, os.W_OK) and about.f_bavail * about.f_frsize > 2 << 30:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays, and is looked through no more."""
+    gc.freeze()
 
 
 @pytest.fixture

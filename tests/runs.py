@@ -14,6 +14,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import time
 import traceback
 import warnings
@@ -25,13 +26,14 @@ from typing import Any
 
 import numpy as np
 
-import minidl.cli.run
-import minidl.experiment  # noqa: F401  a child has to find it imported
+import minidl.cli.run  # noqa: F401  a child has to find it imported
 from minidl.callbacks.tensorboard.events.protos import load_protos
 from minidl.cli.main import carry_out
 from minidl.config.diff import differences
 from minidl.data.batches import Batch
 from minidl.data.sources.examples import dates, python_tokens, unicode_names
+from minidl.experiment import read_experiment
+from minidl.experiment.run.environment import surroundings
 from minidl.storage.archive import read_archive
 from minidl.storage.run_folder import RunFolder, list_runs
 from minidl.training.trainer import Trainer
@@ -98,7 +100,15 @@ def with_fewer_data(path: Path, folder: Path) -> tuple[str, ...]:
     return ()
 
 
-load_protos()
+def warm_up() -> None:
+    """Have at hand what a process builds or looks up once: rules of declarations, messages, versions of packages."""
+    load_protos()
+    surroundings()
+    with tempfile.TemporaryDirectory() as folder:
+        read_experiment(write_experiment(Path(folder)), [])
+
+
+warm_up()
 
 
 @dataclass(frozen=True)

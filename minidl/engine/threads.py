@@ -15,6 +15,7 @@ from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
+from minidl.system.blas import blas_libraries
 from minidl.system.errors import UsageError
 
 T = TypeVar("T")
@@ -142,17 +143,13 @@ def limit_blas(threads: int) -> None:
     >>> limit_blas(1); blas_in_use()
     1
     """
-    from threadpoolctl import threadpool_limits
-
     blas_available()
-    threadpool_limits(threads, user_api="blas")
+    blas_libraries().limit(limits=threads)
 
 
 def blas_in_use() -> int:
     """The number of threads that NumPy's matrix products may use."""
-    from threadpoolctl import threadpool_info
-
-    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+    return max((library["num_threads"] for library in blas_libraries().info()), default=1)
 
 
 @cache

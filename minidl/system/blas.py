@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
+
+
+@cache
+def blas_libraries() -> Any:
+    """A controller of threadpoolctl, looked for once: a large program has hundreds of libraries."""
+    import numpy  # noqa: F401  there is none before
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
 
 
 @cache
@@ -12,7 +22,5 @@ def blas_architecture() -> str:
     >>> isinstance(blas_architecture(), str)
     True
     """
-    from threadpoolctl import threadpool_info
-
-    found = {str(pool.get("architecture", "")) for pool in threadpool_info() if pool["user_api"] == "blas"}
+    found = {str(library.get("architecture", "")) for library in blas_libraries().info()}
     return ", ".join(sorted(filter(None, found))) or "unknown"
