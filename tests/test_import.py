@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -383,6 +384,10 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     loaded = Model.load(tmp_path / "m.npz")
     assert_same_bits(loaded, model)
     assert loaded.vocabulary == model.vocabulary
+    measured = ["evaluate", words[-1], "--json"]
+    assert main([*measured, "--data", str(tmp_path / "text.txt")]) == main(measured) == 0
+    on_data, on_parts = map(json.loads, capsys.readouterr().out.splitlines())
+    assert on_data["data/loss"] > 0 < on_parts["test/loss"]
     assert main(words) == 2
     assert "--force" in capsys.readouterr().err
     assert main([*words, "--force", "--json"]) == 0

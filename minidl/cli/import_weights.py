@@ -33,13 +33,16 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Import, and say what the model holds now."""
     from minidl.experiment import read_experiment
+    from minidl.storage.archive import write_archive
     from minidl.storage.atomic import refuse_existing
 
     if not arguments.force:
         refuse_existing(arguments.out)
-    model = read_experiment(arguments.experiment, arguments.changes).model
+    experiment = read_experiment(arguments.experiment, arguments.changes)
+    model = experiment.model
     model.load_weights(arguments.weights, arguments.layout)
-    model.save(arguments.out)
+    about = {"model": model.config(), "experiment": experiment.resolved(), "data": experiment.dataset.digest}
+    write_archive(arguments.out, {f"parameters/{name}": array for name, array in model.parameters.items()}, about)
     shapes = {name: list(array.shape) for name, array in model.parameters.items()}
     if arguments.json:
         print(json_line({"file": str(arguments.out), "arrays": shapes}))
