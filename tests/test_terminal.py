@@ -80,7 +80,7 @@ class Terminal:
         os.close(self._screen)
 
     def _waits(self) -> bool:
-        """Whether it sleeps, for a signal that comes between the prompt and the reading of a line is lost to readline."""
+        """Whether it sleeps: a signal between the prompt and the reading of a line is lost to readline."""
         with contextlib.suppress(OSError):
             return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
         return True
