@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -143,7 +143,7 @@ def test_what_is_due_next_is_due_then(every: Every) -> None:
 def test_baselines_are_lines_as_long_as_the_curve_of_validation() -> None:
     data = cycle()
     recorder = train(Evaluate(Every(steps=4)), Baselines(), data=data, steps=10)
-    assert list(recorder.records) == [0, 4, 8, 10]
+    assert list(recorder.records) == [4, 8, 10]
     losses = baselines(data)
     expected = {f"val_baseline/loss/{name}": loss for name, loss in losses.items()}
     expected |= {f"val_baseline/bits_per_char/{name}": loss / math.log(2) for name, loss in losses.items()}
@@ -157,7 +157,7 @@ def test_baselines_of_words_are_perplexities(tmp_path: Path) -> None:
     data = Text("text.txt", tokens="word", batch_size=2, seq_len=5).load(tmp_path)
     callback = Baselines()
     trainer = Trainer(network(), data, SGD(), steps=1, callbacks=[callback])
-    callback.start(trainer)
+    callback.act(trainer)
     assert data.vocabulary is not None
     assert trainer.record["val_baseline/perplexity/uniform"] == pytest.approx(len(data.vocabulary))
     assert trainer.record["val_baseline/loss/uniform"] == pytest.approx(math.log(len(data.vocabulary)))
@@ -185,6 +185,18 @@ def test_a_text_too_long_for_baselines_is_trained_without(caplog: pytest.LogCapt
         recorder = train(Baselines(), data=cycle(2_000_001), steps=1)
     assert recorder.records == {}
     assert [record.message for record in caplog.records if "too long" in record.message]
+
+
+def test_a_run_without_memory_for_baselines_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(*arguments: Any) -> NoReturn:
+        raise MemoryError
+
+    monkeypatch.setattr("minidl.callbacks.baselines.baselines", refused)
+    recorder = train(Evaluate(Every(steps=2)), Baselines(), data=cycle(), steps=4)
+    assert all("val/loss" in record for record in recorder.records.values())
+    assert ["no memory" in record.message for record in caplog.records] == [True], "told once"
 
 
 # Losses and data out of the ordinary.

@@ -26,6 +26,15 @@ from minidl.system.errors import StorageError
 from minidl.training.trainer import Trainer
 
 
+@pytest.fixture(scope="module")
+def half_way(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a run lies that was interrupted after step 12, to be copied."""
+    folder = tmp_path_factory.mktemp("half_way")
+    write_experiment(folder)
+    assert interrupted_at(folder, 12, signal.SIGINT, "tiny.yaml").code == 130
+    return folder
+
+
 def run_and_do(folder: Path, what: Callable[[], object], *arguments: str) -> Ended:
     """A run in which somebody does something beside it after step 20."""
 
@@ -74,12 +83,10 @@ FATES: dict[str, tuple[Callable[[], object], str]] = {
 
 @pytest.mark.parametrize("fate", FATES)
 @pytest.mark.parametrize("tensorboard", [False, True])
-def test_a_run_whose_folder_is_gone_ends(tmp_path: Path, fate: str, tensorboard: bool) -> None:
+def test_a_run_whose_folder_is_gone_ends(tmp_path: Path, fate: str, tensorboard: bool, half_way: Path) -> None:
     what, said = FATES[fate]
     write_experiment(tmp_path, log={"every": {"steps": 3}, "tensorboard": tensorboard})
-    (tmp_path / "other").mkdir()
-    write_experiment(tmp_path / "other", train__steps=5)
-    assert run(tmp_path / "other", "tiny.yaml").code == 0
+    shutil.copytree(half_way, tmp_path / "other", symlinks=True)
 
     def do() -> None:
         what()
@@ -131,9 +138,8 @@ def test_a_run_that_was_moved_cannot_be_gone_on_with_meanwhile(tmp_path: Path) -
 @pytest.mark.parametrize(
     "name", [".lock", "run.json", "resolved.yaml", "metrics.jsonl", "samples.txt", "checkpoints", "step-00000020.npz"]
 )
-def test_no_link_in_a_run_folder_leads_a_write_out_of_it(tmp_path: Path, name: str) -> None:
-    write_experiment(tmp_path)
-    assert interrupted_at(tmp_path, 12, signal.SIGINT, "tiny.yaml").code == 130
+def test_no_link_in_a_run_folder_leads_a_write_out_of_it(tmp_path: Path, name: str, half_way: Path) -> None:
+    shutil.copytree(half_way, tmp_path, symlinks=True, dirs_exist_ok=True)
     folder, victims = the_run(tmp_path).path, tmp_path / "victims"
     victims.mkdir()
     if name == "checkpoints":
@@ -154,9 +160,10 @@ def test_no_link_in_a_run_folder_leads_a_write_out_of_it(tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EACCES, errno.EINTR])
-def test_what_cannot_be_opened_is_not_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    write_experiment(tmp_path)
-    assert interrupted_at(tmp_path, 12, signal.SIGINT, "tiny.yaml").code == 130
+def test_what_cannot_be_opened_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, half_way: Path
+) -> None:
+    shutil.copytree(half_way, tmp_path, symlinks=True, dirs_exist_ok=True)
     before = snapshot(tmp_path / "runs")
     count = [0]
 
@@ -175,9 +182,8 @@ def test_what_cannot_be_opened_is_not_damaged(tmp_path: Path, monkeypatch: pytes
     assert run(tmp_path, "tiny.yaml", "--resume").code == 0
 
 
-def test_a_newer_format_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_experiment(tmp_path)
-    assert interrupted_at(tmp_path, 12, signal.SIGINT, "tiny.yaml").code == 130
+def test_a_newer_format_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, half_way: Path) -> None:
+    shutil.copytree(half_way, tmp_path, symlinks=True, dirs_exist_ok=True)
     newest, archive = the_run(tmp_path).checkpoints.newest()
     monkeypatch.setattr("minidl.storage.archive_meta.FORMAT_VERSION", 99)
     write_archive(newest, archive.arrays, archive.meta)
@@ -230,8 +236,9 @@ def test_killed_before_its_first_checkpoint_a_run_begins_again_in_its_folder(tmp
     expected = left(the_run(tmp_path, "whole"))
 
     def work() -> int:
-        from minidl.callbacks import SaveCheckpoints
+        from minidl.callbacks import Baselines, SaveCheckpoints
 
+        Baselines.start = Baselines.act  # type: ignore[method-assign]  # a record before the first step, as of tables
         SaveCheckpoints.start = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
         return minidl_run("tiny.yaml")
 

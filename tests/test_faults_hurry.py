@@ -115,7 +115,11 @@ ALONE = ("train.evaluate_every=null", "train.early_stop=null")
 PHASES: dict[str, tuple[Callable[[], None], tuple[str, ...], str]] = {  # how it lasts, changes, the file that tells it
     "data are read": (again_and_again(Text, "load"), (), "begun"),
     "memory is measured": (again_and_again(computing, "check_memory"), (), "begun"),
-    "baselines": (left_to_itself, ("data.batch_size=32",), "runs/tiny/001/resolved.yaml"),
+    "baselines": (
+        left_to_itself,
+        ("data.batch_size=32", "data.split=[0.998, 0.001, 0.001]", "train.evaluate_every={steps: 1}"),
+        FIRST,
+    ),
     "evaluation": (
         left_to_itself,
         ("data.batch_size=1", "data.seq_len=1", "data.split=[0.3, 0.6, 0.1]", "train.evaluate_every={steps: 2}"),

@@ -167,6 +167,13 @@ def finished(tmp_path_factory: Factory) -> Path:
     return folder
 
 
+@pytest.fixture
+def copied(finished: Path, tmp_path: Path) -> RunFolder:
+    """A copy of that run in a folder of the test's own."""
+    shutil.copytree(finished, tmp_path, symlinks=True, dirs_exist_ok=True)
+    return the_run(tmp_path)
+
+
 def begun(folder: Path, **changes: Any) -> RunFolder:
     """A finished run of six steps."""
     write_experiment(folder, **{**QUICK, **changes})
@@ -194,13 +201,12 @@ def test_no_run_of_that_number_to_resume(tmp_path: Path) -> None:
     assert "there is no run 7 of 'tiny' (there are: 1)" in message
 
 
-def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:
-    folder = begun(tmp_path)
-    before = snapshot(folder.checkpoints.path), (folder.path / "metrics.jsonl").read_text()
+def test_a_finished_run_is_left_as_it_is(tmp_path: Path, copied: RunFolder) -> None:
+    before = snapshot(copied.checkpoints.path), (copied.path / "metrics.jsonl").read_text()
     code, message = resumed(tmp_path)
     assert code == 0
     assert "001 is finished (step 6): raise train.steps to go on" in message
-    assert before == (snapshot(folder.checkpoints.path), (folder.path / "metrics.jsonl").read_text())
+    assert before == (snapshot(copied.checkpoints.path), (copied.path / "metrics.jsonl").read_text())
 
 
 def test_a_finished_run_goes_on_where_it_is_given_more_steps(tmp_path: Path) -> None:
@@ -214,16 +220,14 @@ def test_a_finished_run_goes_on_where_it_is_given_more_steps(tmp_path: Path) -> 
     assert steps == sorted(steps)
 
 
-def test_fewer_steps_than_were_done_leave_nothing_to_do(tmp_path: Path) -> None:
-    folder = begun(tmp_path)
-    before = snapshot(folder.checkpoints.path)
+def test_fewer_steps_than_were_done_leave_nothing_to_do(tmp_path: Path, copied: RunFolder) -> None:
+    before = snapshot(copied.checkpoints.path)
     code, message = resumed(tmp_path, "train.steps=2")
-    assert (code, snapshot(folder.checkpoints.path)) == (0, before)
+    assert (code, snapshot(copied.checkpoints.path)) == (0, before)
     assert "is finished (step 6)" in message
 
 
-def test_a_changed_experiment_is_shown_and_refused(tmp_path: Path) -> None:
-    begun(tmp_path)
+def test_a_changed_experiment_is_shown_and_refused(tmp_path: Path, copied: RunFolder) -> None:
     before = snapshot(tmp_path / "runs")
     code, message = resumed(tmp_path, "optimizer.clip_norm=2.0", "model.layers.1.units=9", "train.steps=20")
     assert code == 4
@@ -235,14 +239,12 @@ def test_a_changed_experiment_is_shown_and_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["log.every={steps: 1}", "sample.length=3", "train.checkpoint_every={minutes: 2}"])
-def test_what_does_not_touch_the_mathematics_may_change(tmp_path: Path, change: str) -> None:
-    begun(tmp_path)
+def test_what_does_not_touch_the_mathematics_may_change(tmp_path: Path, change: str, copied: RunFolder) -> None:
     code, message = resumed(tmp_path, change, "train.steps=8")
     assert (code, "going on from" in message) == (0, True), message
 
 
-def test_how_state_is_carried_may_not_change(tmp_path: Path) -> None:
-    begun(tmp_path)
+def test_how_state_is_carried_may_not_change(tmp_path: Path, copied: RunFolder) -> None:
     code, message = resumed(tmp_path, "train.state=zero", "train.steps=8")
     assert code == 4
     assert "train.state: 'carry' before, now 'zero'" in message
@@ -314,10 +316,8 @@ def set_nan(name: str) -> Callable[[dict[str, Any], dict[str, Any]], None]:
         (lambda _, meta: meta["callbacks"].update(RunLog={"metrics": "many"}), "holds no run that could be resumed"),
     ],
 )
-def test_a_checkpoint_that_does_not_fit(tmp_path: Path, change: Any, said: str, finished: Path) -> None:
-    shutil.copytree(finished, tmp_path, symlinks=True, dirs_exist_ok=True)
-    folder = the_run(tmp_path)
-    for path in folder.checkpoints.files():
+def test_a_checkpoint_that_does_not_fit(tmp_path: Path, change: Any, said: str, copied: RunFolder) -> None:
+    for path in copied.checkpoints.files():
         edited(change)(path)
     code, message = resumed(tmp_path, "train.steps=8")
     assert code == 4
@@ -346,15 +346,14 @@ def test_a_bad_newest_checkpoint_costs_the_steps_since_the_one_before(
     assert left(folder).differences(whole[0]) == {}
 
 
-def test_no_good_checkpoint(tmp_path: Path) -> None:
-    folder = begun(tmp_path)
-    for path in folder.checkpoints.files():
+def test_no_good_checkpoint(tmp_path: Path, copied: RunFolder) -> None:
+    for path in copied.checkpoints.files():
         path.write_bytes(b"PK")
-    before = snapshot(folder.path)
+    before = snapshot(copied.path)
     code, message = resumed(tmp_path, "train.steps=8")
     assert code == 4
     assert "none of its 2 checkpoints can be read; start a new run" in message
-    assert snapshot(folder.path) == before
+    assert snapshot(copied.path) == before
 
 
 def test_a_run_killed_before_its_first_step_can_be_resumed(tmp_path: Path, whole: tuple[Left, int]) -> None:
@@ -367,14 +366,12 @@ def test_a_run_killed_before_its_first_step_can_be_resumed(tmp_path: Path, whole
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_at_the_last_step_costs_nothing(tmp_path: Path, number: int, code: int) -> None:
+def test_a_signal_at_the_last_step_costs_nothing(tmp_path: Path, number: int, code: int, finished: Path) -> None:
     """The last evaluation is left to `--resume`."""
-    expected = left(begun(tmp_path))
-    os.rename(tmp_path / "runs", tmp_path / "whole")
-
+    write_experiment(tmp_path, **QUICK)
     assert interrupted_at(tmp_path, 6, number, "tiny.yaml").code == code
     assert resumed(tmp_path)[0] == 0
-    assert left(the_run(tmp_path)).differences(expected) == {}
+    assert left(the_run(tmp_path)).differences(left(the_run(finished))) == {}
 
 
 def test_a_timed_run_counts_the_time_before_it_was_cut(tmp_path: Path) -> None:

@@ -24,6 +24,15 @@ from minidl.system.errors import CheckpointError, StorageError
 QUICK = {"train__steps": 6, "train__sample_every": None}
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a finished run lies, to be copied."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_experiment(folder, **QUICK)
+    assert run(folder, "tiny.yaml").code == 0
+    return folder
+
+
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
@@ -97,10 +106,9 @@ def test_a_damaged_description_is_written_anew(tmp_path: Path, damage: bytes) ->
         {"resumed": [{"step": 1}, 5, {"step": 2, "changed": 4}]},
     ],
 )
-def test_a_description_that_somebody_has_edited(tmp_path: Path, facts: dict[str, object]) -> None:
+def test_a_description_that_somebody_has_edited(tmp_path: Path, facts: dict[str, object], finished: Path) -> None:
     """Commands read what they can of it."""
-    write_experiment(tmp_path, **QUICK)
-    assert run(tmp_path, "tiny.yaml").code == 0
+    shutil.copytree(finished, tmp_path, symlinks=True, dirs_exist_ok=True)
     folder = the_run(tmp_path)
     description = json.dumps({**folder.facts, **facts})
     for command in (["runs"], ["verify", "tiny"], ["run", "tiny.yaml", "--resume", "train.steps=7"]):
@@ -109,17 +117,16 @@ def test_a_description_that_somebody_has_edited(tmp_path: Path, facts: dict[str,
         assert (ended.code, ended.err.count("Traceback")) == (0, 0), ended.err
 
 
-def test_files_that_were_cut_or_are_pipes(tmp_path: Path) -> None:
+def test_files_that_were_cut_or_are_pipes(tmp_path: Path, finished: Path) -> None:
     """Half an entry goes, with a warning; nobody waits for a pipe."""
-    write_experiment(tmp_path, **QUICK)
-    assert run(tmp_path, "tiny.yaml").code == 0
+    shutil.copytree(finished, tmp_path, symlinks=True, dirs_exist_ok=True)
     metrics = the_run(tmp_path).path / "metrics.jsonl"
     lines = metrics.read_text().splitlines(keepends=True)
     metrics.write_text(lines[0] + lines[1] + lines[2][:9])
     ended = run(tmp_path, "tiny.yaml", "--resume", "train.steps=7")
     assert ended.code == 0
     assert "metrics.jsonl has lost what it held: " in ended.err
-    assert [json.loads(line)["step"] for line in metrics.read_text().splitlines()] == [0, 3, 7]
+    assert [json.loads(line)["step"] for line in metrics.read_text().splitlines()] == [3, 4, 7]
     for name in ("metrics.jsonl", "run.json"):
         (metrics.parent / name).unlink()
         os.mkfifo(metrics.parent / name)
@@ -157,9 +164,8 @@ def test_a_run_that_is_cut_before_its_first_step_says_so(tmp_path: Path) -> None
     assert (signal.SIGINT, "interrupted", False) in found
 
 
-def test_leftovers_of_killed_writers_are_swept(tmp_path: Path) -> None:
-    write_experiment(tmp_path, **QUICK)
-    assert run(tmp_path, "tiny.yaml").code == 0
+def test_leftovers_of_killed_writers_are_swept(tmp_path: Path, finished: Path) -> None:
+    shutil.copytree(finished, tmp_path, symlinks=True, dirs_exist_ok=True)
     folder = the_run(tmp_path)
     leftover = f".minidl-{'0' * 16}.tmp"
     for place in (folder.path, folder.checkpoints.path):
@@ -202,9 +208,8 @@ def test_the_experiment_is_kept_as_it_was_given(tmp_path: Path) -> None:
     assert (the_run(tmp_path).path / "experiment.yaml").read_bytes() == given
 
 
-def test_resuming_passes_over_runs_that_never_began(tmp_path: Path) -> None:
-    write_experiment(tmp_path, **QUICK)
-    assert run(tmp_path, "tiny.yaml").code == 0
+def test_resuming_passes_over_runs_that_never_began(tmp_path: Path, finished: Path) -> None:
+    shutil.copytree(finished, tmp_path, symlinks=True, dirs_exist_ok=True)
     with RunFolder.create(tmp_path / "runs", "tiny") as empty:
         assert empty.number == 2
     ended = run(tmp_path, "tiny.yaml", "--resume", "train.steps=8")

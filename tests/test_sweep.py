@@ -381,10 +381,10 @@ def endless(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    for _ in range(600):
+    for _ in range(3000):
         if holds():
             return
-        time.sleep(0.1)
+        time.sleep(0.02)
     raise AssertionError("it takes too long")
 
 
@@ -651,9 +651,10 @@ def survive_kills(folder: Path, url: str, kills: int, trials: int) -> None:
         time.sleep(rng.uniform(0.2, 1.0))
         os.kill(workers[place % 2].pid, signal.SIGKILL)
         ended.append(workers[place % 2].wait())
+        killed = time.monotonic()
         workers[place % 2] = worker()
     ended += [each.wait() for each in workers]
-    time.sleep(2 * GONE)  # what the last one killed had begun may be taken now
+    time.sleep(max(0.0, killed + 2 * GONE - time.monotonic()))  # what the last one killed had begun may be taken now
     last = worker().wait()
     assert last.code == 0, last.err
     expected, found = ([json.loads(line) for line in one.out.splitlines()] for one in (whole, last))

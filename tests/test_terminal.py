@@ -59,12 +59,12 @@ class Terminal:
         self.seen = self.seen[found.end() :]
 
     def end(self, pressing: str = "") -> int:
-        """The exit code, when everything is read; a key is pressed until then, now and then."""
+        """The exit code, when everything is read; a key is pressed until then, now and then, while it waits."""
         pressed = -PATIENCE
         deadline = time.monotonic() + SECONDS
         while self._process.poll() is None:
             assert time.monotonic() < deadline, self.seen
-            if pressing and time.monotonic() > pressed + PATIENCE:
+            if pressing and time.monotonic() > pressed + PATIENCE and self._waits():
                 self.type(pressing)
                 pressed = time.monotonic()
             self._read()
@@ -78,6 +78,12 @@ class Terminal:
         self._process.wait()
         os.close(self._keys)
         os.close(self._screen)
+
+    def _waits(self) -> bool:
+        """Whether it sleeps: a signal between the prompt and the reading of a line is lost to readline."""
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+        return True
 
     def _read(self) -> bool:
         """Whether there was something to read."""

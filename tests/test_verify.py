@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,16 @@ def begun(folder: Path, **changes: Any) -> None:
     assert ended.code == 0, ended.err
 
 
-def test_a_finished_run_reproduces_and_nothing_is_written(tmp_path: Path) -> None:
-    begun(tmp_path, **SHORT)
+@pytest.fixture(scope="module")
+def twelve_steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a run of a few steps lies, to be copied."""
+    folder = tmp_path_factory.mktemp("twelve_steps")
+    begun(folder, **SHORT)
+    return folder
+
+
+def test_a_finished_run_reproduces_and_nothing_is_written(tmp_path: Path, twelve_steps: Path) -> None:
+    shutil.copytree(twelve_steps, tmp_path, symlinks=True, dirs_exist_ok=True)
     before = left(the_run(tmp_path)), os.listdir(the_run(tmp_path).path)
     code, said = verify(tmp_path)
     assert code == 0
@@ -70,8 +79,8 @@ def test_a_run_with_a_model_file_needs_no_other_file(tmp_path: Path) -> None:
     assert verify(tmp_path)[0] == 0
 
 
-def test_what_differs_is_named(tmp_path: Path) -> None:
-    begun(tmp_path, **SHORT)
+def test_what_differs_is_named(tmp_path: Path, twelve_steps: Path) -> None:
+    shutil.copytree(twelve_steps, tmp_path, symlinks=True, dirs_exist_ok=True)
     path = the_run(tmp_path).checkpoints.path / "step-00000012.npz"
     archive = read_archive(path)
     archive.arrays["parameters/lstm/b"][3] += 1
@@ -99,9 +108,9 @@ def test_reasons_are_named(tmp_path: Path) -> None:
     assert "processor: 'another' before, now" in said
 
 
-def test_kernels_of_a_resumed_part_are_named(tmp_path: Path) -> None:
+def test_kernels_of_a_resumed_part_are_named(tmp_path: Path, twelve_steps: Path) -> None:
     pytest.importorskip("minidl.kernels")
-    begun(tmp_path, **SHORT)
+    shutil.copytree(twelve_steps, tmp_path, symlinks=True, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINIDL_KERNELS", "c")
         assert run(tmp_path, "tiny.yaml", "--resume", "train.steps=16").code == 0

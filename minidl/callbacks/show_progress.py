@@ -36,17 +36,17 @@ class ShowProgress(Callback):
         super().__post_init__()
         self._bar: Progress | None = None
         self._task: Any = None
+        self._guesses = ""
         self._numbers = {"train": "", "val": "", "speed": ""}
 
     def start(self, trainer: Run) -> None:
-        """Open the bar, and say what guessing achieves."""
+        """Open the bar."""
         if self.as_json:
             self._say_json(trainer)
             return
         if sys.stderr.isatty() or _in_notebook():
             self._open(trainer)
-        if text := baselines(trainer.record):
-            self._note(text)
+        self._say_guesses(trainer)
 
     def step(self, trainer: Run) -> None:
         """Show what is new."""
@@ -55,6 +55,7 @@ class ShowProgress(Callback):
             return
         if self._bar is not None:
             self._move(self._bar, trainer)
+        self._say_guesses(trainer)
         for part, line in lines(trainer).items():
             if self._bar is None or part != "train":  # which is in the bar
                 self._note(line)
@@ -91,6 +92,12 @@ class ShowProgress(Callback):
             self._numbers["val"] = f"val {record['val/loss']:.3f}"
         numbers = "  ".join(filter(None, self._numbers.values()))
         bar.update(self._task, completed=trainer.progress.step, total=total, numbers=numbers, left=time_left(trainer))
+
+    def _say_guesses(self, trainer: Run) -> None:
+        """What guessing achieves, once."""
+        if not self._guesses and (text := baselines(trainer.record)):
+            self._guesses = text
+            self._note(text)
 
     def _note(self, line: str) -> None:
         """A line on stderr."""

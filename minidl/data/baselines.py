@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from threading import Event
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -21,11 +19,12 @@ PIECE = 1 << 16  # bytes
 _ORDERS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")
 
 
-def baselines(dataset: Dataset) -> dict[str, float]:
+def baselines(dataset: Dataset, goes_on: Callable[[], None] = lambda: None) -> dict[str, float]:
     """Nats per token on the validation text: uniform, unigram to 5-gram, kneser-ney, and for characters xz.
 
     All but uniform learn from the training text. kneser-ney is the strongest guess by counting, a 7-gram of
-    characters or a 5-gram of words. xz is left out where Python was built without it.
+    characters or a 5-gram of words. xz is left out where Python was built without it. goes_on: called several times a
+    second; what it raises breaks the work off.
     Raises DataError for data that is no text or has no validation part.
     """
     vocabulary = dataset.vocabulary
@@ -33,22 +32,22 @@ def baselines(dataset: Dataset) -> dict[str, float]:
     if vocabulary is None or train is None or validation is None:
         raise DataError("baselines are for a text with a validation part: see the split of the data")
     if dataset.unit != "char":
-        return _counted(train, validation, len(vocabulary), order=5)
-    texts = vocabulary.decode(train), vocabulary.decode(validation)
-    with _compressed(texts[0], "".join(texts)) as sizes:
-        losses = _counted(train, validation, len(vocabulary), order=7)
-        if sizes:
-            learnt, both = (size.result() for size in sizes)
-            losses["xz"] = (both - learnt) * 8 * math.log(2) / len(validation)
+        return _counted(train, validation, len(vocabulary), 5, goes_on)
+    losses = _counted(train, validation, len(vocabulary), 7, goes_on)
+    learnt, asked = vocabulary.decode(train), vocabulary.decode(validation)
+    with contextlib.suppress(ImportError):
+        both = _compressed(learnt + asked, goes_on)
+        losses["xz"] = (both - _compressed(learnt, goes_on)) * 8 * math.log(2) / len(validation)
     return losses
 
 
-def _counted(train: Array, validation: Array, depth: int, order: int) -> dict[str, float]:
+def _counted(train: Array, validation: Array, depth: int, order: int, goes_on: Callable[[], None]) -> dict[str, float]:
     """What models of counts achieve; order: of the strongest."""
-    grams = NGrams(train, validation, depth, order)
+    grams = NGrams(train, validation, depth, order, goes_on)
     losses = {"uniform": math.log(depth)}
     for name, probability in zip(_ORDERS, grams.witten_bell(), strict=False):
         losses[name] = _nats(probability)
+        goes_on()
     return losses | {"kneser-ney": _nats(grams.kneser_ney(order))}
 
 
@@ -121,27 +120,12 @@ def error_of(guess: Array, targets: Array, name: str) -> dict[str, float]:
     }
 
 
-@contextmanager
-def _compressed(*texts: str) -> Iterator[list[Future[int]]]:
-    """The bytes of each text under xz, computed beside what the caller does; nothing where Python has no xz."""
-    try:
-        import lzma
-    except ImportError:
-        yield []
-        return
-    is_over = Event()
+def _compressed(text: str, goes_on: Callable[[], None]) -> int:
+    """The bytes of a text under xz; ImportError where Python has no xz."""
+    import lzma
 
-    def packed(text: str) -> int:
-        """The size of a text when it is compressed, in pieces: a signal does not have to wait for the end."""
-        compressor, size, encoded = lzma.LZMACompressor(), 0, text.encode("utf-8", "surrogatepass")
-        for start in range(0, len(encoded), PIECE):
-            if is_over.is_set():
-                return 0
-            size += len(compressor.compress(encoded[start : start + PIECE]))
-        return size + len(compressor.flush())
-
-    with ThreadPoolExecutor(2) as pool:  # lzma lets go of the interpreter while it compresses
-        try:
-            yield [pool.submit(packed, text) for text in texts]
-        finally:
-            is_over.set()
+    compressor, size, encoded = lzma.LZMACompressor(), 0, text.encode("utf-8", "surrogatepass")
+    for start in range(0, len(encoded), PIECE):
+        goes_on()
+        size += len(compressor.compress(encoded[start : start + PIECE]))
+    return size + len(compressor.flush())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -28,13 +28,23 @@ class Grams(NamedTuple):
 class NGrams:
     """The n-grams of a text that was learnt and of one that is to be guessed, of order 1 to `order`.
 
-    train, validation: ids (N,), below `depth`. (N of both)² depth is below 2⁶².
+    train, validation: ids (N,), below `depth`. (N of both)² depth is below 2⁶². goes_on: called after each order.
     """
 
-    def __init__(self, train: Array, validation: Array, depth: int, order: int) -> None:
+    def __init__(
+        self,
+        train: Array,
+        validation: Array,
+        depth: int,
+        order: int,
+        goes_on: Callable[[], None] = lambda: None,
+    ) -> None:
         self._learnt, self._depth = len(train), depth
         self._guessed = slice(len(train) + 1, None)
-        self._orders = list(islice(_orders_of(np.concatenate([train, validation]), depth), order))
+        self._orders: list[Grams] = []
+        for grams in islice(_orders_of(np.concatenate([train, validation]), depth), order):
+            self._orders.append(grams)
+            goes_on()
 
     def witten_bell(self) -> Iterator[Array]:
         """The probability of each of validation[1:] under n-grams of order 1, 2, …, by Witten and Bell's smoothing.
