@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 import numpy as np
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 
 from minidl.data.baselines import majority, mean_value
 from minidl.data.batches import Array, ArraySpec, Dataset, split_slices
@@ -59,7 +59,7 @@ class Arrays(Data):
     split: Shares | Split = (0.8, 0.1, 0.1)
     batch_size: Annotated[int, Gt(0)] = 32
     shuffle: bool = True
-    seed: int = 0
+    seed: Annotated[int, Ge(0)] = 0
 
     facts: ClassVar = ("train_sequences", "train_tokens", "features", "classes", "outputs")
 

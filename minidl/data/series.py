@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from annotated_types import Ge, Gt, Len
+from annotated_types import Ge, Gt, Le, Len
 
 from minidl.data.baselines import error_of, mean_value
 from minidl.data.batches import Array, ArraySpec, Dataset, split_slices
@@ -60,7 +60,7 @@ class Series(Data):
     delimiter: Literal[",", ";", "\t", "|", "tab", "\\t"] | None = None
     decimal: Literal[".", ","] | None = None
     encoding: str | None = None
-    season: Annotated[int, Gt(0)] | None = None
+    season: Annotated[int, Gt(0), Le(10**9)] | None = None
 
     facts: ClassVar = ("features", "outputs", "train_tokens")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 
 from minidl.data.batches import Dataset
 from minidl.data.data import Data
@@ -49,7 +49,7 @@ class Table(Data):
     split: tuple[float, float, float] | Split = (0.8, 0.1, 0.1)
     batch_size: Annotated[int, Gt(0)] = 32
     shuffle: bool = True
-    seed: int = 0
+    seed: Annotated[int, Ge(0)] = 0
     decimal: Literal[".", ","] | None = None
     encoding: str | None = None
     group: str | None = None

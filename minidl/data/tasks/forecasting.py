@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import Gt, Len
+from annotated_types import Gt, Le, Len
 
 from minidl.data.baselines import error_of
 from minidl.data.batches import Array, ArraySpec, Dataset, split_slices
@@ -60,7 +60,7 @@ class Forecasting(Task):
     path: Annotated[int, Gt(0)] | None = None
     quantiles: Quantiles = None
     known: Annotated[tuple[str, ...], Len(1)] | None = None
-    season: Annotated[int, Gt(0)] | None = None
+    season: Annotated[int, Gt(0), Le(10**9)] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
