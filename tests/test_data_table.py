@@ -541,7 +541,7 @@ def test_a_larger_table_of_texts_takes_less_than_three_times_what_is_added(tmp_p
 def test_numbers_that_nothing_could_be_drawn_or_counted_with():
     task = {"type": "forecasting", "columns": ["x"], "window": 2}
     for mistake in ({"seed": -1}, {"task": task | {"season": 10**20}}):
-        with pytest.raises(ConfigError, match="should be (0 or more|1e[+]09 or less)"):
+        with pytest.raises(ConfigError, match=r"should be (0 or more|1e[+]09 or less)"):
             Data.from_config({"type": "table", "source": "x.csv", "task": task} | mistake)
     with pytest.raises(ConfigError, match="should be 0 or more"):
         Data.from_config({"type": "arrays", "source": "x.npz", "seed": -1})
