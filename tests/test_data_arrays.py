@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidl import Input, Model
-from minidl.data import ArrayBatches, Arrays, ArraySpec, from_arrays
+from minidl.data import ArrayBatches, Arrays, ArraySpec, Split, from_arrays
 from minidl.data.sources.npz import read_npz
 from minidl.layers import LSTM, MSE, Dense, Last
 from minidl.system.errors import DataError, UsageError
@@ -189,6 +189,22 @@ def test_targets_that_are_not_counted_are_fine():
 def test_targets_are_called_targets():
     with pytest.raises(DataError, match=r"no array \"targets\" among \['target', 'x'\]; did you mean 'target'"):
         from_arrays({"target": np.zeros(3, int), "x": np.zeros((4, 3))})
+
+
+def test_sequences_are_drawn_for_the_parts_or_left_in_order():
+    arrays = {"x": np.arange(40.0).reshape(1, 40, 1), "targets": np.repeat([0, 1], [30, 10])}
+    for kind in ("random", "stratified", "ordered"):
+        found = from_arrays(arrays, Split(kind, (0.8, 0.1, 0.1)), shuffle=False)
+        parts = [found.train, found.validation, found.test]
+        seen = [part.take(np.arange(len(part))) for part in parts]
+        assert [len(part) for part in parts] == [32, 4, 4]
+        assert sorted(np.concatenate([part["x"].ravel() for part in seen])) == list(range(40))
+        assert all(((part["x"].ravel() >= 30) == part["targets"]).all() for part in seen)
+        ones = [int(part["targets"].sum()) for part in seen]
+        assert (ones == [8, 1, 1]) is (kind == "stratified")
+        assert (seen[0]["x"].ravel() == np.arange(32)).all() == (kind == "ordered")
+    with pytest.raises(UsageError, match="needs to know the groups"):
+        from_arrays(arrays, Split("group"))
 
 
 def test_too_few_sequences_for_the_split():

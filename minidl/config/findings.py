@@ -152,8 +152,9 @@ def _place(loc: Sequence[str | int], values: Any) -> Path:
 def _expected(items: Sequence[Any], families: Mapping[str, str]) -> str:
     """What a value should have been, and what it is. The value itself is at fault where its kind fits one branch."""
     got = items[0]["input"]
-    if items[0]["type"] == "missing":
-        return f"a list of {items[-1]['loc'][-1] + 1}, got {shown(got)}"
+    if items[0]["type"] == "missing":  # the other branches of a union come after it
+        length = 1 + max(item["loc"][-1] for item in items if item["type"] == "missing")
+        return f"a list of {length}, got {shown(got)}"
     of_right_kind = [item for item in items if item["type"] in VALUES]
     words = dict.fromkeys(_expectation(item, families) for item in of_right_kind or items)
     near = suggest(got, [choice for item in items for choice in _choices(item)]) if isinstance(got, str) else ""

@@ -8,7 +8,7 @@ number a sequence: (N,). Floats without an axis of features are one feature: (T,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -22,9 +22,8 @@ from minidl.data.data import Data
 from minidl.data.independent import Independent, Order
 from minidl.data.sources import find_file, unreadable
 from minidl.data.sources.npz import read_npz
+from minidl.data.tasks.split import Shares, Split, divide
 from minidl.system.errors import DataError, suggest
-
-Split = tuple[float, float, float]
 
 
 class ArrayBatches(Independent):
@@ -52,12 +51,12 @@ class Arrays(Data):
     """Independent sequences from an .npz file, whose keys name the model's inputs and "targets".
 
     `source`: the file, relative to the experiment. `split`: shares of train, validation and test, contiguous
-    in this order. `batch_size` (B): sequences a step. `shuffle`: training sequences in a new order each epoch.
-    `seed`: of that order.
+    in this order, or kind (random, stratified, ordered) and parts. `batch_size` (B): sequences a step. `shuffle`:
+    training sequences in a new order each epoch. `seed`: of that order, and of the draws.
     """
 
     source: str
-    split: Split = (0.8, 0.1, 0.1)
+    split: Shares | Split = (0.8, 0.1, 0.1)
     batch_size: Annotated[int, Gt(0)] = 32
     shuffle: bool = True
     seed: int = 0
@@ -72,7 +71,7 @@ class Arrays(Data):
 
 def from_arrays(
     arrays: Mapping[str, Array],
-    split: Split = (0.8, 0.1, 0.1),
+    split: Shares | Split = (0.8, 0.1, 0.1),
     batch_size: int = 32,
     shuffle: bool = True,
     seed: int = 0,
@@ -86,8 +85,8 @@ def from_arrays(
     (3, 4, ('T', 'B', 3))
     """
     checked = check_arrays(arrays)
-    slices = split_slices(sequences(checked), split, least=1, what="sequences")
-    train, validation, test = ({name: _cut(a, part) for name, a in checked.items()} for part in slices)
+    chosen = _parts(checked, split, seed)
+    train, validation, test = ({name: _cut(a, part) for name, a in checked.items()} for part in chosen)
     specs = {name: _spec(array) for name, array in checked.items()}
     return Dataset(
         train=ArrayBatches(train, batch_size, seed, shuffle),
@@ -167,7 +166,16 @@ def _axis(array: Array) -> int:
     return min(1, array.ndim - 1)
 
 
-def _cut(array: Array, part: slice) -> Array:
+def _parts(arrays: Mapping[str, Array], split: Shares | Split, seed: int) -> Sequence[slice | Order]:
+    """Which sequences are for training, validation and test: stretches of the arrays, or numbers."""
+    count, targets = sequences(arrays), arrays["targets"]
+    if not isinstance(split, Split):
+        return split_slices(count, split, least=1, what="sequences")
+    classes = targets.tolist() if targets.shape == (count,) and targets.dtype.kind in "iu" else None
+    return divide(split.kind, split.parts, seed, count, classes=classes, what="sequences")
+
+
+def _cut(array: Array, part: slice | Order) -> Array:
     return array[part] if array.ndim == 1 else array[:, part]
 
 
@@ -201,10 +209,8 @@ def _spec(array: Array) -> ArraySpec:
 
 def _facts(specs: dict[str, ArraySpec], train: Mapping[str, Array]) -> dict[str, int | float]:
     """`features`: width of the first float input; `classes` or `outputs`: of integer or float targets."""
-    facts: dict[str, int | float] = {
-        "train_sequences": sequences(train),
-        "train_tokens": sequences(train) * _steps(train),
-    }
+    count = sequences(train)
+    facts: dict[str, int | float] = {"train_sequences": count, "train_tokens": count * _steps(train)}
     depths = {name: spec.depth for name, spec in specs.items() if spec.depth is not None}
     features = [depth for name, depth in depths.items() if specs[name].dtype == "float" and name != "targets"]
     if features:
@@ -237,10 +243,8 @@ def _read_npz(path: Path) -> dict[str, Array]:
             if begin.startswith(b"\x93NUMPY"):
                 raise DataError(f"{path} holds one array without a name: save several with numpy.savez")
             if not begin.startswith(b"PK"):
-                raise DataError(
-                    f"{path} is not a sound .npz file of plain arrays: it begins as no such file does; numpy.savez "
-                    "writes one"
-                )
+                why = "it begins as no such file does; numpy.savez writes one"
+                raise DataError(f"{path} is not a sound .npz file of plain arrays: {why}")
             return read_npz(file, str(path))
     except OSError as error:
         raise unreadable(path, error) from None

@@ -24,6 +24,7 @@ from minidl.data.sources.wav import CHANNEL
 from minidl.data.tasks.gaps import read_numbers
 from minidl.data.tasks.scaling import Scaling
 from minidl.data.tasks.series_reader import SeriesReader
+from minidl.data.tasks.split import Shares, Split, in_order
 from minidl.system.errors import DataError, suggest
 
 Columns = Annotated[tuple[str, ...], Len(1)]
@@ -53,7 +54,7 @@ class Series(Data):
     columns: Columns | None = None
     predict: Columns | None = None
     horizon: Annotated[int, Ge(0)] = 0
-    split: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    split: Shares | Split = (0.8, 0.1, 0.1)
     batch_size: Annotated[int, Gt(0)] = 16
     seq_len: Annotated[int, Gt(0)] = 128
     delimiter: Literal[",", ";", "\t", "|", "tab", "\\t"] | None = None
@@ -67,7 +68,7 @@ class Series(Data):
         """Read and scale the series; `folder` is where relative paths start."""
         rows, firsts = self.table(self.source, folder)
         columns, predict = self._asked(rows, firsts)
-        parts = split_slices(len(rows) - self.horizon, self.split, least=2, what="rows")
+        parts = split_slices(len(rows) - self.horizon, in_order(self.split, "a series"), least=2, what="rows")
         inputs, outputs = (
             Scaling.learn(read_numbers(rows, names, gaps=False)[parts[0]], names, rows.name)
             for names in (columns, predict)

@@ -14,6 +14,7 @@ from minidl.data.batches import Array, ArraySpec, Dataset, split_slices
 from minidl.data.data import Data
 from minidl.data.sources import read_text
 from minidl.data.streams import Streams, evaluation_streams
+from minidl.data.tasks.split import Shares, Split, in_order
 from minidl.data.vocabulary import Ids, Kind, Vocabulary
 from minidl.data.words import split_words
 
@@ -37,7 +38,7 @@ class Text(Data):
 
     source: str | tuple[str, ...] | dict[str, str]
     tokens: Kind = "char"
-    split: tuple[float, float, float] = (0.9, 0.05, 0.05)
+    split: Shares | Split = (0.9, 0.05, 0.05)
     batch_size: Annotated[int, Gt(0)] = 32
     seq_len: Annotated[int, Gt(0)] = 64
     max_vocab: Annotated[int, Ge(2)] | None = None
@@ -74,12 +75,13 @@ class Text(Data):
         there is becomes unknown.
         """
         # A part is ids and the same ids shifted by one: it takes two to have one target.
+        shares = in_order(self.split, "a text")
         if self.tokens == "word":
             words = split_words(text)
-            parts = split_slices(len(words), self.split, least=2, what="words")
+            parts = split_slices(len(words), shares, least=2, what="words")
             vocabulary = Vocabulary.from_words(words[parts[0]], self.max_vocab)
             return vocabulary, [vocabulary.encode_words(words[part]) for part in parts]
-        parts = split_slices(len(text), self.split, least=2, what="chars")
+        parts = split_slices(len(text), shares, least=2, what="chars")
         learnt_of = text if self.tokens == "char" else text[parts[0]]
         vocabulary = Vocabulary.from_text(learnt_of, self.tokens, self.max_vocab)
         return vocabulary, [vocabulary.encode(text[part]) for part in parts]

@@ -145,7 +145,7 @@ class Forecasting(Task):
         least = self.window + self.reach
         if settings.kind("ordered") == "group":
             if settings.group is None:
-                raise UsageError("split by group needs to know the groups: name their column with group")
+                raise UsageError("split by group needs to know the groups: name their column in the table with group")
             parts = settings.parts(len(ordered), "group", groups=range(len(ordered)), what="groups")
             kinds: list[int | None] = [next(k for k in range(3) if i in parts[k]) for i in range(len(ordered))]
             return ordered, [np.zeros(0, np.int64)] * len(ordered), kinds

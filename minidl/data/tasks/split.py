@@ -1,4 +1,4 @@
-"""How the rows of a table come into the training, validation and test part."""
+"""How rows and sequences come into the training, validation and test part."""
 
 from __future__ import annotations
 
@@ -39,6 +39,19 @@ class Split(Declared, family="split", abstract=False):
             raise ConfigError(str(error).replace("split", "parts", 1)) from None
 
 
+def in_order(split: Shares | Split, what: str) -> Shares:
+    """The shares of parts that follow one another; UsageError for a split of another kind. what: is divided.
+
+    >>> in_order(Split("ordered", (0.5, 0.5, 0.0)), "a text")
+    (0.5, 0.5, 0.0)
+    """
+    if not isinstance(split, Split):
+        return split
+    if split.kind != "ordered":
+        raise UsageError(f"split of {what} should be 'ordered', for its parts follow one another; got {split.kind!r}")
+    return split.parts
+
+
 def divide(
     kind: Kind,
     shares: Shares,
@@ -63,7 +76,7 @@ def divide(
         return [np.arange(count)[part] for part in split_slices(count, shares, least=1, what=what)]
     if kind == "group":
         if groups is None:
-            raise UsageError("split by group needs to know the groups: name their column with group")
+            raise UsageError("split by group needs to know the groups: name their column in the table with group")
         return _by_group(groups, shares, rng)
     if kind == "stratified" and classes is not None:
         split_slices(count, shares, least=1, what=what)
