@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from runs import run
 
 from minidl.experiment.yaml.document import load
 
@@ -140,7 +141,7 @@ def test_a_full_disk_behind_stdout_is_told_at_the_end(folder: Path) -> None:
 
 
 def test_other_commands_end_when_nobody_reads(folder: Path) -> None:
-    assert finish(start(folder, ["tiny.yaml", "train.steps=2"]))[0] == 0
+    assert run(folder, "tiny.yaml", "train.steps=2").code == 0
     process = start(folder, ["sample", "tiny", "--length", "100000000"])
     assert process.stdout is not None
     assert len(process.stdout.read(10)) == 10
@@ -153,7 +154,7 @@ def test_other_commands_end_when_nobody_reads(folder: Path) -> None:
 
 def test_characters_come_as_they_are_drawn_whatever_the_encoding(folder: Path) -> None:
     (folder / "book.txt").write_text("äöü ß€𝄞\n" * 200)
-    assert finish(start(folder, ["tiny.yaml", "train.steps=2"]))[0] == 0
+    assert run(folder, "tiny.yaml", "train.steps=2").code == 0
     process = start(folder, ["sample", "tiny", "--chat", "--length", "8"], stdin=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None

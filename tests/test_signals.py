@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from runs import Child, Cut, interrupted_at, launch, left, minidl_run, run, the_run, wait_for, write_experiment
+from runs import Child, Cut, Left, interrupted_at, launch, left, minidl_run, run, the_run, wait_for, write_experiment
 
 from minidl.callbacks import Baselines, EarlyStop
 from minidl.cli.main import main
@@ -281,22 +281,27 @@ def broken(number: int) -> None:
     os.dup2(writer, number)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Left:
+    """What a run leaves whose words are read."""
+    folder = tmp_path_factory.mktemp("whole")
+    write_experiment(folder)
+    assert run(folder, "tiny.yaml").code == 0
+    return left(the_run(folder))
+
+
 @pytest.mark.parametrize("arguments", [(), ("--json",)])
-def test_nobody_reads_stdout(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_nobody_reads_stdout(tmp_path: Path, arguments: tuple[str, ...], whole: Left) -> None:
     write_experiment(tmp_path)
-    assert run(tmp_path, "tiny.yaml").code == 0
-    expected = left(the_run(tmp_path))
     ended = launch(tmp_path, lambda: minidl_run("tiny.yaml", *arguments), lambda: broken(1)).wait()
     assert (ended.code, ended.err.count("Traceback")) == (0, 0)
-    assert left(the_run(tmp_path)).differences(expected) == {}
+    assert left(the_run(tmp_path)).differences(whole) == {}
 
 
-def test_nobody_reads_stderr(tmp_path: Path) -> None:
+def test_nobody_reads_stderr(tmp_path: Path, whole: Left) -> None:
     write_experiment(tmp_path)
-    assert run(tmp_path, "tiny.yaml").code == 0
-    expected = left(the_run(tmp_path))
     assert launch(tmp_path, lambda: minidl_run("tiny.yaml"), lambda: broken(2)).wait().code == 0
-    assert left(the_run(tmp_path)).differences(expected) == {}
+    assert left(the_run(tmp_path)).differences(whole) == {}
 
 
 def test_a_full_device_as_stdout(tmp_path: Path) -> None:
