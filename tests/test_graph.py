@@ -184,6 +184,21 @@ class TestNames:
         named = Model(outputs={"y": Bidirectional(GRU(3), name="top")(Bidirectional(GRU(2), name="low")(x()))})
         assert {"top", "low", "top_forward", "top_backward", "low_forward", "low_backward"} <= set(nodes(named))
 
+    def test_both_directions_are_fed_by_place_by_name_or_by_a_list(self, rng: np.random.Generator) -> None:
+        first, ends = x(), Input("ends", dtype="int", shape=("B",), depth=9)
+        calls: list[Callable[[Layer], Any]] = [
+            lambda layer: layer(first, ends),
+            lambda layer: layer([first, ends]),
+            lambda layer: layer(lengths=ends, x=first),
+        ]
+        models = [Model(outputs={"y": call(Bidirectional(GRU(3), name="both"))}) for call in calls]
+        feeds = {"x": rng.standard_normal((5, 2, 4)), "ends": np.array([2, 5])}
+        found = [model.forward(**feeds)["y"] for model in models]
+        assert all(np.array_equal(result, found[0]) for result in found)
+        for wrong, says in (({}, "it got 0"), ({"y": first}, "no input 'y'"), ({"lengths": ends}, "it got 1")):
+            with pytest.raises(GraphError, match=says):
+                Bidirectional(GRU(3))(**wrong)
+
     def test_an_unknown_name_of_an_array_gets_a_suggestion(self, char_model: Model) -> None:
         for arrays, kind in ((char_model.parameters, "parameter"), (char_model.gradients, "gradient")):
             with pytest.raises(UsageError, match=f"no {kind} 'lstm/wx'; did you mean 'lstm/Wx'"):

@@ -164,20 +164,24 @@ def first_shape(layer: Layer, source: Symbol) -> Shape:
 
 def connect(layer: Layer, inputs: Sequence[Any], named: Mapping[str, Any] | None = None) -> Node:
     """A node: the layer on these inputs, given one by one or as a list, and on those given by name."""
-    if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
-        inputs = inputs[0]
-    given_by_name = {name: symbol for name, symbol in (named or {}).items() if symbol is not None}
-    ports = _ports(layer, len(inputs), given_by_name) if given_by_name else None
-    if ports is not None:
-        by_port = {**dict(zip(layer.inputs, inputs, strict=False)), **given_by_name}
-        inputs = [by_port[port] for port in ports]
-    for given in inputs:
-        if not isinstance(given, Symbol):
+    given, ports = placed(layer, inputs, named or {})
+    for source in given:
+        if not isinstance(source, Symbol):
             raise GraphError(
                 f"{layer.name or layer.default_name()}: a layer is called on an Input or on another layer's result, "
-                f"got {type(given).__name__}; to try a layer on an array use Model.of(layer, array)"
+                f"got {type(source).__name__}; to try a layer on an array use Model.of(layer, array)"
             )
-    return Node(layer, inputs, ports)
+    return Node(layer, given, ports)
+
+
+def placed(layer: Layer, inputs: Sequence[Any], named: Mapping[str, Any]) -> tuple[Sequence[Any], list[str] | None]:
+    """What a layer is called on in the order of its inputs, and which these are where some are given by name."""
+    by_place = inputs[0] if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)) else inputs
+    by_name = {name: symbol for name, symbol in named.items() if symbol is not None}
+    if not by_name:
+        return by_place, None
+    ports = _ports(layer, len(by_place), by_name)
+    return [*by_place, *(by_name[port] for port in ports[len(by_place) :])], ports
 
 
 def _ports(layer: Layer, count: int, named: Collection[str]) -> list[str]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from minidl.graph.arrays import LENGTHS, MadeName
-from minidl.graph.layer import Layer, Node
+from minidl.graph.layer import Layer, Node, input_specs, placed
 from minidl.layers.cell import Cell
 from minidl.layers.merge import Add, Concat, Mean
 from minidl.layers.steps import Reverse
@@ -47,7 +47,9 @@ class Bidirectional(Layer):
         return forwards, backwards
 
     def __call__(self, *inputs: Any, **named: Any) -> Node:
-        x, *lengths = [*inputs, *named.values()]
+        given, ports = placed(self, inputs, named)
+        input_specs(self, len(given), ports)  # refuses what is missing, and what is too much
+        x, *lengths = given
         forwards, backwards = self.directions
         ahead = forwards(x, *lengths)
         back = backwards(Reverse()(x, *lengths), *lengths)
