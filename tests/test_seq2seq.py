@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import runpy
 import shutil
 from pathlib import Path
@@ -23,6 +24,7 @@ from minidl.experiment import read_experiment
 from minidl.generate import translate
 from minidl.generate.beam import Beam, Hypothesis
 from minidl.optim import Adam
+from minidl.storage.archive import write_archive
 from minidl.system.errors import DataError, UsageError
 from minidl.training import Trainer
 
@@ -200,6 +202,27 @@ def test_the_verb_predicts_by_beam(
     assert "n_best should be from 1 to the width of the beam, 2, got 3" in capsys.readouterr().err
     assert main(["predict", *words, "--beam", "0"]) == 2
     assert main(["predict", *words, "--beam", "2", "--length-penalty", "-1"]) == 2
+
+
+def test_evaluate_reports_by_symbol(
+    speller: tuple[Any, Model], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, model = speller
+    task = {"type": "translation", "source": "word", "target": "turned"}
+    about = {"model": model.config(), "experiment": {"data": {"type": "table", "source": "new.csv", "task": task}}}
+    weights = {f"parameters/{name}": array for name, array in model.parameters.items()}
+    write_archive(tmp_path / "model.npz", weights, about)
+    (tmp_path / "new.csv").write_text("word,turned\nabcd,dcba\na,a\n")
+    assert main(["evaluate", str(tmp_path / "model.npz"), "--data", str(tmp_path / "new.csv"), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)["data/classes"]
+    assert {name: row["support"] for name, row in report.items()} == {
+        "U+2": 0,
+        "U+3": 2,
+        "a": 2,
+        "b": 1,
+        "c": 1,
+        "d": 1,
+    }
 
 
 def test_what_cannot_be_translated_is_told(speller: tuple[Any, Model]) -> None:

@@ -18,6 +18,7 @@ from minidl.data.sources.download import without_connections
 from minidl.data.tasks.series_reader import SeriesReader
 from minidl.experiment.run.load_model import Trained, load_trained, tell_unseen
 from minidl.experiment.run.number_report import number_report
+from minidl.explain.spelling import spelt
 from minidl.graph.arrays import Array
 from minidl.system.errors import CheckpointError, ConfigError, DataError, UsageError
 from minidl.training.metrics import MetricAccumulator, unit_of_loss
@@ -81,10 +82,11 @@ def _on_parts(trained: Trained, parts: dict[str, Batches], unit: str) -> Measure
 
 
 def _class_names(trained: Trained) -> list[str]:
-    """As the data call them, or their numbers."""
-    targets = trained.model.graph.inputs.get("targets")
-    count = targets.depth if targets is not None and targets.dtype == "int" else 0
-    names: list[str] = trained.model.metadata.get("class_names") or [str(k) for k in range(count or 0)]
+    """As the data call them; the symbols that a translation is made of; or their numbers."""
+    targets, vocabulary = trained.model.graph.inputs.get("targets"), trained.model.vocabulary
+    count = targets.depth or 0 if targets is not None and targets.dtype == "int" else 0
+    symbols = range(count) if vocabulary is None or len(vocabulary) != count else vocabulary.symbols
+    names: list[str] = trained.model.metadata.get("class_names") or [spelt(str(symbol)) for symbol in symbols]
     return names
 
 
