@@ -9,7 +9,7 @@ from pathlib import Path
 from minidl.storage.run_folder import LOGS, NUMBER, list_runs
 
 BASELINE = "val_baseline/"
-LONGEST = 1 << 20  # characters of a first line; there is no reason for more
+LOOKED_AT = 1 << 18  # characters of what a run has recorded: baselines come with its first validation at the latest
 
 
 def without_those_drawn(record: Mapping[str, float], folder: Path) -> dict[str, float]:
@@ -20,7 +20,7 @@ def without_those_drawn(record: Mapping[str, float], folder: Path) -> dict[str, 
     own = {tag: value for tag, value in record.items() if tag.startswith(BASELINE)}
     if not own or not NUMBER.fullmatch(folder.name):
         return dict(record)
-    if not any(own.items() <= _first_record(path / LOGS[0]).items() for path in _before(folder)):
+    if not any(own.items() <= _drawn_by(path / LOGS[0]).items() for path in _before(folder)):
         return dict(record)
     return {tag: value for tag, value in record.items() if tag not in own}
 
@@ -33,13 +33,14 @@ def _before(folder: Path) -> Iterator[Path]:
                 yield run.path
 
 
-def _first_record(path: Path) -> dict[str, float]:
-    """The first line of metrics.jsonl, which has the baselines; nothing where it cannot be read."""
+def _drawn_by(path: Path) -> dict[str, float]:
+    """The first line of metrics.jsonl that has baselines; nothing where it cannot be read."""
     try:
         if not path.is_file():  # to open a pipe would wait for ever
             return {}
         with path.open(encoding="utf-8") as file:
-            record = json.loads(file.readline(LONGEST))
+            lines = file.read(LOOKED_AT).splitlines()
+        record = json.loads(next((line for line in lines if BASELINE in line), "{}"))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
