@@ -65,7 +65,7 @@ class Vocabulary:
         if kind == "bpe":
             symbols, merges = learn_subwords(split_pieces(text), SIZE if max_vocab is None else max_vocab)
             return cls(symbols, "bpe", symbols.index(UNKNOWN), merges)
-        return cls.from_char_counts(Counter(text), max_vocab)
+        return cls.from_char_counts(Counter(set(text) if max_vocab is None else text), max_vocab)
 
     @classmethod
     def from_char_counts(cls, counts: Counter[str], max_vocab: int | None = None) -> Vocabulary:
