@@ -298,6 +298,13 @@ def the_run(folder: Path, name: str = "tiny") -> RunFolder:
     return list_runs(folder / "runs" / name)[-1]
 
 
+def left_whole(folder: Path) -> Left:
+    """What TINY leaves in this folder when nobody stops it."""
+    write_experiment(folder)
+    assert run(folder, "tiny.yaml").code == 0
+    return left(the_run(folder))
+
+
 def interrupted_at(folder: Path, step: int, number: int, *arguments: str) -> Ended:
     """A run that gets a signal right after a step was taken, before anything was measured, written or saved of it."""
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runs import Child, Left, launch, left, minidl_run, run, the_run, wait_for, write_experiment
+from runs import Child, Left, launch, left, left_whole, minidl_run, run, the_run, wait_for, write_experiment
 
 from minidl import Input, Model
 from minidl.callbacks import baselines as baselines_callback
@@ -58,10 +58,7 @@ def in_sampling(step: int, number: int) -> None:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Left:
     """What a run leaves that nobody stops."""
-    folder = tmp_path_factory.mktemp("whole")
-    write_experiment(folder)
-    assert run(folder, "tiny.yaml").code == 0
-    return left(the_run(folder))
+    return left_whole(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

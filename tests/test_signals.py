@@ -13,7 +13,20 @@ import time
 from pathlib import Path
 
 import pytest
-from runs import Child, Cut, Left, interrupted_at, launch, left, minidl_run, run, the_run, wait_for, write_experiment
+from runs import (
+    Child,
+    Cut,
+    Left,
+    interrupted_at,
+    launch,
+    left,
+    left_whole,
+    minidl_run,
+    run,
+    the_run,
+    wait_for,
+    write_experiment,
+)
 
 from minidl.callbacks import Baselines, EarlyStop
 from minidl.cli.main import main
@@ -284,10 +297,7 @@ def broken(number: int) -> None:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Left:
     """What a run leaves whose words are read."""
-    folder = tmp_path_factory.mktemp("whole")
-    write_experiment(folder)
-    assert run(folder, "tiny.yaml").code == 0
-    return left(the_run(folder))
+    return left_whole(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.mark.parametrize("arguments", [(), ("--json",)])
