@@ -50,8 +50,10 @@ def dense_forward(layer: Dense, x: Array, W: Array, b: Array, y: Array) -> Call:
 def dense_backward(layer: Dense, x: Array, W: Array, dy: Array, dW: Array, db: Array, dx: Array | None) -> Call:
     """As Dense.backward."""
     values = {**rows_of(dy.shape[:-1]), **as_map(x, W)}
-    name, work = ("scatter", 2 * dy.size) if "ids" in values else ("dense_backward", 2 * dy.size * len(W))
-    return kernel(name, "Dense", dy.dtype, len(W), work, dy=dy, dW=dW, db=db, dx=dx, **values)
+    if "ids" in values:
+        return kernel("scatter", "Dense", dy.dtype, len(W), 2 * dy.size, dy=dy, dW=dW, db=db, **values)
+    work = 2 * dy.size * len(W)
+    return kernel("dense_backward", "Dense", dy.dtype, W.size, work, dy=dy, dW=dW, db=db, dx=dx, **values)
 
 
 def embedding_backward(layer: Embedding, ids: Array, mask: Array, dy: Array, dtable: Array, training: bool) -> Call:

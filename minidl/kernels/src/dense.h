@@ -12,11 +12,7 @@ enum { BLOCK = 256, DEPTH = 512 };  // columns of W, and rows of dy, that are us
 KERNEL(dense_forward, Dense, d) {
     int64_t F = d->F, V = d->V;
     if (d->ids) return look_up(hi - lo, V, d->ids + lo, d->W, d->b, d->y + lo * V), 0;
-    if (d->T * d->B == 1 && !d->tied) {
-        memcpy(d->y, d->b, V * sizeof(real));
-        add_row_times(F, V, d->x, d->W, d->y);
-        return 0;
-    }
+    if (d->T * d->B == 1 && !d->tied) return set(V, d->b, d->y), add_row_times(F, V, d->x, d->W, d->y), 0;
     real *packed = allocate(packed_size(F, least(V, BLOCK)));
     if (!packed) return 1;
     for (int64_t v = 0; v < V; v += BLOCK) {
@@ -44,11 +40,12 @@ static void sum_shares(int64_t T, int64_t B, int64_t shares, int64_t n, const re
     set(n, parts, sum);
 }
 
-// dW = x' dy for features f0 to f1 and a block of columns: share by share, some steps at a time. The features are packed
-// in strips with the first block
-static void block_gradient(const Dense *d, int64_t f0, int64_t f1, int64_t v, int64_t width, real *strips, real *packed,
-                           real *parts, const real *zeros) {
+// dW = x' dy for features f0 to f1 and a block of columns, and db with the first of them: share by share, some steps at a
+// time. The features are packed in strips where they are new
+static void block_gradient(const Dense *d, int64_t f0, int64_t f1, int new, int64_t v, int64_t width, real *strips,
+                           real *packed, real *parts, real *sums, const real *zeros) {
     int64_t F = f1 - f0, V = d->V;
+    set(d->shares * width, NULL, sums);
     for (int64_t s = 0; s < d->shares; s++) {
         int64_t lo = share_start(d->B, d->shares, s), n = share_start(d->B, d->shares, s + 1) - lo, run = (DEPTH + n - 1) / n;
         real *part = parts + s * F * width;
@@ -58,7 +55,8 @@ static void block_gradient(const Dense *d, int64_t f0, int64_t f1, int64_t v, in
             for (int64_t i = 0; i < steps; i += group) {
                 int64_t row = (t + i) * d->B + lo;
                 pack(d->dy + row * V + v, V, group * n, width, packed, i * n, rows);
-                if (v == 0) pack_strips(d->x + row * d->F + f0, d->F, group * n, F, strips, i * n, rows);
+                if (new) pack_strips(d->x + row * d->F + f0, d->F, group * n, F, strips, i * n, rows);
+                for (int64_t k = row; k < row + group * n && !f0; k++) add_row(width, d->dy + k * V + v, sums + s * width);
             }
             times(F, width, rows, strips, 0, packed, part, width, t ? part : zeros, t ? width : 0);
             strips += rows * F;
@@ -66,28 +64,30 @@ static void block_gradient(const Dense *d, int64_t f0, int64_t f1, int64_t v, in
     }
     add_shares(d->shares, F * width, parts);
     copy_rows(F, width, parts, width, d->dW + f0 * V + v, V);
+    add_shares(d->shares, width, sums);
+    if (!f0) set(width, sums, d->db + v);
 }
 
-// dW = x' dy for features lo to hi of F, dx = dy W' for as large a part of the rows, and db = sum of dy with the first
+// dW = x' dy and db = sum of dy for a part of the features of all blocks of columns, dx = dy W' for as large a part of the
+// rows: lo to hi of F V
 KERNEL(dense_backward, Dense, d) {
-    int64_t F = d->F, V = d->V, rows = d->T * d->B, first = rows * lo / F, last = rows * hi / F, wide = least(V, BLOCK);
+    int64_t F = d->F, V = d->V, rows = d->T * d->B, first = rows * lo / (F * V), last = rows * hi / (F * V), wide = least(V, BLOCK);
+    int64_t blocks = (V + BLOCK - 1) / BLOCK, start = blocks * lo / V, stop = blocks * hi / V, most = least(F, stop - start);
     int64_t share = (d->B + d->shares - 1) / d->shares, depth = share * least(d->T, (DEPTH + share - 1) / share);
-    int64_t sizes[] = {rows * (hi - lo), packed_size(depth, wide), d->shares * (hi - lo) * wide,
-                       d->dx ? packed_size(wide, F) : 0, wide > F ? wide : F, lo ? 0 : d->shares * V};
+    int64_t sizes[] = {rows * most, packed_size(depth, wide), d->shares * most * wide,
+                       d->dx ? packed_size(wide, F) : 0, wide > F ? wide : F, d->shares * wide};
     real *room[6];
     if (!allocate_all(6, sizes, room)) return 1;
     real *strips = room[0], *packed = room[1], *parts = room[2], *W = room[3], *zeros = room[4], *sums = room[5];
     set(sizes[4], NULL, zeros);
-    for (int64_t v = 0; v < V; v += BLOCK) {
-        int64_t width = least(BLOCK, V - v);
-        block_gradient(d, lo, hi, v, width, strips, packed, parts, zeros);
+    for (int64_t v = 0, f0 = -1, f1 = -1; v < V; v += BLOCK, start -= F, stop -= F) {
+        int64_t width = least(BLOCK, V - v), from = start > 0 ? start : 0, to = least(F, stop), new = from != f0 || to != f1;
+        if (from < to) block_gradient(d, f0 = from, f1 = to, new, v, width, strips, packed, parts, sums, zeros);
         if (!d->dx) continue;
         if (d->tied) pack(d->W + v * F, F, width, F, W, 0, width);
         else pack_transposed(d->W + v, V, width, F, W);
-        real *dx = d->dx + first * F;
-        times(last - first, F, width, d->dy + first * V + v, V, W, dx, F, v ? dx : zeros, v ? F : 0);
+        times(last - first, F, width, d->dy + first * V + v, V, W, d->dx + first * F, F, v ? d->dx + first * F : zeros, v ? F : 0);
     }
-    if (lo == 0) sum_shares(d->T, d->B, d->shares, V, d->dy, sums, d->db);
     free(strips);
     return 0;
 }

@@ -4,6 +4,8 @@
 
 #include "real.h"
 
+enum { LARGE = 1 << 16 };  // numbers of a result whose rows are asked for before their sums are made
+
 // Numbers that (K, N) takes when it is packed: N is rounded up to whole vectors
 INLINE int64_t packed_size(int64_t K, int64_t N) { return K * ((N + LANES - 1) / LANES * LANES); }
 
@@ -19,7 +21,6 @@ static void pack(const real *B, int64_t ldb, int64_t count, int64_t N, real *P, 
 
 // A packed Bt' (K, N), from the rows of Bt (N, K), which are ldb apart: a cache line of each row at a time
 static void pack_transposed(const real *Bt, int64_t ldb, int64_t K, int64_t N, real *P) {
-    enum { LINE = 64 / sizeof(real) };
     for (int64_t n = 0; n < N; n += WIDE) {
         int64_t width = N - n > LANES ? WIDE : LANES, there = least(N - n, width);
         if (there < width) memset(P + n * K, 0, K * width * sizeof(real));
@@ -80,8 +81,11 @@ static void copy_rows(int64_t rows, int64_t n, const real *from, int64_t ldf, re
 INLINE void panel(const int vectors, int64_t M, int64_t K, const real *A, int64_t lda, const real *P, real *C, int64_t ldc,
                   const real *from, int64_t ldf, int64_t width) {
     int64_t last = width - (vectors - 1) * LANES;
+    int ahead = M * ldc >= LARGE && !(lda && ldf);  // the sums of a step are in the caches, those of a run are not
     for (int64_t i = 0; i < tiles(M); i++) {
         int64_t m = tile_start(M, i), rows = tile_start(M, i + 1) - m;
+        for (int64_t k = m; ahead && k < m + rows; k++)
+            __builtin_prefetch(C + k * ldc, 1), __builtin_prefetch(C + k * ldc + width - 1, 1);
         switch (rows) {
 #define TILE(height)                                                                                        \
     case height:                                                                                            \

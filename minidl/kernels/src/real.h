@@ -31,7 +31,7 @@ enum { VECTOR_BYTES = 16, ROWS = 6, REGISTERS = 12 };
 #else
 enum { VECTOR_BYTES = 16, ROWS = 12, REGISTERS = 24 };
 #endif
-enum { LANES = VECTOR_BYTES / sizeof(real), WIDE = 2 * LANES };
+enum { LANES = VECTOR_BYTES / sizeof(real), WIDE = 2 * LANES, LINE = 64 / sizeof(real) };  // LINE: of a cache
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef vec vec_in_memory __attribute__((aligned(sizeof(real)), may_alias));
 

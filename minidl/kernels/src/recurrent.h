@@ -126,10 +126,11 @@ INLINE int forward(const Recurrent *r, int64_t lo, int64_t hi, Step *step, int w
 
 // ---- backward ----
 
-// The steps start to stop of sequences lo to lo + n; input and past: gradients at the sums of the gates (steps, n, G), by
-// way of the input, and of the past where that stands apart; dh, dc: of states (n, H); Wx, Wh: packed; the rest is room
+// The steps start to stop of sequences lo to lo + n; input and past: gradients at the sums of the gates (steps, n, wide),
+// by way of the input, and of the past where that stands apart; dh, dc: of states (n, H); Wx, Wh: packed; the rest is room.
+// wide: G and a little more, as rows that are a power of two apart would take the same places of a cache
 typedef struct {
-    int64_t lo, n, start, stop;
+    int64_t lo, n, start, stop, wide;
     real *input, *past, *dh, *dc, *row, *Wx, *Wh, *x, *packed, *strips, *zeros;
 } Run;
 
@@ -143,7 +144,7 @@ static void weight_gradient(const Recurrent *r, const Run *run, int64_t from, in
     int64_t group = n == r->B && !r->lengths ? steps : 1;  // steps whose rows follow one another
     int new = run->stop == r->T;
     for (int64_t t = run->start, k = 0; t < run->stop; t += group, k += group * n) {
-        pack(da + ((t - run->start) * run->n + from - run->lo) * G, G, group * n, G, run->packed, k, rows);
+        pack(da + ((t - run->start) * run->n + from - run->lo) * run->wide, run->wide, group * n, G, run->packed, k, rows);
         const real *left = h ? h + (t * r->B + from) * K : input_rows(r, t, from, to, run->x);
         pack_strips(left, K, group * n, K, run->strips, k, rows);
     }
@@ -152,35 +153,34 @@ static void weight_gradient(const Recurrent *r, const Run *run, int64_t from, in
 
 // The gradients of weights, and of x, from a run of steps, for the sequences of each share
 static void run_back(const Recurrent *r, int64_t first, int64_t last, const Run *run) {
-    int64_t n = run->n, lo = run->lo, H = r->H, G = r->G, F = r->F;
+    int64_t n = run->n, lo = run->lo, H = r->H, G = r->G, F = r->F, wide = run->wide;
     for (int64_t t = run->start; t < run->stop && r->dx; t++)
-        times(n, F, G, run->input + (t - run->start) * n * G, G, run->Wx, r->dx + (t * r->B + lo) * F, F, run->zeros, 0);
+        times(n, F, G, run->input + (t - run->start) * n * wide, wide, run->Wx, r->dx + (t * r->B + lo) * F, F, run->zeros, 0);
     for (int64_t s = first; s < last; s++) {
         int64_t from = share_start(r->B, r->shares, s), to = share_start(r->B, r->shares, s + 1);
         real *dWx = r->dWx + s * F * G;
         if (r->Wh) weight_gradient(r, run, from, to, H, r->h, run->past ? run->past : run->input, r->dWh + s * H * G);
         if (r->x) weight_gradient(r, run, from, to, F, NULL, run->input, dWx);
-        for (int64_t t = run->stop - 1; t >= run->start && r->ids; t--)
-            for (int64_t i = from; i < to; i++)
-                add_row(G, run->input + ((t - run->start) * n + i - lo) * G, dWx + r->ids[t * r->B + i] * G);
-        for (int64_t t = 0; t < run->stop - run->start; t++)
-            for (int64_t i = from - lo; i < to - lo; i++) {
-                add_row(G, run->input + (t * n + i) * G, r->db + s * G);
-                if (run->past) add_row(G, run->past + (t * n + i) * G, r->dbh + s * G);
+        for (int64_t t = run->stop - 1; t >= run->start; t--)
+            for (int64_t i = from; i < to; i++) {
+                int64_t row = ((t - run->start) * n + i - lo) * wide;
+                if (r->ids) add_row(G, run->input + row, dWx + r->ids[t * r->B + i] * G);
+                add_row(G, run->input + row, r->db + s * G);
+                if (run->past) add_row(G, run->past + row, r->dbh + s * G);
             }
     }
 }
 
 // All steps backward, for some shares: run by run, so that weight gradients use rows that are still in the cache
 INLINE int backward(const Recurrent *r, int64_t first, int64_t last, StepBack *step_back, int with_past) {
-    int64_t lo = share_start(r->B, r->shares, first), n = share_start(r->B, r->shares, last) - lo, F = r->F, H = r->H, G = r->G;
+    int64_t lo = share_start(r->B, r->shares, first), n = share_start(r->B, r->shares, last) - lo, F = r->F, H = r->H, G = r->G, wide = G + LINE;
     int64_t share = (r->B + r->shares - 1) / r->shares, steps = least(r->T, (RUN + share - 1) / share), many = r->B > 1 && r->Wh;
-    int64_t sizes[] = {steps * n * G, with_past ? steps * n * G : 0, n * H, n * H, H, r->dx ? packed_size(G, F) : 0,
+    int64_t sizes[] = {steps * n * wide, with_past ? steps * n * wide : 0, n * H, n * H, H, r->dx ? packed_size(G, F) : 0,
                        many ? packed_size(G, H) : 0, r->lengths ? n * F : 0, packed_size(steps * share, G),
                        steps * share * (F > H ? F : H), G > F ? G : F};
     real *room[11];
     if (!allocate_all(11, sizes, room)) return 1;
-    Run run = {lo, n, 0, r->T, room[0], with_past ? room[1] : NULL, room[2], room[3], room[4],
+    Run run = {lo, n, 0, r->T, wide, room[0], with_past ? room[1] : NULL, room[2], room[3], room[4],
                room[5], room[6], room[7], room[8], room[9], room[10]};
     if (r->dx) pack_transposed(r->Wx, G, G, F, run.Wx);
     if (many) pack_transposed(r->Wh, G, G, H, run.Wh);
@@ -193,18 +193,18 @@ INLINE int backward(const Recurrent *r, int64_t first, int64_t last, StepBack *s
     for (; run.stop > 0; run.stop = run.start) {
         run.start = run.stop > steps ? run.stop - steps : 0;
         for (int64_t t = run.stop - 1; t >= run.start; t--) {
-            real *input = run.input + (t - run.start) * n * G, *past = room[1] + (t - run.start) * n * G;
+            real *input = run.input + (t - run.start) * n * wide, *past = room[1] + (t - run.start) * n * wide;
             const real *da = with_past ? past : input;
             for (int64_t k = 0; k < n; k++) {
                 Row at = row_of(r, t, lo + k);
-                at.past = past + k * G, at.dh = run.dh + k * H, at.dc = run.dc + k * H, at.room = run.row;
-                step_back(r, at, input + k * G);
+                at.past = past + k * wide, at.dh = run.dh + k * H, at.dc = run.dc + k * H, at.room = run.row;
+                step_back(r, at, input + k * wide);
             }
-            set_ended(r, t, lo, lo + n, G, NULL, input);
-            if (with_past) set_ended(r, t, lo, lo + n, G, NULL, past);
+            set_ended(r, t, lo, lo + n, wide, NULL, input);
+            if (with_past) set_ended(r, t, lo, lo + n, wide, NULL, past);
             if (t == 0 && !r->dh0) break;
             // dh = da Wh', added to what reaches the step before by another way
-            if (many) times(n, H, G, da, G, run.Wh, run.dh, H, with_past ? run.dh : run.zeros, with_past ? H : 0);
+            if (many) times(n, H, G, da, wide, run.Wh, run.dh, H, with_past ? run.dh : run.zeros, with_past ? H : 0);
             else if (r->Wh) row_times_transposed(G, H, da, r->Wh, run.dh, with_past);
             set_ended(r, t, lo, lo + n, H, r->dh_last, run.dh);
             set_ended(r, t, lo, lo + n, H, r->dc_last, run.dc);
