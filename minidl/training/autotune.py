@@ -17,6 +17,8 @@ from minidl.graph.arrays import Array
 from minidl.model import Model
 
 ROUNDS, ENOUGH = 5, 1.0  # trials of each number, and seconds after which no further round is begun
+# As long as one thread looks fastest: a system may take a tenth of a second until a new thread has a processor to itself.
+MOST_ROUNDS, PATIENCE = 50, 0.2
 WORTHWHILE = 0.95  # of the time with fewer threads: below that, more are kept
 
 
@@ -58,11 +60,12 @@ def _seconds(trial: Model, inputs: Mapping[str, Array], most: int) -> dict[int, 
     seconds = {2**power: math.inf for power in range(most.bit_length())}
     _step(trial, inputs)  # allocates, and compiles
     begun = time.perf_counter()
-    for _ in range(ROUNDS):
+    for done in range(1, MOST_ROUNDS + 1):
         for count in seconds:
             use_threads(count)
             seconds[count] = min(seconds[count], _step(trial, inputs))
-        if time.perf_counter() - begun > ENOUGH:
+        spent = time.perf_counter() - begun
+        if spent > ENOUGH or (done >= ROUNDS and (_fastest(seconds) > 1 or spent > PATIENCE)):
             break
     return seconds
 
