@@ -17,7 +17,7 @@ from minidl.graph.arrays import Array
 from minidl.model import Model
 
 ROUNDS, ENOUGH = 5, 1.0  # trials of each number, and seconds after which no further round is begun
-# As long as one thread looks fastest: a system may take a tenth of a second until a new thread has a processor to itself.
+# As long as one thread looks fastest: a system may take a tenth of a second to give a new one a processor to itself.
 MOST_ROUNDS, PATIENCE = 50, 0.2
 WORTHWHILE = 0.95  # of the time with fewer threads: below that, more are kept
 
