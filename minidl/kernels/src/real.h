@@ -39,7 +39,11 @@ typedef vec vec_in_memory __attribute__((aligned(sizeof(real)), may_alias));
 #define JOIN(a, b, c, d) JOIN_(a, b, c, d)
 #define EXPORT(name) __attribute__((visibility("default"))) JOIN(name, LEVEL, f, BITS)
 #define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__  // older ones do not know the words of GCC, and would keep the sums of a tile in memory
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 32")
+#endif
 
 typedef bits bits_vec __attribute__((vector_size(VECTOR_BYTES)));
 
