@@ -172,15 +172,19 @@ def test_recurrent_dropout_takes_little_memory(monkeypatch: pytest.MonkeyPatch) 
     assert [point for point in points if not point.passed] == []
 
 
-def test_threads_give_the_same_bits(level: str) -> None:
-    feeds = feeds_of(7, 67, 50)
-    found = []
+def assert_threads_give_the_same_bits(V: int) -> None:
+    feeds, found = feeds_of(7, 67, V), []
     for count in (1, 2, 3):
         threads.use(count)
-        results = compute("c", network("GRU", 50, 30, 60, "float32"), feeds)
+        results = compute("c", network("GRU", V, 30, 60, "float32"), feeds)
         found.append({name: array.tobytes() for name, array in results.items()})
     threads.use(1)
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("V", [50, 700])  # one block of columns of Dense, which threads share by features, and three
+def test_threads_give_the_same_bits(level: str, V: int) -> None:
+    assert_threads_give_the_same_bits(V)
 
 
 def test_an_unknown_level_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,8 +202,16 @@ BUGS = [
     ("lstm.h", "dc * g * i * (1 - i)", "dc * g * i * (1 + i)"),
     ("recurrent.h", "int new = run->stop == r->T;", "int new = 1;"),
     ("dense.h", "add_row(n, x + row * n", "add_row(n - 1, x + row * n"),
+    ("dense.h", "new = from != f0 || to != f1", "new = !v"),
+    ("dense.h", "if (!f0) set(width, sums", "if (!v) set(width, sums"),
     ("softmax_ce.h", "factor * get(p + j, width) - lowered", "factor * get(p + j, width)"),
 ]
+
+
+def assert_all_is_right() -> None:
+    assert_agree(network("LSTM", 40, 11, 21, "float32", smoothing=0.1), feeds_of(40, 35, 40), 3e-5)
+    assert_agree(network("LSTM", 700, 11, 21, "float32"), feeds_of(3, 35, 700), 3e-5)
+    assert_threads_give_the_same_bits(700)
 
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="needs a C compiler")
@@ -217,7 +229,7 @@ def test_planted_bugs_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     forget()
     try:
         with pytest.raises(AssertionError):
-            assert_agree(network("LSTM", 40, 11, 21, "float32", smoothing=0.1), feeds_of(40, 35, 40), 3e-5)
+            assert_all_is_right()
     finally:
         monkeypatch.undo()
         forget()

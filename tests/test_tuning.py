@@ -68,6 +68,16 @@ def test_the_fastest_is_kept_and_the_model_is_left_alone(monkeypatch: pytest.Mon
     assert not model.state
 
 
+def test_threads_that_begin_on_one_processor_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new thread may share the processor of the one that made it for the first rounds."""
+    ids = Input("ids", dtype="int", depth=70)
+    model = char_model(LSTM(4)(OneHot()(ids)), ids)
+    monkeypatch.setattr(threads, "blas_available", lambda: 2)
+    steps = iter([3.0] * 13 + [3.0, 1.0])  # one that allocates, six rounds, and one in which two threads help
+    monkeypatch.setattr(tuning, "_step", lambda trial, inputs: next(steps, 3.0))
+    assert tuning.use_fastest(model, {}) == 2
+
+
 def test_more_threads_have_to_be_worth_it() -> None:
     assert tuning._fastest({1: 1.0, 2: 0.97, 4: 0.96}) == 1
     assert tuning._fastest({1: 1.0, 2: 0.6, 4: 0.59}) == 2
