@@ -141,6 +141,27 @@ def test_files_are_read_in_pieces(
     pieces.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".txt"])
+def test_what_is_written_is_as_the_name_ends(home: Path, ending: str) -> None:
+    """What minidl reads back by the same name; CSV where the name says nothing."""
+    file, out = write_rows(home / "few.csv", table("unicode_names"), range(3)), home / f"as_named{ending}"
+    assert main(["predict", "classify_names", "--data", str(file), "--out", str(out)]) == 0
+    lines = out.read_text().splitlines()
+    if ending == ".jsonl":
+        found = [json.loads(line)["prediction"] for line in lines]
+    else:
+        found = [row["prediction"] for row in csv.DictReader(lines, delimiter="\t" if ending == ".tsv" else ",")]
+    assert len(found) == 3
+    assert all(found)
+
+
+def test_answers_are_not_written_as_csv_under_another_name(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_rows(home / "few.csv", table("unicode_names"), range(3))
+    assert main(["predict", "classify_names", "--data", str(file), "--out", "answers.parquet"]) == 2
+    assert "let the name end in .csv, .tsv or .jsonl" in capsys.readouterr().err
+    assert not Path("answers.parquet").exists()
+
+
 @pytest.mark.parametrize("ending", [".jsonl", ".parquet", ".arrow"])
 def test_other_files_are_read_in_pieces(home: Path, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
     """Each piece has all columns, those too that come late; integers are what they were."""

@@ -21,6 +21,7 @@ logger = logging.getLogger("minidl")
 EXAMPLES = """examples:
   minidl predict classify_names --data new.csv                     on stdout, as CSV
   minidl predict classify_names/002 --data new.csv --out answers.csv --proba
+  minidl predict classify_names --data new.csv --out answers.jsonl    JSON lines; with tabs, as .tsv
   minidl predict forecast_lorenz --data series.csv --ahead 50
   minidl predict tag_python --data lines.csv --json
   minidl predict seq2seq_dates --data dates.csv --beam 5 --n-best 3
@@ -52,16 +53,27 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.ahead < 0:
         raise UsageError(f"--ahead should be 0 or more, got {arguments.ahead}")
+    as_json, delimiter = _written_as(arguments)
     predictor = Predictor.load(arguments.run, arguments.runs)
     searching = _searching(arguments)
     pieces = predictor.file(arguments.data, each_class=arguments.proba, ahead=arguments.ahead, searching=searching)
     with _opened(arguments.out, arguments.force) as out:
-        count = write(pieces, out, as_json=arguments.json)
+        count = write(pieces, out, as_json=as_json, delimiter=delimiter)
     if unseen := predictor.unseen():
         logger.warning("%s: %s", arguments.data, unseen)
     if arguments.out is not None:
         logger.info("wrote %s (rows: %d)", arguments.out, count)
     return 0
+
+
+def _written_as(arguments: argparse.Namespace) -> tuple[bool, str]:
+    """Whether as JSON lines, and what is between cells else: as --json says, or as the name of the file ends."""
+    from minidl.data.sources.table_file import ARROW, BINARY, JSON, TABS
+
+    ending = "" if arguments.out is None else arguments.out.suffix.lower()
+    if ending in {*ARROW, *BINARY}:
+        raise UsageError(f"{arguments.out}: answers are text: let the name end in .csv, .tsv or .jsonl")
+    return arguments.json or ending in JSON, "\t" if ending in TABS else ","
 
 
 def _searching(arguments: argparse.Namespace) -> Searching | None:

@@ -14,9 +14,9 @@ from minidl.system.errors import DataError
 DIGITS = ".9g"  # what a float32 in the units of its column is good for
 
 
-def write(pieces: Iterable[Piece], out: TextIO, *, as_json: bool) -> int:
+def write(pieces: Iterable[Piece], out: TextIO, *, as_json: bool, delimiter: str = ",") -> int:
     """Write all rows, in their order, then those beyond the end; how many."""
-    writer: Any = csv.writer(out, lineterminator="\n")
+    writer: Any = csv.writer(out, delimiter=delimiter, lineterminator="\n")
     rows = _rows(pieces)
     headings, count = next(rows), 0
     if not as_json:
