@@ -143,7 +143,7 @@ def launch(folder: Path, work: Callable[[], int], redirect: Callable[[], None] =
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads: those of the BLAS know of forks
-        warnings.simplefilter("ignore", RuntimeWarning)  # of JAX, where it is installed: the child does not use it
+        warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)  # JAX, which no child uses
         pid = os.fork()
     if pid == 0:
         code = 70
